@@ -1,0 +1,157 @@
+// The seam between the engine that speaks HTTP and the code that decides: one request, its answer, and nothing of sockets.
+// http1/ implements it; handle-request.ts and its helpers use it. HTTP/2 will be a second implementation.
+
+/**
+ * The fields of one message, read lazily off the bytes that came, and the changes to make before they are sent on.
+ * Names are given in lower case. Hop-by-hop fields, and those that Connection names, are out of what is sent from the start
+ * (RFC 9110 7.6.1); `append` and `set` come last, so nothing a peer names in Connection can take our fields away.
+ */
+export interface Head {
+  /** The value; several lines are joined by ', ' (RFC 9110 5.3), Cookie lines by '; '. Undefined when absent. */
+  get(name: string): string | undefined
+  /** Each line's value in order. */
+  lines(name: string): readonly string[]
+  has(name: string): boolean
+  /** Takes every line of that name out of what is sent on. `get` still sees what came. */
+  remove(name: string): void
+  /** The same for every spelling of the name: `x-version`, `X_Version`, `x.version` are one name to many backends. */
+  removeSpellings(name: string): void
+  /** Takes out the lines of that name whose value the test accepts. */
+  removeLines(name: string, test: (value: string) => boolean): void
+  /** Adds a line. The value has to be free of CR, LF and NUL: the caller builds it from checked parts. */
+  append(name: string, value: string): void
+  /** remove, then append. */
+  set(name: string, value: string): void
+  /** Every line that came, in order, with its name in lower case: for explain, logs and tests, not for the hot path. */
+  entries(): readonly (readonly [name: string, value: string])[]
+}
+
+export interface RequestHead extends Head {
+  readonly method: string
+  /** The request target in origin form, exactly as it came (absolute-form: what is behind the authority; `*` for OPTIONS *). */
+  readonly target: string
+  /** Host as sent, or the authority of an absolute-form target, which wins (RFC 9112 3.2.2). Never empty on HTTP/1.1. */
+  readonly authority: string
+  readonly minorVersion: 0 | 1
+  /** True when the client asks for `Upgrade: websocket` in due form (RFC 6455 4.1: GET, Connection: upgrade). */
+  readonly websocket: boolean
+  readonly hasBody: boolean
+}
+
+export interface ResponseHead extends Head {
+  readonly status: number
+}
+
+/** What the engine knows of a listening socket; `L` is whatever the gateway wants to find again at a request. */
+export interface ListenerOptions {
+  readonly port: number
+  readonly address: string
+}
+
+/** One client connection. */
+export interface Connection<L = unknown> {
+  readonly listener: L
+  readonly remoteAddress: string
+  readonly remotePort: number
+  /** The port it came in at. */
+  readonly localPort: number
+  readonly encrypted: boolean
+  /** Room for one value that is worth computing once a connection (the parsed peer address). */
+  memo: unknown
+}
+
+/** An upstream address that bytes can be sent to. Identity is `key`: pools and health survive a reload by it. */
+export interface Endpoint {
+  /** `address:port`, IPv6 in brackets. */
+  readonly key: string
+  readonly address: string
+  readonly port: number
+}
+
+/** An answer that the edge makes itself. */
+export interface EdgeAnswer {
+  readonly status: number
+  /** Fields beside Content-Length, Date and Connection, which the engine writes. */
+  readonly fields: readonly (readonly [name: string, value: string])[]
+  readonly body: string
+}
+
+/** Why no (whole) answer came from an upstream. */
+export type UpstreamFailure =
+  | 'connect-refused' /** nothing was sent; the endpoint refuses or cannot be reached */
+  | 'connect-timeout'
+  | 'reset-before-head' /** the connection broke before a whole response head came */
+  | 'bad-response' /** what came is not strict HTTP/1.1 */
+  | 'timeout' /** the deadline passed before the head came */
+  | 'no-endpoint' /** `endpoint` gave none */
+  | 'overflow' /** the limits of connections and waiting requests are reached */
+
+/** How one exchange ended. Exactly one is reported for each request that `handle` was given. */
+export interface Outcome {
+  /** Status the client got; 0 when it went away before any. */
+  readonly status: number
+  /** done: the whole answer went out. client-gone: it left first. truncated: the upstream broke off inside its answer. */
+  readonly end: 'done' | 'client-gone' | 'truncated' | 'tunnel-closed'
+  /** Failure behind an answer of the edge's own, if there was one. */
+  readonly failure: UpstreamFailure | undefined
+  /** Body bytes, without framing. */
+  readonly bytesReceived: number
+  readonly bytesSent: number
+  /** Milliseconds from the first byte of the request head to the end. */
+  readonly durationMs: number
+  /** Milliseconds from sending to the upstream until its head came; -1 without one. */
+  readonly upstreamMs: number
+  readonly attempts: number
+}
+
+/**
+ * One forwarded request. The engine calls: endpoint (once an attempt), then onAnswer or onFailure, then (always, exactly once) onFinish.
+ */
+export interface Forwarding {
+  /** Target to send, in origin form. */
+  readonly target: string
+  /** Host to send. */
+  readonly authority: string
+  /** Milliseconds for the whole answer from the moment the request is complete (Istio's timeout); 0 for none. */
+  readonly timeoutMs: number
+  /** An endpoint for the next attempt, or undefined when there is none to try. Called once for each attempt. */
+  endpoint(attempt: number): Endpoint | undefined
+  /** A connection attempt to it was refused or timed out: passive health. */
+  onEndpointDown(endpoint: Endpoint): void
+  /** The endpoint answered (any head): passive health. */
+  onEndpointUp(endpoint: Endpoint): void
+  /** The final head of the upstream's answer, before it is sent: change it here. Interim (1xx) heads do not come by. */
+  onAnswer(head: ResponseHead): void
+  /** No head came and none will: say what the client is told. */
+  onFailure(failure: UpstreamFailure): EdgeAnswer
+  onFinish(outcome: Outcome): void
+}
+
+/** One request on its way. Exactly one of `answer` and `forward` is called, once. */
+export interface Exchange<L = unknown> {
+  readonly connection: Connection<L>
+  readonly request: RequestHead
+  /** Answers from the edge. `onFinish` is called when the answer is out. */
+  answer(answer: EdgeAnswer, onFinish: (outcome: Outcome) => void): void
+  forward(forwarding: Forwarding): void
+}
+
+/** What the engine calls. */
+export interface ExchangeHandler<L = unknown> {
+  /** A whole, strictly valid request head is there. Must call answer or forward before it returns. */
+  handle(exchange: Exchange<L>): void
+  /** A message was refused before it became a request (bad framing, limits, timeouts): make the answer, and count it. */
+  refuse(connection: Connection<L>, refusal: Refusal): EdgeAnswer
+}
+
+/** Why a message never became a request. The status and EDGE_* code of each stand in edge-answers.ts. */
+export type Refusal =
+  | 'bad-request'
+  | 'request-timeout'
+  | 'head-too-large'
+  | 'target-too-long'
+  | 'version-not-supported'
+  | 'method-not-allowed'
+  | 'not-implemented'
+  | 'expectation-failed'
+  | 'too-many-connections'

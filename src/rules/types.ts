@@ -1,0 +1,322 @@
+// The words of deciding: what a configuration says (specs), what a request shows (facts), what comes out (a decision).
+// Pure data. Nothing here knows of sockets, clocks, files or randomness.
+
+/** Where something stands in a configuration file. Lines and columns count from 1. */
+export interface Place {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Facts: one request, as the rules see it
+// ---------------------------------------------------------------------------------------------------------------
+
+/** An IP address. IPv4-mapped IPv6 (`::ffff:10.0.0.1`) is held as IPv4, so that one rule covers both spellings. */
+export type Address =
+  | { readonly family: 4; /** unsigned 32 bit */ readonly value: number; readonly text: string }
+  | { readonly family: 6; readonly high: bigint; readonly low: bigint; readonly text: string }
+
+/** One request, read lazily: a fact that no rule asks for is never computed. Names are given in lower case. */
+export interface RequestFacts {
+  readonly method: string
+  readonly scheme: 'http' | 'https'
+  /** The Host field as sent, with port and case (Istio matches `authority` on the raw value). */
+  readonly authority: string
+  /** The canonical path, without the query. */
+  readonly path: string
+  /** Everything behind the first `?`, raw; '' when there is none. */
+  readonly query: string
+  /** The port of the listener that took the request. */
+  readonly port: number
+  readonly clientAddress: Address
+  /** Labels of the calling workload; known on internal listeners only. */
+  readonly sourceLabels: Readonly<Record<string, string>> | undefined
+  /** Each line of that field in order, white space around it cut; empty when there is none. */
+  headerLines(name: string): readonly string[]
+  /** The first cookie of that name, or undefined. */
+  cookie(name: string): string | undefined
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Specs: a configuration in its long form, every short form spelled out, every list file read
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Istio's StringMatch, and `in`. `present` is Istio's empty match `{}`. */
+export type StringMatchSpec =
+  | { readonly kind: 'exact'; readonly value: string }
+  | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'regex'; readonly value: string; readonly place: Place }
+  | { readonly kind: 'in'; readonly values: ReadonlySet<string> }
+  | { readonly kind: 'present' }
+
+/** Istio's HTTPMatchRequest plus `clientIp` and `cookies`. Every field that is given has to hold. */
+export interface RequestMatchSpec {
+  readonly place: Place
+  readonly uri?: StringMatchSpec
+  /** Istio: concerns exact and prefix of `uri` only. */
+  readonly ignoreUriCase?: boolean
+  readonly scheme?: StringMatchSpec
+  readonly method?: StringMatchSpec
+  readonly authority?: StringMatchSpec
+  /** Names in lower case. */
+  readonly headers?: ReadonlyMap<string, StringMatchSpec>
+  readonly withoutHeaders?: ReadonlyMap<string, StringMatchSpec>
+  readonly queryParams?: ReadonlyMap<string, StringMatchSpec>
+  readonly cookies?: ReadonlyMap<string, StringMatchSpec>
+  /** Addresses and CIDRs, already checked by `parseCidr`. */
+  readonly clientIp?: readonly string[]
+  readonly port?: number
+  readonly sourceLabels?: ReadonlyMap<string, string>
+}
+
+/** What makes a gray rule hit. `ip:` of routes.yaml is a match on clientIp. */
+export type GrayConditionSpec =
+  | { readonly kind: 'match'; /** ORed */ readonly items: readonly RequestMatchSpec[] }
+  | { readonly kind: 'users'; /** identities of section 4.6 */ readonly users: ReadonlySet<string> }
+  | { readonly kind: 'share'; /** hundredths of a percent, 0 to 10000 */ readonly share: number }
+
+export interface GrayRuleSpec {
+  /** Undefined when the file gives none; reasons then say `line N`. */
+  readonly name: string | undefined
+  readonly place: Place
+  readonly version: string
+  readonly condition: GrayConditionSpec
+  /** What a document gets while the rule's version has an unavailable pool. Default: stable. */
+  readonly onUnavailable: 'stable' | 'fail'
+}
+
+/** Changes to the fields of a message; `remove` is done first (as Envoy does). Values may hold Envoy's format words and %VERSION%. */
+export interface HeaderOperationsSpec {
+  readonly remove: readonly string[]
+  readonly set: ReadonlyMap<string, string>
+  readonly add: ReadonlyMap<string, string>
+}
+
+/** Istio's HTTPRewrite. */
+export interface RewriteSpec {
+  readonly uri?: string
+  readonly authority?: string
+}
+
+/** Istio's HTTPRedirect. */
+export interface RedirectSpec {
+  readonly uri?: string
+  readonly authority?: string
+  readonly scheme?: string
+  readonly port?: number
+  readonly redirectCode: number
+}
+
+/** Istio's HTTPDirectResponse. */
+export interface DirectResponseSpec {
+  readonly status: number
+  readonly body: string
+}
+
+export interface ServiceSpec {
+  readonly name: string
+  readonly place: Place
+  /** ORed; empty matches everything. */
+  readonly match: readonly RequestMatchSpec[]
+  /** Whole answer, in milliseconds; 0 for none. Istio HTTPRoute.timeout. */
+  readonly timeoutMs: number
+  /** What a subresource with a stale pin gets: 409 with reload, or (a chosen crossing) stable. */
+  readonly onStale: 'reload' | 'stable'
+  readonly rewrite?: RewriteSpec
+  readonly redirect?: RedirectSpec
+  readonly directResponse?: DirectResponseSpec
+  readonly requestHeaders?: HeaderOperationsSpec
+  readonly responseHeaders?: HeaderOperationsSpec
+}
+
+export interface VersionSpec {
+  readonly name: string
+  readonly place: Place
+  /** The version that lends its pools where this one owns none; default stable. */
+  readonly base: string | undefined
+  /** Service name to the URLs of its endpoints. */
+  readonly pools: ReadonlyMap<string, readonly UpstreamUrl[]>
+}
+
+/** An upstream as configured: http://host:port. Names are resolved by the proxy. */
+export interface UpstreamUrl {
+  readonly protocol: 'http' | 'https'
+  /** Name or address, without brackets. */
+  readonly hostname: string
+  readonly port: number
+}
+
+/** Where a visitor's identity may stand, e.g. `cookies.user`. */
+export type IdentitySource =
+  | { readonly kind: 'cookie'; readonly name: string }
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'clientIp' }
+
+export interface PinSpec {
+  /** Cookie name without the `__Host-` prefix that https adds. */
+  readonly cookie: string
+  /** Lower case. */
+  readonly header: string
+  readonly ttlSeconds: number
+  readonly epoch: number
+  readonly repin: 'widen' | 'keep'
+  readonly sameSite: 'lax' | 'none'
+  readonly domain: string | undefined
+  /** Header by which a page names its own version; lower case. Default x-page-version. */
+  readonly pageHeader: string
+}
+
+export interface ReleaseSpec {
+  readonly name: string
+  readonly place: Place
+  /** Istio wildcard hosts: exact, `*.suffix`, `*`. */
+  readonly hosts: readonly string[]
+  /** In the order of the file: first match wins. */
+  readonly services: readonly ServiceSpec[]
+  readonly versions: ReadonlyMap<string, VersionSpec>
+  readonly stable: string
+  readonly draining: ReadonlySet<string>
+  readonly gray: readonly GrayRuleSpec[]
+  readonly identity: readonly IdentitySource[]
+  readonly pin: PinSpec
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// The compiled form: what the data path holds
+// ---------------------------------------------------------------------------------------------------------------
+
+export type Matcher = (facts: RequestFacts) => boolean
+
+/** One gray rule, compiled. `index` is its place in the list, which is its precedence. */
+export interface GrayRule {
+  readonly index: number
+  readonly version: string
+  /** What people call it: its name, or `line N`. */
+  readonly label: string
+  readonly place: Place
+  readonly onUnavailable: 'stable' | 'fail'
+}
+
+export interface ShareRule extends GrayRule {
+  /** Hundredths of a percent, 0 to 10000. */
+  readonly share: number
+}
+
+/** Where a service's requests go, for one version: the version that owns the pool, and its endpoints. */
+export interface Pool {
+  /** `release/service@owner`, unique in a snapshot; labels health and metrics. */
+  readonly key: string
+  readonly release: string
+  readonly service: string
+  /** The version that owns the pool: the decided one, or its base. */
+  readonly owner: string
+  readonly upstreams: readonly UpstreamUrl[]
+}
+
+export interface Service {
+  readonly spec: ServiceSpec
+  readonly name: string
+  readonly matches: Matcher
+  /** Decided version to its pool (own or base's); a version without an entry is not served by this service. */
+  readonly pools: ReadonlyMap<string, Pool>
+}
+
+/** One release, compiled and frozen. */
+export interface Release {
+  readonly spec: ReleaseSpec
+  readonly name: string
+  readonly stable: string
+  readonly services: readonly Service[]
+  /** All pools of one version, for `is this version available as a whole`. */
+  readonly poolsOf: ReadonlyMap<string, readonly Pool[]>
+  /** Gray rules of all kinds in the file's order. */
+  readonly gray: readonly GrayRule[]
+  /** The first explicit rule (match or users) that hits, by the file's order. Indexed, not linear, where the rules allow. */
+  readonly firstExplicit: (facts: RequestFacts, identity: string | undefined) => GrayRule | undefined
+  readonly shares: readonly ShareRule[]
+}
+
+/** Everything that deciding needs, compiled from one configuration; immutable. */
+export interface RouteTable {
+  readonly releases: readonly Release[]
+  /** By Host value as sent (port and case do not matter): exact, then the longest `*.` suffix, then `*`. */
+  readonly releaseFor: (authority: string) => Release | undefined
+  /** Internal traffic: short name or FQDN of a service (port and case do not matter). First release that has it. */
+  readonly serviceFor: (authority: string) => { readonly release: Release; readonly service: Service } | undefined
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Deciding
+// ---------------------------------------------------------------------------------------------------------------
+
+/** What a genuine pin says. Times in seconds since 1970. */
+export interface Pin {
+  readonly version: string
+  readonly epoch: number
+  readonly issuedAt: number
+  readonly seed: string
+  /** The last versions this browser was given, newest first, at most three; holds `version` itself. */
+  readonly history: readonly string[]
+}
+
+/** The pin a request came with. Stale: genuine, but its version is not listed or its epoch is old. */
+export type PinReading =
+  | { readonly state: 'none' }
+  | { readonly state: 'held'; readonly pin: Pin }
+  | { readonly state: 'stale'; readonly pin: Pin }
+
+/** A page load, or everything else. A preflight belongs to no page and carries no cookies. */
+export type PageKind = 'document' | 'subresource' | 'preflight'
+
+/** What deciding needs beside the facts; clock, randomness and health come in as values. */
+export interface Visit {
+  readonly kind: PageKind
+  readonly reading: PinReading
+  /** What the page says of itself (x-page-version); believed only when it stands in the pin's history. */
+  readonly pageVersion: string | undefined
+  /** First identity present (section 4.6), or undefined. */
+  readonly identity: string | undefined
+  /** The visitor's draw: the pin's seed, else the identity's hash, else random. */
+  readonly seed: string
+  readonly nowSeconds: number
+  /** Is every pool of this version available? */
+  readonly available: (version: string) => boolean
+}
+
+/**
+ * Why a version was chosen. Stable words: they are metric labels and log fields.
+ * rule: an explicit gray rule · share: a share drew the visitor · pin: the promise held · page: the page named its version ·
+ * stable: nothing else applied · preflight: a CORS preflight · stale: the pin's version or epoch is gone ·
+ * fallback: the version has an unavailable pool, so the whole visit goes to stable · unavailable: the same, but it may not fall back ·
+ * source-labels, asked, source-address, default: the four ways of an internal caller (section 5).
+ */
+export type Reason =
+  | 'rule'
+  | 'share'
+  | 'pin'
+  | 'page'
+  | 'stable'
+  | 'preflight'
+  | 'stale'
+  | 'fallback'
+  | 'unavailable'
+  | 'source-labels'
+  | 'asked'
+  | 'source-address'
+  | 'default'
+
+export interface Decision {
+  /** serve: go to `version`; reload: 409, the page is of a version that is gone; unavailable: 503, the version cannot answer. */
+  readonly action: 'serve' | 'reload' | 'unavailable'
+  readonly version: string
+  readonly reason: Reason
+  /** The gray rule behind `rule`, `share`, and behind a `fallback` or `unavailable` that a rule led to. */
+  readonly rule: GrayRule | undefined
+}
+
+/** A line of `graylane explain`: one step of the decision, in the order in which it was taken. */
+export interface Step {
+  readonly step: string
+  readonly outcome: string
+}
