@@ -1,0 +1,99 @@
+// Who the client is by address: the socket's peer, or what a trusted proxy says of the one before it.
+// Never believes a hop that is not trusted, and never reads past an entry that is not an address.
+
+import { compileCidrs, parseAddress } from '../rules/address.ts'
+import type { Address } from '../rules/types.ts'
+import type { TrustSpec } from './types.ts'
+
+/** Compiled `trust`. `field` names the request field to hand to `clientAddress`. */
+export interface Trust {
+  readonly field: string
+  readonly fieldIsOneAddress: boolean
+  readonly hops: number | undefined
+  readonly isProxy: (address: Address) => boolean
+}
+
+/** `trust` of routes.yaml, ready for the data path. The CIDRs were checked when the configuration was read. */
+export function compileTrust(spec: TrustSpec): Trust {
+  return {
+    field: spec.header ?? 'x-forwarded-for',
+    fieldIsOneAddress: spec.header !== undefined,
+    hops: spec.hops,
+    isProxy: compileCidrs(spec.proxies),
+  }
+}
+
+/** Whether what this socket peer says about the request (X-Forwarded-For, -Proto) is believed. */
+export function isTrustedPeer(peer: Address, trust: Trust): boolean {
+  // Envoy believes any peer once xff_num_trusted_hops is above 0 (Istio numTrustedProxies).
+  return trust.hops === undefined ? trust.isProxy(peer) : trust.hops > 0
+}
+
+/**
+ * The address that rules match and logs show.
+ * @param claimed value of the request field `trust.field`, several lines joined by a comma
+ */
+export function clientAddress(peer: Address, claimed: string | undefined, trust: Trust): Address {
+  if (!claimed || !isTrustedPeer(peer, trust)) return peer
+  if (trust.fieldIsOneAddress) return parseHop(claimed) ?? peer
+  return trust.hops === undefined ? walk(peer, claimed, trust.isProxy) : countHops(peer, claimed, trust.hops)
+}
+
+/** From the right over trusted proxies: the first that is not one is the client; something that is no address ends the walk. */
+function walk(peer: Address, claimed: string, isProxy: (address: Address) => boolean): Address {
+  let client = peer
+  for (let end = claimed.length; end >= 0 && isProxy(client); ) {
+    const comma = lastComma(claimed, end)
+    const hop = parseHop(claimed.slice(comma + 1, end))
+    if (hop === undefined) return client
+    client = hop
+    end = comma
+  }
+  return client
+}
+
+/** Envoy's xff_num_trusted_hops: the n-th entry from the right; too few entries, or one that is no address: the peer. */
+function countHops(peer: Address, claimed: string, hops: number): Address {
+  let end = claimed.length
+  for (let skip = hops - 1; skip > 0; skip -= 1) {
+    end = lastComma(claimed, end)
+    if (end < 0) return peer
+  }
+  return parseHop(claimed.slice(lastComma(claimed, end) + 1, end)) ?? peer
+}
+
+/** Index of the last comma left of `end`, or -1. (lastIndexOf takes a negative position for 0, hence the first test.) */
+function lastComma(text: string, end: number): number {
+  return end === 0 ? -1 : text.lastIndexOf(',', end - 1)
+}
+
+/** One entry: an address, around which proxies put brackets, a port or (IPv6) a zone. RFC 7239 section 6 has the shapes. */
+function parseHop(entry: string): Address | undefined {
+  const text = entry.trim()
+  if (text.startsWith('[')) {
+    const close = text.indexOf(']')
+    const inside = text.slice(1, close)
+    return close > 0 && inside.includes(':') && isPortOrNothing(text, close + 1) ? parseBare(inside) : undefined
+  }
+  const colon = text.indexOf(':')
+  // One colon parts an IPv4 address from a port; two or more are an IPv6 address.
+  if (colon === -1 || text.includes(':', colon + 1)) return parseBare(text)
+  return isPortOrNothing(text, colon) ? parseBare(text.slice(0, colon)) : undefined
+}
+
+function parseBare(text: string): Address | undefined {
+  const zone = text.indexOf('%')
+  if (zone === -1) return parseAddress(text)
+  return text.includes(':') ? parseAddress(text.slice(0, zone)) : undefined
+}
+
+/** Whether the rest of the text from `at` is nothing, or a colon with one to five digits. */
+function isPortOrNothing(text: string, at: number): boolean {
+  if (at === text.length) return true
+  if (text.charCodeAt(at) !== 0x3a || at + 1 === text.length || text.length - at > 6) return false
+  for (let i = at + 1; i < text.length; i += 1) {
+    const code = text.charCodeAt(i)
+    if (code < 0x30 || code > 0x39) return false
+  }
+  return true
+}

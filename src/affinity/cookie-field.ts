@@ -1,0 +1,69 @@
+// Finding and taking out one cookie of a Cookie field (RFC 6265 5.4: pairs parted by semicolons), by exact name, without a copy of the rest.
+// Never decodes or unquotes a value: what it means is the reader's business.
+
+const hostPrefix = '__Host-'
+
+/** The values of every cookie of exactly that name, in the order of the field, white space around them cut. */
+export function findCookies(field: string, name: string): readonly string[] {
+  const values: string[] = []
+  for (let at = field.indexOf(name); at !== -1; at = field.indexOf(name, at + 1)) {
+    const equals = equalsAfter(field, at + name.length)
+    if (equals === -1 || pairBefore(field, at) === -1) continue
+    const end = pairEnd(field, equals)
+    values.push(field.slice(equals + 1, end).trim())
+    at = end
+  }
+  return values
+}
+
+/**
+ * The field without the cookie of that name and without its `__Host-` form, wherever and however often they stand;
+ * undefined when nothing else is left. Everything else keeps its bytes.
+ */
+export function withoutCookie(field: string, name: string): string | undefined {
+  let kept = ''
+  let from = 0
+  for (let at = field.indexOf(name); at !== -1; at = field.indexOf(name, at + 1)) {
+    const equals = equalsAfter(field, at + name.length)
+    const start = pairBefore(field, field.endsWith(hostPrefix, at) ? at - hostPrefix.length : at)
+    if (equals === -1 || start === -1) continue
+    const end = pairEnd(field, equals)
+    kept += field.slice(from, start)
+    from = Math.min(end + 1, field.length)
+    at = end
+  }
+  if (from === 0) return field
+  kept = (kept + field.slice(from)).trim()
+  if (kept.endsWith(';')) kept = kept.slice(0, -1)
+  return kept === '' ? undefined : kept
+}
+
+/** Whether a Set-Cookie line sets the cookie of that name or its `__Host-` form: a backend must not write our pin. */
+export function setsCookie(line: string, name: string): boolean {
+  const own = line.slice(0, line.indexOf('=')).trim()
+  return own === name || own === hostPrefix + name
+}
+
+/** Index of the `=` behind a name that ends before `from`, or -1 when the name goes on. */
+function equalsAfter(field: string, from: number): number {
+  let at = from
+  while (isBlank(field, at)) at += 1
+  return field.charCodeAt(at) === 0x3d ? at : -1
+}
+
+/** Where the pair starts whose name begins at `nameAt` (just behind a semicolon, or 0), or -1 when no name begins there. */
+function pairBefore(field: string, nameAt: number): number {
+  let at = nameAt
+  while (at > 0 && isBlank(field, at - 1)) at -= 1
+  return at === 0 || field.charCodeAt(at - 1) === 0x3b ? at : -1
+}
+
+function pairEnd(field: string, from: number): number {
+  const semicolon = field.indexOf(';', from)
+  return semicolon === -1 ? field.length : semicolon
+}
+
+function isBlank(field: string, at: number): boolean {
+  const code = field.charCodeAt(at)
+  return code === 0x20 || code === 0x09
+}

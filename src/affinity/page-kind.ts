@@ -1,0 +1,111 @@
+// Is this request a page load, or does it belong to a page that is open already? Read from what browsers say of themselves.
+// Never guesses from the path.
+
+import type { PageKind } from '../rules/types.ts'
+
+/** As much of a request as is needed here; the proxy's request head is one. Names in lower case. */
+export interface RequestMarks {
+  readonly method: string
+  /** The value; several lines joined by `, `. */
+  get(name: string): string | undefined
+}
+
+/**
+ * Document, subresource or preflight, by section 4.3 of the design.
+ * On plain http browsers send no Sec-Fetch fields, and a frame of the same origin cannot be told from a page; nor can it
+ * under a service worker, which leaves Sec-Fetch-Dest empty.
+ */
+export function pageKind(request: RequestMarks): PageKind {
+  const { method } = request
+  if (method === 'OPTIONS') return isPreflight(request) ? 'preflight' : 'subresource'
+  if ((method !== 'GET' && method !== 'HEAD') || isUpgrade(request) || isPrefetch(request)) return 'subresource'
+  const mode = request.get('sec-fetch-mode')
+  const document = mode === undefined ? wantsHtmlPage(request) : mode === 'navigate' && !isFrameOfOwnSite(request)
+  return document ? 'document' : 'subresource'
+}
+
+/** A browser loads this ahead of a visit that may never come. */
+export function isPrefetch(request: RequestMarks): boolean {
+  return saysPrefetch(request.get('sec-purpose')) || saysPrefetch(request.get('purpose'))
+}
+
+export function isUpgrade(request: RequestMarks): boolean {
+  return request.get('upgrade') !== undefined
+}
+
+/** Whether the client sends fetch metadata: a browser on https or localhost. */
+export function hasFetchMetadata(request: RequestMarks): boolean {
+  return (
+    request.get('sec-fetch-mode') !== undefined ||
+    request.get('sec-fetch-dest') !== undefined ||
+    request.get('sec-fetch-site') !== undefined
+  )
+}
+
+const staticDestinations: ReadonlySet<string> = new Set([
+  'script',
+  'style',
+  'image',
+  'font',
+  'audio',
+  'video',
+  'track',
+  'manifest',
+  'worker',
+  'sharedworker',
+  'serviceworker',
+  'audioworklet',
+  'paintworklet',
+])
+
+/**
+ * Whether a subresource is a static asset: by Sec-Fetch-Dest, or without fetch metadata by an answer that is neither HTML nor JSON.
+ * @param contentType Content-Type of the answer
+ */
+export function isStaticSubresource(request: RequestMarks, contentType: string | undefined): boolean {
+  if (hasFetchMetadata(request)) return staticDestinations.has(request.get('sec-fetch-dest') ?? '')
+  const type = firstMediaType(contentType ?? '')
+  return !isHtml(type) && type !== 'application/json' && !type.endsWith('+json')
+}
+
+/** What a browser asks before a cross-origin request (Fetch standard, CORS-preflight request); it never carries cookies. */
+function isPreflight(request: RequestMarks): boolean {
+  return request.get('origin') !== undefined && request.get('access-control-request-method') !== undefined
+}
+
+/** `prefetch`, and `prefetch;prerender` or `prefetch;anonymous-client-ip` of speculation rules. */
+function saysPrefetch(purpose: string | undefined): boolean {
+  if (purpose === undefined) return false
+  return purpose.toLowerCase().split(/[;,]/).some((part) => part.trim() === 'prefetch')
+}
+
+/** A frame shows a part of the page around it, as long as both are of one site; a foreign site's frame is a visit of its own. */
+function isFrameOfOwnSite(request: RequestMarks): boolean {
+  const dest = request.get('sec-fetch-dest')
+  if (dest !== 'iframe' && dest !== 'frame' && dest !== 'object' && dest !== 'embed') return false
+  const site = request.get('sec-fetch-site')
+  return site === 'same-origin' || site === 'same-site'
+}
+
+/** Fields by which scripts and frameworks ask for parts of a page as HTML: jQuery, htmx, Turbo, React server components, Next.js. */
+const partMarks = ['x-requested-with', 'hx-request', 'turbo-frame', 'rsc', 'next-router-prefetch'] as const
+
+/** Without fetch metadata only the first type in Accept tells: a page load puts HTML first, an asset or API call does not. */
+function wantsHtmlPage(request: RequestMarks): boolean {
+  const accept = request.get('accept')
+  return accept !== undefined && isHtml(firstMediaType(accept)) && partMarks.every((name) => request.get(name) === undefined)
+}
+
+function isHtml(type: string): boolean {
+  return type === 'text/html' || type === 'application/xhtml+xml'
+}
+
+/** The first media type of a list, without parameters, in lower case. */
+function firstMediaType(list: string): string {
+  let end = 0
+  for (; end < list.length; end += 1) {
+    const code = list.charCodeAt(end)
+    if (code === 0x2c || code === 0x3b) break
+  }
+  return list.slice(0, end).trim().toLowerCase()
+}

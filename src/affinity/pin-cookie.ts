@@ -1,0 +1,152 @@
+// The pin as a cookie value: `1.<key id>.<version>.<epoch>.<issued>.<seed>.<history>.<mac>`, signed, read, and found in a Cookie field.
+// Never throws, and never tells a client why its pin was not taken: a signature that fails is no pin.
+
+import { Buffer } from 'node:buffer'
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { Pin, PinReading, PinSpec, ReleaseSpec } from '../rules/types.ts'
+import { findCookies } from './cookie-field.ts'
+import type { KeyRing } from './key-ring.ts'
+import type { PinKey } from './types.ts'
+
+/** What came in. forged: a signature that fails (or cannot be checked any more). two: genuine ones that differ. */
+export type PinState = 'none' | 'held' | 'stale' | 'forged' | 'two'
+
+export interface PinFinding {
+  readonly reading: PinReading
+  readonly state: PinState
+}
+
+export interface PinReader {
+  /** @param cookieField all Cookie lines of the request, joined by `; ` */
+  read(cookieField: string | undefined, encrypted: boolean): PinFinding
+}
+
+/** 128 bits of HMAC-SHA256. */
+const macBytes = 16
+/** The longest value there can be is near 420 characters: five names, two numbers, the seed and the signatures around them. */
+const valueLengthAtMost = 512
+/** Signatures checked for one request. Browsers send one pin, in rare cases two; a field stuffed with forgeries costs no more than this. */
+const checksPerRequest = 8
+const pinsRemembered = 20_000
+
+const noPin: PinFinding = { reading: { state: 'none' }, state: 'none' }
+const forgedPin: PinFinding = { reading: { state: 'none' }, state: 'forged' }
+const twoPins: PinFinding = { reading: { state: 'none' }, state: 'two' }
+
+/** The cookie's name: `__Host-` on https keeps sibling domains from planting one (RFC 6265bis 4.1.3.2), but forbids `domain`. */
+export function pinCookieName(spec: PinSpec, encrypted: boolean): string {
+  return encrypted && spec.domain === undefined ? `__Host-${spec.cookie}` : spec.cookie
+}
+
+/** The signed value: cookie-octets that no parser wants quoted (letters, digits and `.~+_-`). */
+export function encodePin(release: string, pin: Pin, key: PinKey): string {
+  const fields = [
+    '1',
+    key.id,
+    encodeName(pin.version),
+    pin.epoch,
+    pin.issuedAt,
+    pin.seed,
+    pin.history.map(encodeName).join('+'),
+  ].join('.')
+  return `${fields}.${sign(release, fields, key)}`
+}
+
+/** The pin in a value that this release signed; `forged` for a signature that fails; undefined for something that is not our format. */
+export function decodePin(release: string, value: string, keyRing: KeyRing): Pin | 'forged' | undefined {
+  if (!value.startsWith('1.')) return undefined
+  if (value.length > valueLengthAtMost) return 'forged'
+  const parts = value.split('.')
+  const [, keyId, version, epoch, issuedAt, seed, history, mac] = parts
+  if (parts.length !== 8 || mac === undefined) return 'forged'
+  const key = keyRing.find(keyId!)
+  if (key === undefined || !equals(mac, sign(release, value.slice(0, -mac.length - 1), key))) return 'forged'
+  return {
+    version: decodeName(version!),
+    epoch: Number(epoch),
+    issuedAt: Number(issuedAt),
+    seed: seed!,
+    history: history!.split('+').map(decodeName),
+  }
+}
+
+/**
+ * Reads the pins of one release. Verified ones are remembered by their exact bytes, so a visitor's pin is checked once;
+ * failures are not remembered: a flood of forgeries can neither push out good pins nor fill memory, and pays a hash each time.
+ * @param max pins remembered, about 0.5 KiB each
+ */
+export function createPinReader(release: ReleaseSpec, keyRing: KeyRing, max: number = pinsRemembered): PinReader {
+  const verified = new LRUCache<string, PinFinding>({ max })
+
+  function check(value: string): PinFinding {
+    const pin = decodePin(release.name, value, keyRing)
+    if (pin === undefined) return noPin
+    if (pin === 'forged') return forgedPin
+    const state = isStale(pin, release) ? 'stale' : 'held'
+    const finding: PinFinding = { reading: { state, pin }, state }
+    // A slice of the request head would keep the whole head in memory: keep a copy.
+    verified.set(Buffer.from(value, 'latin1').toString('latin1'), finding)
+    return finding
+  }
+
+  /** The one genuine pin among values of one cookie name. */
+  function pick(values: readonly string[]): PinFinding {
+    let best = noPin
+    let bestValue: string | undefined
+    let checks = checksPerRequest
+    for (const value of values) {
+      if (value === bestValue) continue
+      const finding = verified.get(value) ?? (checks-- > 0 ? check(value) : noPin)
+      if (finding.reading.state === 'none') {
+        if (best.state === 'none') best = finding
+      } else if (best.reading.state === 'none') {
+        best = finding
+        bestValue = value
+      } else return twoPins
+    }
+    return best
+  }
+
+  return {
+    read(cookieField, encrypted) {
+      if (cookieField === undefined) return noPin
+      const name = pinCookieName(release.pin, encrypted)
+      const finding = pick(findCookies(cookieField, name))
+      if (name === release.pin.cookie || finding.state === 'held' || finding.state === 'stale') return finding
+      // A browser that was pinned over plain http and came back over https. Only when the name that nobody can plant says nothing.
+      const plain = finding.state === 'two' ? noPin : pick(findCookies(cookieField, release.pin.cookie))
+      return plain.state === 'none' ? finding : plain
+    },
+  }
+}
+
+/** A pin of a newer epoch holds: another gateway has read the new configuration already. */
+function isStale(pin: Pin, release: ReleaseSpec): boolean {
+  return pin.epoch < release.pin.epoch || !release.versions.has(pin.version)
+}
+
+/**
+ * Names are [A-Za-z0-9][A-Za-z0-9._-]*, so a dot inside one becomes `~` and history is joined by `+`: neither can occur in a name,
+ * and `.` parts fields and nothing else.
+ */
+function encodeName(name: string): string {
+  return name.replaceAll('.', '~')
+}
+
+function decodeName(field: string): string {
+  return field.replaceAll('~', '.')
+}
+
+/** A release name holds no line feed, so name and fields cannot run into each other. */
+function sign(release: string, fields: string, key: PinKey): string {
+  const digest = createHmac('sha256', key.secret).update(`graylane pin\n${release}\n${fields}`).digest()
+  return digest.toString('base64url', 0, macBytes)
+}
+
+/** Compared as text: base64url has several spellings of the same bytes, and only ours counts. */
+function equals(mac: string, expected: string): boolean {
+  const a = Buffer.from(mac)
+  const b = Buffer.from(expected)
+  return a.length === b.length && timingSafeEqual(a, b)
+}

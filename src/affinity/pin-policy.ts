@@ -1,0 +1,109 @@
+// Which promise an answer carries: who gets a pin, what stands in it, and the Set-Cookie line that brings it.
+// Never decides a version, and never writes what the browser holds already.
+
+import { Buffer } from 'node:buffer'
+import { hash } from 'node:crypto'
+import type { Decision, Pin, PinReading, PinSpec, ReleaseSpec, Visit } from '../rules/types.ts'
+import { hasFetchMetadata, isPrefetch, isStaticSubresource, isUpgrade } from './page-kind.ts'
+import type { RequestMarks } from './page-kind.ts'
+import { pinCookieName } from './pin-cookie.ts'
+import type { PinState } from './pin-cookie.ts'
+
+const seedBytes = 12
+const historyLength = 3
+/** Pages stay open longer than `ttl`, which binds documents only: their subresources need the cookie for another week. */
+const openPageSeconds = 7 * 24 * 3600
+
+/**
+ * The visitor's draw (16 characters of base64url): what the pin holds, so that neither a login nor another address flips anyone;
+ * else from the identity, which gives clients without cookies the same draw each time; else random.
+ */
+export function seedFor(
+  release: string,
+  reading: PinReading,
+  identity: string | undefined,
+  randomBytes: (size: number) => Uint8Array,
+): string {
+  if (reading.state !== 'none') return reading.pin.seed
+  // Salted with the release: nobody is the guinea pig of every release, and the seed tells nothing across them.
+  const bytes =
+    identity === undefined ? randomBytes(seedBytes) : hash('sha256', `graylane seed\n${release}\n${identity}`, 'buffer')
+  return Buffer.from(bytes.buffer, bytes.byteOffset, seedBytes).toString('base64url')
+}
+
+/** An answer on its way to the client, when its pin is up for writing. */
+export interface AnswerToPin {
+  readonly release: ReleaseSpec
+  readonly visit: Visit
+  readonly decision: Decision
+  /** What came in beside the visit's reading, which does not tell a forged pin from none. */
+  readonly pinIn: PinState
+  readonly request: RequestMarks
+  /** Content-Type of the answer. */
+  readonly contentType: string | undefined
+  /** Seconds since 1970, now, at the answer. */
+  readonly nowSeconds: number
+}
+
+/** The pin to write with this answer, or undefined when the browser keeps what it has (section 4.9 of the design). */
+export function pinToWrite(answer: AnswerToPin): Pin | undefined {
+  const { decision, visit, request } = answer
+  if (decision.action !== 'serve' || request.method === 'HEAD') return undefined
+  if (visit.kind === 'document') return isDue(answer) ? newPin(answer) : undefined
+  return visit.kind === 'subresource' && mayPinSubresource(answer) ? newPin(answer) : undefined
+}
+
+/** What the access log says of the pin. */
+export function pinOut(reading: PinReading, written: Pin | undefined): 'kept' | 'set' | 'none' {
+  if (written !== undefined) return 'set'
+  return reading.state === 'held' ? 'kept' : 'none'
+}
+
+/** The value of Set-Cookie. On plain http there is no Secure, without which browsers refuse SameSite=None: Lax is what works there. */
+export function setCookieLine(spec: PinSpec, value: string, encrypted: boolean): string {
+  const sameSite = spec.sameSite === 'none' && encrypted ? 'None' : 'Lax'
+  const domain = spec.domain === undefined ? '' : `; Domain=${spec.domain}`
+  const name = pinCookieName(spec, encrypted)
+  const maxAge = spec.ttlSeconds + openPageSeconds
+  return `${name}=${value}; Path=/${domain}; Max-Age=${maxAge}; HttpOnly; SameSite=${sameSite}${encrypted ? '; Secure' : ''}`
+}
+
+/** A document's pin is written when there is none that holds, when the version changed, and now and then while it is still given. */
+function isDue({ visit, decision, release, nowSeconds }: AnswerToPin): boolean {
+  const { reading } = visit
+  if (reading.state !== 'held' || reading.pin.version !== decision.version) return true
+  const age = nowSeconds - reading.pin.issuedAt
+  return age > release.pin.ttlSeconds / 8 && isStillGiven(decision, release)
+}
+
+/** A pin that nothing but itself gives is not renewed, so that it ends after `ttl` and the visitor comes home to stable. */
+function isStillGiven(decision: Decision, release: ReleaseSpec): boolean {
+  return decision.version === release.stable || decision.reason === 'rule' || decision.reason === 'share'
+}
+
+/** Clients without fetch metadata may keep cookies without ever loading a page (scripts, apps): their first API answer pins them. */
+function mayPinSubresource({ pinIn, request, contentType }: AnswerToPin): boolean {
+  return (
+    (pinIn === 'none' || pinIn === 'forged') &&
+    request.method !== 'OPTIONS' &&
+    !hasFetchMetadata(request) &&
+    !isUpgrade(request) &&
+    !isPrefetch(request) &&
+    !isStaticSubresource(request, contentType)
+  )
+}
+
+function newPin({ visit, decision, release, nowSeconds }: AnswerToPin): Pin {
+  const old = visit.reading.state === 'none' ? undefined : visit.reading.pin
+  const { epoch } = release.pin
+  // What an older epoch promised is void: a name may mean another build since. A newer one stays: see isStale in pin-cookie.ts.
+  const given = old === undefined || old.epoch < epoch ? [] : old.history
+  const history = [decision.version, ...given.filter((version) => version !== decision.version)]
+  return {
+    version: decision.version,
+    epoch: old?.version === decision.version ? Math.max(epoch, old.epoch) : epoch,
+    issuedAt: nowSeconds,
+    seed: visit.seed,
+    history: history.slice(0, historyLength),
+  }
+}
