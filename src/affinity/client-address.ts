@@ -42,7 +42,7 @@ export function clientAddress(peer: Address, claimed: string | undefined, trust:
 /** From the right over trusted proxies: the first that is not one is the client; something that is no address ends the walk. */
 function walk(peer: Address, claimed: string, isProxy: (address: Address) => boolean): Address {
   let client = peer
-  for (let end = claimed.length; end >= 0 && isProxy(client); ) {
+  for (let end = claimed.length; end >= 0 && isProxy(client);) {
     const comma = lastComma(claimed, end)
     const hop = parseHop(claimed.slice(comma + 1, end))
     if (hop === undefined) return client

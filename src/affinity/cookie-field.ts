@@ -40,7 +40,8 @@ export function withoutCookie(field: string, name: string): string | undefined {
 
 /** Whether a Set-Cookie line sets the cookie of that name or its `__Host-` form: a backend must not write our pin. */
 export function setsCookie(line: string, name: string): boolean {
-  const own = line.slice(0, line.indexOf('=')).trim()
+  const equals = line.indexOf('=')
+  const own = line.slice(0, Math.max(equals, 0)).trim()
   return own === name || own === hostPrefix + name
 }
 

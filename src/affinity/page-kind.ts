@@ -76,7 +76,10 @@ function isPreflight(request: RequestMarks): boolean {
 /** `prefetch`, and `prefetch;prerender` or `prefetch;anonymous-client-ip` of speculation rules. */
 function saysPrefetch(purpose: string | undefined): boolean {
   if (purpose === undefined) return false
-  return purpose.toLowerCase().split(/[;,]/).some((part) => part.trim() === 'prefetch')
+  return purpose
+    .toLowerCase()
+    .split(/[;,]/)
+    .some((part) => part.trim() === 'prefetch')
 }
 
 /** A frame shows a part of the page around it, as long as both are of one site; a foreign site's frame is a visit of its own. */
@@ -93,7 +96,9 @@ const partMarks = ['x-requested-with', 'hx-request', 'turbo-frame', 'rsc', 'next
 /** Without fetch metadata only the first type in Accept tells: a page load puts HTML first, an asset or API call does not. */
 function wantsHtmlPage(request: RequestMarks): boolean {
   const accept = request.get('accept')
-  return accept !== undefined && isHtml(firstMediaType(accept)) && partMarks.every((name) => request.get(name) === undefined)
+  return (
+    accept !== undefined && isHtml(firstMediaType(accept)) && partMarks.every((name) => request.get(name) === undefined)
+  )
 }
 
 function isHtml(type: string): boolean {
