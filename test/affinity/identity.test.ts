@@ -36,7 +36,7 @@ describe('identity', () => {
   })
 
   test('the order of the sources decides, not their kind', () => {
-    expect(readIdentity([...sources].reverse(), facts({ user: 'jason' }, {}))).toBe('192.0.2.1')
+    expect(readIdentity(sources.toReversed(), facts({ user: 'jason' }, {}))).toBe('192.0.2.1')
   })
 
   test('no source that is present means no identity', () => {

@@ -269,8 +269,9 @@ describe('what the log says of the pin', () => {
   })
 })
 
+const bytes = (size: number): Uint8Array => new Uint8Array(size).fill(0xff)
+
 describe('the seed', () => {
-  const bytes = (size: number): Uint8Array => new Uint8Array(size).fill(0xff)
   const none: PinReading = { state: 'none' }
 
   test("a pin's seed stays, held or stale, whoever logs in", () => {
