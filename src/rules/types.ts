@@ -218,6 +218,8 @@ export interface Service {
   readonly spec: ServiceSpec
   readonly name: string
   readonly matches: Matcher
+  /** The item of `match` that fits, for rewrites that replace the matched prefix; undefined when the service matches everything. */
+  readonly matched: (facts: RequestFacts) => RequestMatchSpec | undefined
   /** Decided version to its pool (own or base's); a version without an entry is not served by this service. */
   readonly pools: ReadonlyMap<string, Pool>
 }

@@ -1,0 +1,181 @@
+// Every answer that the edge makes itself: one table of stable EDGE_* codes, each with its status and Envoy's response flag,
+// and the body in the form the client asks for. Codes are a contract: they appear in bodies, logs and metrics.
+
+import type { EdgeAnswer, Refusal, UpstreamFailure } from './exchange.ts'
+
+export interface EdgeError {
+  readonly code: string
+  readonly status: number
+  /** Envoy's %RESPONSE_FLAGS%. */
+  readonly flag: string
+  readonly title: string
+  /** Seconds; tells clients and caches that this passes. */
+  readonly retryAfter?: number
+}
+
+export const edgeErrors = {
+  badRequest: { code: 'EDGE_BAD_REQUEST', status: 400, flag: 'DPE', title: 'The request is not valid HTTP' },
+  badTarget: { code: 'EDGE_BAD_TARGET', status: 400, flag: 'DPE', title: 'The request target is not acceptable' },
+  forbidden: {
+    code: 'EDGE_FORBIDDEN',
+    status: 403,
+    flag: 'UAEX',
+    title: 'This address may not use the internal listener',
+  },
+  noRelease: { code: 'EDGE_NO_RELEASE', status: 404, flag: 'NR', title: 'No release answers for this host' },
+  noService: {
+    code: 'EDGE_NO_SERVICE',
+    status: 404,
+    flag: 'NR',
+    title: 'No service of this version answers for this path',
+  },
+  methodNotAllowed: { code: 'EDGE_METHOD_NOT_ALLOWED', status: 405, flag: 'DPE', title: 'This method is not served' },
+  requestTimeout: {
+    code: 'EDGE_REQUEST_TIMEOUT',
+    status: 408,
+    flag: 'DT',
+    title: 'The request did not arrive in time',
+  },
+  stalePage: { code: 'EDGE_STALE_PAGE', status: 409, flag: '-', title: 'This page belongs to a version that is gone' },
+  targetTooLong: { code: 'EDGE_TARGET_TOO_LONG', status: 414, flag: 'DPE', title: 'The request target is too long' },
+  expectation: { code: 'EDGE_EXPECTATION_FAILED', status: 417, flag: 'DPE', title: 'This expectation cannot be met' },
+  headTooLarge: { code: 'EDGE_HEAD_TOO_LARGE', status: 431, flag: 'DPE', title: 'The request head is too large' },
+  notImplemented: {
+    code: 'EDGE_NOT_IMPLEMENTED',
+    status: 501,
+    flag: 'DPE',
+    title: 'This transfer coding is not known',
+  },
+  httpVersion: {
+    code: 'EDGE_VERSION_NOT_SUPPORTED',
+    status: 505,
+    flag: 'DPE',
+    title: 'Only HTTP/1.0 and HTTP/1.1 are spoken',
+  },
+  loop: { code: 'EDGE_LOOP', status: 508, flag: 'LR', title: 'The request already passed this gateway' },
+  tooManyConnections: {
+    code: 'EDGE_TOO_MANY_CONNECTIONS',
+    status: 503,
+    flag: 'OM',
+    title: 'Too many connections',
+    retryAfter: 1,
+  },
+  versionUnavailable: {
+    code: 'EDGE_VERSION_UNAVAILABLE',
+    status: 503,
+    flag: 'UH',
+    title: 'This version cannot answer at the moment',
+    retryAfter: 2,
+  },
+  noEndpoint: {
+    code: 'EDGE_NO_ENDPOINT',
+    status: 503,
+    flag: 'UH',
+    title: 'The service has no address to send this to',
+    retryAfter: 2,
+  },
+  upstreamRefused: {
+    code: 'EDGE_UPSTREAM_REFUSED',
+    status: 503,
+    flag: 'UF',
+    title: 'The service refuses connections',
+    retryAfter: 2,
+  },
+  overflow: { code: 'EDGE_OVERFLOW', status: 503, flag: 'UO', title: 'The service is at its limit', retryAfter: 1 },
+  upstreamReset: {
+    code: 'EDGE_UPSTREAM_RESET',
+    status: 502,
+    flag: 'UC',
+    title: 'The service broke off before it answered',
+  },
+  upstreamInvalid: {
+    code: 'EDGE_UPSTREAM_INVALID',
+    status: 502,
+    flag: 'UPE',
+    title: 'The service did not answer in valid HTTP',
+  },
+  upstreamTimeout: {
+    code: 'EDGE_UPSTREAM_TIMEOUT',
+    status: 504,
+    flag: 'UT',
+    title: 'The service did not answer in time',
+  },
+} as const satisfies Record<string, EdgeError>
+
+const byRefusal: Record<Refusal, EdgeError> = {
+  'bad-request': edgeErrors.badRequest,
+  'request-timeout': edgeErrors.requestTimeout,
+  'head-too-large': edgeErrors.headTooLarge,
+  'target-too-long': edgeErrors.targetTooLong,
+  'version-not-supported': edgeErrors.httpVersion,
+  'method-not-allowed': edgeErrors.methodNotAllowed,
+  'not-implemented': edgeErrors.notImplemented,
+  'expectation-failed': edgeErrors.expectation,
+  'too-many-connections': edgeErrors.tooManyConnections,
+}
+
+const byFailure: Record<UpstreamFailure, EdgeError> = {
+  'connect-refused': edgeErrors.upstreamRefused,
+  'connect-timeout': edgeErrors.upstreamRefused,
+  'reset-before-head': edgeErrors.upstreamReset,
+  'bad-response': edgeErrors.upstreamInvalid,
+  timeout: edgeErrors.upstreamTimeout,
+  'no-endpoint': edgeErrors.noEndpoint,
+  overflow: edgeErrors.overflow,
+}
+
+export function errorOfRefusal(refusal: Refusal): EdgeError {
+  return byRefusal[refusal]
+}
+
+export function errorOfFailure(failure: UpstreamFailure): EdgeError {
+  return byFailure[failure]
+}
+
+/** The answer for an error: problem+json (RFC 9457) when Accept names JSON, plain text otherwise. Never stored by a cache. */
+export function edgeAnswer(error: EdgeError, accept: string | undefined): EdgeAnswer {
+  const json = accept !== undefined && accept.includes('json')
+  const fields: [string, string][] = [
+    ['content-type', json ? 'application/problem+json' : 'text/plain; charset=utf-8'],
+    ['cache-control', 'no-store'],
+  ]
+  if (error.retryAfter !== undefined) fields.push(['retry-after', String(error.retryAfter)])
+  if (error === edgeErrors.methodNotAllowed) fields.push(['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'])
+  const body = json
+    ? JSON.stringify({ type: 'about:blank', title: error.title, status: error.status, code: error.code })
+    : `${error.title} (${error.code})\n`
+  return { status: error.status, fields, body }
+}
+
+/**
+ * 409 for a request of a page whose version is gone. A script gets problem+json with `reload: true`; only who asks for HTML
+ * (a form post, a frame) gets a page, which offers the one thing that helps.
+ */
+export function stalePageAnswer(pinned: string, current: string, accept: string | undefined): EdgeAnswer {
+  const { code, status, title } = edgeErrors.stalePage
+  if (accept !== undefined && asksForHtml(accept)) {
+    const body = `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title>
+<h1>${title}</h1><p>There is a newer version. <a href="">Reload the page</a> to go on.</p></html>\n`
+    return {
+      status,
+      fields: [
+        ['content-type', 'text/html; charset=utf-8'],
+        ['cache-control', 'no-store'],
+      ],
+      body,
+    }
+  }
+  const body = JSON.stringify({ type: 'about:blank', title, status, code, pinned, current, reload: true })
+  return {
+    status,
+    fields: [
+      ['content-type', 'application/problem+json'],
+      ['cache-control', 'no-store'],
+    ],
+    body,
+  }
+}
+
+function asksForHtml(accept: string): boolean {
+  return accept.includes('text/html') || accept.includes('application/xhtml+xml')
+}

@@ -1,0 +1,123 @@
+// What one request holds on to: an immutable compilation of one configuration. A reload makes a new Edge and swaps it by one
+// assignment; requests under way finish on the one they began with. Health and in-flight counts live outside (endpoints.ts).
+
+import { compileTrust, type Trust } from '../affinity/client-address.ts'
+import type { KeyRing } from '../affinity/key-ring.ts'
+import { createPinReader, type PinReader } from '../affinity/pin-cookie.ts'
+import type { TrustSpec } from '../affinity/types.ts'
+import { compileCidrs, parseAddress } from '../rules/address.ts'
+import type { Address, Pool, Release, RouteTable, Service } from '../rules/types.ts'
+import { type Endpoints, PoolEndpoints } from './endpoints.ts'
+import { compileServiceActions, type ServiceActions } from './service-actions.ts'
+import type { TargetMode } from './target.ts'
+
+/** A listener as configured. `name` is unique in a configuration and stays the same over reloads. */
+export interface ListenerSpec {
+  readonly name: string
+  readonly port: number
+  readonly address: string
+  readonly internal: boolean
+  /** CIDRs that may use an internal listener; empty for anybody who reaches it. */
+  readonly from: readonly string[]
+  readonly sourceLabels: Readonly<Record<string, string>> | undefined
+}
+
+export interface EdgeListener {
+  readonly spec: ListenerSpec
+  readonly mayCall: (address: Address) => boolean
+  readonly viaName: string
+}
+
+export interface EdgeRelease {
+  readonly release: Release
+  readonly pins: PinReader
+  readonly keyRing: KeyRing
+  readonly poolOf: ReadonlyMap<Pool, PoolEndpoints>
+  readonly actionsOf: ReadonlyMap<Service, ServiceActions>
+  /** Whether every pool of the version is available. */
+  readonly available: (version: string) => boolean
+}
+
+export interface Edge {
+  readonly id: string
+  readonly table: RouteTable
+  readonly trust: Trust
+  readonly targetMode: TargetMode
+  /** By name. */
+  readonly listeners: ReadonlyMap<string, EdgeListener>
+  readonly releases: ReadonlyMap<Release, EdgeRelease>
+  readonly pools: readonly PoolEndpoints[]
+  /** The one version that owns an endpoint at this address, for internal callers; undefined for none or several. */
+  readonly versionAt: (release: Release, address: Address) => string | undefined
+}
+
+export interface EdgeSource {
+  readonly id: string
+  readonly table: RouteTable
+  readonly trust: TrustSpec
+  readonly targetMode: TargetMode
+  readonly listeners: readonly ListenerSpec[]
+  readonly keysOf: (release: string) => KeyRing
+  readonly endpoints: Endpoints
+  /** Names this gateway in Via; the same for all its workers, unlike any other gateway's. */
+  readonly instance: string
+}
+
+/** Meets the last requests of a listener that a reload took away: nobody may call it any more. */
+export const closedListener: EdgeListener = {
+  spec: { name: '', port: 0, address: '', internal: false, from: [], sourceLabels: undefined },
+  mayCall: () => false,
+  viaName: 'graylane-closed',
+}
+
+/** Throws on a header value that cannot be compiled: such a configuration is refused as a whole. */
+export function compileEdge(source: EdgeSource): Edge {
+  const releases = new Map(source.table.releases.map((release) => [release, compileRelease(release, source)]))
+  return Object.freeze({
+    id: source.id,
+    table: source.table,
+    trust: compileTrust(source.trust),
+    targetMode: source.targetMode,
+    listeners: new Map(source.listeners.map((spec) => [spec.name, compileListener(spec, source.instance)])),
+    releases,
+    pools: [...releases.values()].flatMap((release) => [...release.poolOf.values()]),
+    versionAt: (release: Release, address: Address) => versionAt(releases.get(release), address),
+  })
+}
+
+function compileListener(spec: ListenerSpec, instance: string): EdgeListener {
+  return {
+    spec,
+    mayCall: spec.from.length === 0 ? () => true : compileCidrs(spec.from),
+    // A name a listener: a backend that calls back through the internal listener with its caller's fields is no loop.
+    viaName: `graylane-${instance}-${spec.name}`,
+  }
+}
+
+function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
+  const keyRing = source.keysOf(release.name)
+  const poolOf = new Map<Pool, PoolEndpoints>()
+  for (const pools of release.poolsOf.values()) {
+    for (const pool of pools) if (!poolOf.has(pool)) poolOf.set(pool, new PoolEndpoints(pool, source.endpoints))
+  }
+  return {
+    release,
+    pins: createPinReader(release.spec, keyRing),
+    keyRing,
+    poolOf,
+    actionsOf: new Map(release.services.map((service) => [service, compileServiceActions(service)])),
+    available: (version) => (release.poolsOf.get(version) ?? []).every((pool) => poolOf.get(pool)?.available === true),
+  }
+}
+
+function versionAt(release: EdgeRelease | undefined, address: Address): string | undefined {
+  if (release === undefined) return undefined
+  let found: string | undefined
+  for (const [pool, endpoints] of release.poolOf) {
+    if (pool.owner === found) continue
+    if (!endpoints.list.some((endpoint) => parseAddress(endpoint.address)?.text === address.text)) continue
+    if (found !== undefined) return undefined
+    found = pool.owner
+  }
+  return found
+}

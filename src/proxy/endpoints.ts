@@ -1,0 +1,149 @@
+// Which address a request goes to, and which addresses are out. Lives outside the snapshot, keyed by endpoint address, so that a
+// reload forgets nothing. Only endpoints of the pool that was decided are ever offered: never another version's.
+
+import type { Pool } from '../rules/types.ts'
+import type { Endpoint } from './exchange.ts'
+
+/** A pool whose endpoints have all been out for this long is unavailable (design 4.7). */
+const unavailableAfterMs = 2000
+/** Good probes in a row that bring an endpoint back. */
+const goodProbesNeeded = 2
+
+/** One address, shared by every pool and snapshot that names it. */
+export class EndpointState implements Endpoint {
+  readonly key: string
+  readonly address: string
+  readonly port: number
+  inFlight = 0
+  /** Milliseconds of the monotonic clock since when it is out; -1 while it is in. */
+  outSince = -1
+  goodProbes = 0
+
+  constructor(address: string, port: number) {
+    this.address = address
+    this.port = port
+    this.key = endpointKey(address, port)
+  }
+}
+
+function endpointKey(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+/** All endpoints of all pools, with their health. */
+export class Endpoints {
+  readonly #states = new Map<string, EndpointState>()
+  /** Endpoints that are out: kept apart, so that a healthy gateway pays one comparison a request. */
+  readonly #out = new Set<EndpointState>()
+  readonly #now: () => number
+
+  /** `now`: milliseconds of a monotonic clock. */
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  at(address: string, port: number): EndpointState {
+    const key = endpointKey(address, port)
+    let state = this.#states.get(key)
+    if (state === undefined) {
+      state = new EndpointState(address, port)
+      this.#states.set(key, state)
+    }
+    return state
+  }
+
+  /** A connection was refused or timed out: out of balancing at once. */
+  markDown(endpoint: Endpoint): void {
+    const state = this.#states.get(endpoint.key)
+    if (state === undefined) return
+    state.goodProbes = 0
+    if (state.outSince >= 0) return
+    state.outSince = this.#now()
+    this.#out.add(state)
+  }
+
+  /** It answered, a request or a probe. Two in a row bring it back: one alone may be the last gasp of a restart. */
+  markUp(endpoint: Endpoint): void {
+    if (this.#out.size === 0) return
+    const state = this.#states.get(endpoint.key)
+    if (state === undefined || state.outSince < 0 || ++state.goodProbes < goodProbesNeeded) return
+    state.outSince = -1
+    state.goodProbes = 0
+    this.#out.delete(state)
+  }
+
+  /** Those to probe. */
+  out(): readonly EndpointState[] {
+    return [...this.#out]
+  }
+
+  get allIn(): boolean {
+    return this.#out.size === 0
+  }
+
+  isLongOut(state: EndpointState): boolean {
+    return state.outSince >= 0 && this.#now() - state.outSince >= unavailableAfterMs
+  }
+
+  /** Forgets endpoints that no pool names any more; returns them, so that their idle connections can be closed. */
+  retain(inUse: ReadonlySet<EndpointState>): EndpointState[] {
+    const gone: EndpointState[] = []
+    for (const [key, state] of this.#states) {
+      if (inUse.has(state) || state.inFlight > 0) continue
+      this.#states.delete(key)
+      this.#out.delete(state)
+      gone.push(state)
+    }
+    return gone
+  }
+}
+
+/** The endpoints of one pool in one snapshot. The list is replaced when a name resolves anew. */
+export class PoolEndpoints {
+  readonly pool: Pool
+  readonly #endpoints: Endpoints
+  #list: readonly EndpointState[] = []
+  #turn = 0
+
+  constructor(pool: Pool, endpoints: Endpoints) {
+    this.pool = pool
+    this.#endpoints = endpoints
+  }
+
+  get list(): readonly EndpointState[] {
+    return this.#list
+  }
+
+  replace(list: readonly EndpointState[]): void {
+    this.#list = list
+  }
+
+  /** False when there is no endpoint at all, or all have been out for two seconds. */
+  get available(): boolean {
+    if (this.#endpoints.allIn) return this.#list.length > 0
+    return this.#list.some((state) => !this.#endpoints.isLongOut(state))
+  }
+
+  /**
+   * The next endpoint to try: of two neighbours in turn the one with fewer requests in flight (Envoy's LEAST_REQUEST looks at two as
+   * well), leaving out those that are out. When all are out, the one in turn is tried all the same: until the pool counts as
+   * unavailable, an attempt is how a restart is noticed first. `tried` holds what failed for this request already.
+   */
+  pick(tried: readonly EndpointState[] | undefined): EndpointState | undefined {
+    const list = this.#list
+    if (list.length === 1) return tried === undefined ? list[0] : undefined
+    const turn = (this.#turn = (this.#turn + 1) % Math.max(1, list.length))
+    let best: EndpointState | undefined
+    let looked = 0
+    let last: EndpointState | undefined
+    for (let i = 0; i < list.length && looked < 2; i++) {
+      const state = list[(turn + i) % list.length] as EndpointState
+      if (tried?.includes(state) === true) continue
+      last ??= state
+      if (state.outSince >= 0) continue
+      looked++
+      if (best === undefined || state.inFlight < best.inFlight) best = state
+    }
+    return best ?? last
+  }
+}

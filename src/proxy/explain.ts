@@ -1,0 +1,183 @@
+// `explain`: one imagined request sent through the very function that serves real ones, with each step written down. Nothing is
+// forwarded, counted or logged.
+
+import type { Reason, Step } from '../rules/types.ts'
+import type { Edge, EdgeListener } from './edge.ts'
+import type { Endpoints } from './endpoints.ts'
+import type { Connection, EdgeAnswer, Exchange, Forwarding, Head, RequestHead, ResponseHead } from './exchange.ts'
+import { handleRequest } from './handle-request.ts'
+import type { RequestRecord } from '../observe/record.ts'
+
+export interface ExplainInput {
+  /** The socket peer; default 127.0.0.1. */
+  readonly ip: string
+  readonly method: string
+  /** Absolute (http://host/path) or a path; the Host header of `headers` wins over its authority. */
+  readonly url: string
+  readonly headers: readonly (readonly [name: string, value: string])[]
+}
+
+export interface Explanation {
+  readonly steps: readonly Step[]
+  /** '' when the request ended before a decision. */
+  readonly version: string
+  readonly reason: Reason | ''
+  readonly rule: string
+  readonly service: string
+  /** The version that owns the pool. */
+  readonly poolVersion: string
+  readonly document: boolean
+  readonly clientAddress: string
+  /** What the upstream would be asked for; undefined when the edge answers itself. */
+  readonly forwards: { readonly target: string; readonly host: string } | undefined
+  /** Status of an answer of the edge's own. */
+  readonly status: number | undefined
+  readonly edgeCode: string
+  /** Whether an HTML answer would carry a new pin. */
+  readonly setsPin: boolean
+}
+
+export interface ExplainContext {
+  readonly edge: Edge
+  readonly listener: EdgeListener
+  readonly endpoints: Endpoints
+  readonly nowSeconds: () => number
+  readonly randomBytes: (size: number) => Uint8Array
+}
+
+export function explainRequest(context: ExplainContext, input: ExplainInput): Explanation {
+  const steps: Step[] = []
+  let record: RequestRecord | undefined
+  const exchange = new ImaginedExchange(input, context.listener.spec.port)
+  handleRequest(
+    {
+      endpoints: context.endpoints,
+      observe: (finished) => (record = finished),
+      nowSeconds: context.nowSeconds,
+      randomBytes: context.randomBytes,
+      trace: (step) => steps.push(step),
+    },
+    context.edge,
+    context.listener,
+    exchange,
+  )
+  return explanationOf(exchange, record as RequestRecord, steps)
+}
+
+function explanationOf(exchange: ImaginedExchange, record: RequestRecord, steps: readonly Step[]): Explanation {
+  const forwarding = exchange.forwarded
+  return {
+    steps,
+    version: record.version,
+    reason: record.reason,
+    rule: record.rule,
+    service: record.service,
+    poolVersion: record.poolVersion,
+    document: record.document,
+    clientAddress: record.clientAddress,
+    forwards: forwarding && { target: forwarding.target, host: forwarding.authority },
+    status: exchange.answered?.status,
+    edgeCode: record.edgeCode,
+    setsPin: record.pinOut === 'set',
+  }
+}
+
+const nothingHappened = {
+  status: 0,
+  end: 'done',
+  failure: undefined,
+  bytesReceived: 0,
+  bytesSent: 0,
+  durationMs: 0,
+  upstreamMs: -1,
+  attempts: 0,
+} as const
+
+class ImaginedExchange implements Exchange {
+  readonly connection: Connection
+  readonly request: RequestHead
+  answered: EdgeAnswer | undefined
+  forwarded: Forwarding | undefined
+
+  constructor(input: ExplainInput, localPort: number) {
+    this.request = new ImaginedRequest(input)
+    this.connection = {
+      listener: undefined,
+      remoteAddress: input.ip,
+      remotePort: 0,
+      localPort,
+      encrypted: input.url.startsWith('https:'),
+      memo: undefined,
+    }
+  }
+
+  answer(answer: EdgeAnswer, onFinish: Parameters<Exchange['answer']>[1]): void {
+    this.answered = answer
+    onFinish({ ...nothingHappened, status: answer.status })
+  }
+
+  forward(forwarding: Forwarding): void {
+    this.forwarded = forwarding
+    forwarding.onAnswer(new ImaginedAnswer())
+    forwarding.onFinish(nothingHappened)
+  }
+}
+
+/** Head over a plain list: what the engine does on bytes, done on strings. */
+class ListedHead implements Head {
+  protected fields: (readonly [name: string, value: string])[]
+
+  constructor(fields: Iterable<readonly [name: string, value: string]>) {
+    this.fields = Array.from(fields, ([name, value]) => [name.toLowerCase(), value.trim()] as const)
+  }
+
+  get(name: string): string | undefined {
+    const lines = this.lines(name)
+    return lines.length === 0 ? undefined : lines.join(name === 'cookie' ? '; ' : ', ')
+  }
+
+  lines(name: string): readonly string[] {
+    return this.fields.filter((field) => field[0] === name).map((field) => field[1])
+  }
+
+  has(name: string): boolean {
+    return this.fields.some((field) => field[0] === name)
+  }
+
+  entries(): readonly (readonly [name: string, value: string])[] {
+    return this.fields
+  }
+
+  // What is sent on is never looked at here, so changes to it are dropped.
+  remove(): void {}
+  removeSpellings(): void {}
+  removeLines(): void {}
+  append(): void {}
+  set(): void {}
+}
+
+class ImaginedRequest extends ListedHead implements RequestHead {
+  readonly method: string
+  readonly target: string
+  readonly authority: string
+  readonly minorVersion = 1
+  readonly websocket = false
+  readonly hasBody = false
+
+  constructor(input: ExplainInput) {
+    super(input.headers)
+    this.method = input.method
+    const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(input.url)
+    this.authority = this.get('host') ?? absolute?.[1] ?? 'localhost'
+    const target = absolute === null ? input.url : (absolute[2] as string)
+    this.target = target.startsWith('/') || target === '*' ? target : `/${target}`
+  }
+}
+
+class ImaginedAnswer extends ListedHead implements ResponseHead {
+  readonly status = 200
+
+  constructor() {
+    super([['content-type', 'text/html']])
+  }
+}

@@ -1,0 +1,196 @@
+// A request's way through the edge, top to bottom: read this first. Each step is one line that names what it finds out; the facts
+// gather in a ProxiedRequest, which the engine calls back when bytes move (proxied-request.ts).
+
+import { clientAddress, isTrustedPeer } from '../affinity/client-address.ts'
+import { readIdentity } from '../affinity/identity.ts'
+import { pageKind } from '../affinity/page-kind.ts'
+import { type PinFinding } from '../affinity/pin-cookie.ts'
+import { seedFor } from '../affinity/pin-policy.ts'
+import { parseAddress } from '../rules/address.ts'
+import { decide, decideInternal } from '../rules/decide.ts'
+import type { Address, Decision, Release, RequestFacts, Service, Step, Visit } from '../rules/types.ts'
+import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
+import { edgeErrors, stalePageAnswer } from './edge-answers.ts'
+import type { Connection, Exchange, RequestHead } from './exchange.ts'
+import { type Client, ProxiedRequest, type Surroundings } from './proxied-request.ts'
+import { HeadFacts } from './request-facts.ts'
+import { directAnswer, redirectAnswer, rewrittenPath } from './service-actions.ts'
+import { normalizeTarget } from './target.ts'
+
+/** What deciding needs beside the snapshot: clock, chance, and who listens to each step (explain). */
+export interface Circumstances {
+  readonly nowSeconds: () => number
+  readonly randomBytes: (size: number) => Uint8Array
+  readonly trace?: (step: Step) => void
+}
+
+export function handleRequest(
+  around: Surroundings & Circumstances,
+  edge: Edge,
+  listener: EdgeListener,
+  exchange: Exchange,
+): void {
+  const request = exchange.request
+  const proxied = new ProxiedRequest(around, edge, listener, exchange)
+
+  const target = normalizeTarget(request.target, edge.targetMode, request.method)
+  if (!target.ok) return proxied.fail(edgeErrors.badTarget)
+  proxied.record.path = target.path
+
+  if (passedBefore(request, listener)) return proxied.fail(edgeErrors.loop)
+
+  const client = clientOf(exchange.connection, request, edge)
+  proxied.cameFrom(client)
+  around.trace?.({ step: 'client address', outcome: whoSays(client) })
+  if (!listener.mayCall(client.peer)) return proxied.fail(edgeErrors.forbidden)
+
+  const facts = new HeadFacts(
+    request,
+    client.scheme,
+    target.path,
+    target.query,
+    exchange.connection.localPort,
+    client.address,
+    listener.spec.sourceLabels,
+  )
+  if (listener.spec.internal) return handleInternal(around, proxied, edge, listener, facts, client)
+
+  const release = edge.table.releaseFor(request.authority)
+  if (release === undefined) return proxied.fail(edgeErrors.noRelease)
+  const edgeRelease = edge.releases.get(release) as EdgeRelease
+  proxied.belongsTo(edgeRelease)
+  around.trace?.({ step: 'release', outcome: `${release.name}, by host ${request.authority}` })
+
+  const finding = edgeRelease.pins.read(request.get('cookie'), client.scheme === 'https')
+  const visit = visitOf(request, facts, finding, edgeRelease, around)
+  proxied.visits(visit, finding.state)
+  around.trace?.({ step: 'kind', outcome: visit.kind })
+  around.trace?.({ step: 'pin', outcome: describePin(finding) })
+
+  const decision = settleStale(decide(release, facts, visit, around.trace), release, facts)
+  proxied.decided(decision)
+  if (decision.action === 'reload') return answerStale(proxied, visit, decision, request)
+  if (decision.action === 'unavailable') return proxied.fail(edgeErrors.versionUnavailable)
+
+  const service = serviceOf(release, facts, decision.version)
+  if (service === undefined) return proxied.fail(edgeErrors.noService)
+  around.trace?.({ step: 'service', outcome: describeService(service, decision.version) })
+  sendTo(proxied, edgeRelease, service, facts)
+}
+
+/** Service-to-service traffic: the service by Host, the version from the caller (design section 5). No pins, no documents. */
+function handleInternal(
+  proxied: ProxiedRequest,
+  edge: Edge,
+  listener: EdgeListener,
+  facts: HeadFacts,
+  client: Client,
+): void {
+  const found = edge.table.serviceFor(facts.authority)
+  if (found === undefined) return proxied.fail(edgeErrors.noRelease)
+  const edgeRelease = edge.releases.get(found.release) as EdgeRelease
+  proxied.belongsTo(edgeRelease)
+
+  const asked = facts.headerLines(found.release.spec.pin.header)[0]
+  const decision = decideInternal(found.release, listener.spec.sourceLabels, asked, () =>
+    edge.versionAt(found.release, client.peer),
+  )
+  proxied.record.sourceVersion = decision.version
+  proxied.decided(decision)
+  if (!found.service.pools.has(decision.version)) return proxied.fail(edgeErrors.noService)
+  sendTo(proxied, edgeRelease, found.service, facts)
+}
+
+/** The last step: what the service does with it. */
+function sendTo(proxied: ProxiedRequest, edgeRelease: EdgeRelease, service: Service, facts: RequestFacts): void {
+  const actions = edgeRelease.actionsOf.get(service)!
+  const pool = service.pools.get(proxied.version)
+  proxied.goesTo(service, pool && edgeRelease.poolOf.get(pool), actions)
+  const { redirect, directResponse, rewrite } = actions
+  if (redirect !== undefined) {
+    return proxied.answerAsConfigured(redirectAnswer(redirect, facts.scheme, facts.authority, facts.path, facts.query))
+  }
+  if (directResponse !== undefined) return proxied.answerAsConfigured(directAnswer(directResponse))
+  let path = facts.path
+  if (rewrite?.uri !== undefined) path = rewrittenPath(rewrite.uri, path, service.matched(facts)?.uri)
+  if (rewrite?.authority !== undefined) proxied.authority = rewrite.authority
+  proxied.forward(facts.query === '' ? path : `${path}?${facts.query}`)
+}
+
+/** A gateway that meets its own name in Via would send the request round for ever (RFC 9110 7.6.3). */
+function passedBefore(request: RequestHead, listener: EdgeListener): boolean {
+  return request.get('via')?.includes(listener.viaName) === true
+}
+
+/** Design 4.1: the socket's peer, or what trusted proxies say of the one before. */
+function clientOf(connection: Connection, request: RequestHead, edge: Edge): Client {
+  const peer = (connection.memo ??= parseAddress(connection.remoteAddress)) as Address
+  const trusted = isTrustedPeer(peer, edge.trust)
+  const address = trusted ? clientAddress(peer, request.get(edge.trust.field), edge.trust) : peer
+  const encrypted = connection.encrypted || (trusted && request.get('x-forwarded-proto')?.toLowerCase() === 'https')
+  return { peer, address, scheme: encrypted ? 'https' : 'http' }
+}
+
+function whoSays(client: Client): string {
+  const { address, peer } = client
+  return address === peer
+    ? `${address.text}, the peer of the socket`
+    : `${address.text}, said by the trusted peer ${peer.text}`
+}
+
+function describePin({ state, reading }: PinFinding): string {
+  if (reading.state === 'none') return state
+  const { version, epoch, history } = reading.pin
+  return `${state}: ${version}, epoch ${epoch}, history ${history.join(' ')}`
+}
+
+function describeService(service: Service, version: string): string {
+  const owner = service.pools.get(version)?.owner
+  return owner === version ? `${service.name} of ${version}` : `${service.name}, pool of ${owner ?? 'none'}`
+}
+
+/** Everything of the visitor that the decision rests on (design 4.3, 4.4, 4.6). */
+function visitOf(
+  request: RequestHead,
+  facts: RequestFacts,
+  finding: PinFinding,
+  release: EdgeRelease,
+  around: Circumstances,
+): Visit {
+  const spec = release.release.spec
+  const identity = readIdentity(spec.identity, facts)
+  return {
+    kind: pageKind(request),
+    reading: finding.reading,
+    pageVersion: request.get(spec.pin.pageHeader),
+    identity,
+    seed: seedFor(spec.name, finding.reading, identity, around.randomBytes),
+    nowSeconds: around.nowSeconds(),
+    available: release.available,
+  }
+}
+
+/** `onStale: stable` of a service is the chosen crossing: its stale subresources go to stable instead of being told to reload. */
+function settleStale(decision: Decision, release: Release, facts: RequestFacts): Decision {
+  if (decision.action !== 'reload') return decision
+  const service = serviceOf(release, facts, release.stable)
+  if (service?.spec.onStale !== 'stable') return decision
+  return { action: 'serve', version: release.stable, reason: 'stale', rule: undefined }
+}
+
+function answerStale(proxied: ProxiedRequest, visit: Visit, decision: Decision, request: RequestHead): void {
+  const pinned = visit.reading.state === 'none' ? '' : visit.reading.pin.version
+  proxied.failStale(edgeErrors.stalePage, stalePageAnswer(pinned, decision.version, request.get('accept')))
+}
+
+/** Design 4.8: the first service that matches and has a pool for this version (its own or its base's). */
+function serviceOf(release: Release, facts: RequestFacts, version: string): Service | undefined {
+  for (const service of release.services) {
+    if (service.matches(facts) && (service.pools.has(version) || needsNoPool(service))) return service
+  }
+  return undefined
+}
+
+function needsNoPool(service: Service): boolean {
+  return service.spec.redirect !== undefined || service.spec.directResponse !== undefined
+}

@@ -1,0 +1,40 @@
+// Brings endpoints back: those that are out are asked for a connection twice a second. An endpoint that is in is never probed here.
+
+import { connect } from 'node:net'
+import type { Endpoints, EndpointState } from './endpoints.ts'
+
+const intervalMs = 500
+const timeoutMs = 1000
+
+/** Starts probing; returns the way to stop it. */
+export function startProbing(endpoints: Endpoints): () => void {
+  const asking = new Set<EndpointState>()
+  const timer = setInterval(() => {
+    for (const state of endpoints.out()) {
+      if (asking.has(state)) continue
+      asking.add(state)
+      probe(state, (good) => {
+        asking.delete(state)
+        if (good) endpoints.markUp(state)
+        else endpoints.markDown(state)
+      })
+    }
+  }, intervalMs)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+function probe(state: EndpointState, done: (good: boolean) => void): void {
+  const socket = connect({ host: state.address, port: state.port })
+  let settled = false
+  const settle = (good: boolean): void => {
+    if (settled) return
+    settled = true
+    socket.destroy()
+    done(good)
+  }
+  socket.setTimeout(timeoutMs, () => settle(false))
+  socket.on('connect', () => settle(true))
+  socket.on('error', () => settle(false))
+  socket.unref()
+}
