@@ -5,6 +5,8 @@ import { compileCidrs, parseAddress } from '../rules/address.ts'
 import type { Address } from '../rules/types.ts'
 import type { TrustSpec } from './types.ts'
 
+const hopsWalked = 64
+
 /** Compiled `trust`. `field` names the request field to hand to `clientAddress`. */
 export interface Trust {
   readonly field: string
@@ -67,33 +69,7 @@ function lastComma(text: string, end: number): number {
   return end === 0 ? -1 : text.lastIndexOf(',', end - 1)
 }
 
-/** One entry: an address, around which proxies put brackets, a port or (IPv6) a zone. RFC 7239 section 6 has the shapes. */
+/** One entry; `parseAddress` cuts what proxies put around an address: brackets, a port, a zone (RFC 7239 section 6 has the shapes). */
 function parseHop(entry: string): Address | undefined {
-  const text = entry.trim()
-  if (text.startsWith('[')) {
-    const close = text.indexOf(']')
-    const inside = text.slice(1, close)
-    return close > 0 && inside.includes(':') && isPortOrNothing(text, close + 1) ? parseBare(inside) : undefined
-  }
-  const colon = text.indexOf(':')
-  // One colon parts an IPv4 address from a port; two or more are an IPv6 address.
-  if (colon === -1 || text.includes(':', colon + 1)) return parseBare(text)
-  return isPortOrNothing(text, colon) ? parseBare(text.slice(0, colon)) : undefined
-}
-
-function parseBare(text: string): Address | undefined {
-  const zone = text.indexOf('%')
-  if (zone === -1) return parseAddress(text)
-  return text.includes(':') ? parseAddress(text.slice(0, zone)) : undefined
-}
-
-/** Whether the rest of the text from `at` is nothing, or a colon with one to five digits. */
-function isPortOrNothing(text: string, at: number): boolean {
-  if (at === text.length) return true
-  if (text.charCodeAt(at) !== 0x3a || at + 1 === text.length || text.length - at > 6) return false
-  for (let i = at + 1; i < text.length; i += 1) {
-    const code = text.charCodeAt(i)
-    if (code < 0x30 || code > 0x39) return false
-  }
-  return true
+  return parseAddress(entry.trim())
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { clientAddress, compileTrust, isTrustedPeer } from '../../src/affinity/client-address.ts'
 import type { TrustSpec } from '../../src/affinity/types.ts'
 import { parseAddress } from '../../src/rules/address.ts'
+import type { Address } from '../../src/rules/types.ts'
 
 const proxies: TrustSpec = {
   proxies: ['127.0.0.0/8', '10.0.0.0/8', 'fd00::/8'],
@@ -132,13 +133,29 @@ describe('client address', () => {
     expect(compileTrust(header).field).toBe('cf-connecting-ip')
   })
 
-  test('a list of 1000 trusted entries is walked to its left end', () => {
-    const list = ['198.51.100.7', ...Array.from({ length: 999 }, (_, i) => `10.0.${i >> 8}.${i & 255}`)].join(', ')
+  test('a chain of 64 trusted proxies is walked to its end', () => {
+    const list = ['198.51.100.7', ...trustedHops(63)].join(', ')
     expect(clientAddress(parseAddress('127.0.0.1')!, list, compileTrust(proxies)).text).toBe('198.51.100.7')
+  })
+
+  test('a list of 1000 entries costs no more than that', () => {
+    const list = ['198.51.100.7', ...trustedHops(999)].join(', ')
+    const asked: string[] = []
+    const trust = { ...compileTrust(proxies), isProxy: (address: Address) => (asked.push(address.text), true) }
+    expect(clientAddress(parseAddress('127.0.0.1')!, list, trust).text).toBe(trustedHops(999).at(-64))
+    expect(asked.length).toBeLessThanOrEqual(65)
+  })
+
+  test('hops are counted however long the list is', () => {
+    const list = ['198.51.100.7', ...trustedHops(999)].join(', ')
     expect(clientAddress(parseAddress('127.0.0.1')!, list, compileTrust(hops(1000))).text).toBe('198.51.100.7')
     expect(clientAddress(parseAddress('127.0.0.1')!, list, compileTrust(hops(1001))).text).toBe('127.0.0.1')
   })
 })
+
+function trustedHops(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, i) => `10.0.${i >> 8}.${i & 255}`)
+}
 
 describe('trusted peers', () => {
   test.each([
