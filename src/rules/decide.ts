@@ -1,0 +1,153 @@
+// Which version answers a request, and why: sections 4.5 to 4.7, 4.11 and 5 of the design, read top to bottom.
+// Pure: clock, chance and health come in with the visit. Never picks a service or an endpoint.
+
+import { describeDecision, traceRules } from './describe.ts'
+import { draw } from './share.ts'
+import type { Decision, GrayRule, Pin, Reason, Release, RequestFacts, ShareRule, Step, Visit } from './types.ts'
+
+type Trace = (step: Step) => void
+
+/**
+ * The version of a request at the edge.
+ *
+ * With `reload`, `version` is stable: what a service with `onStale: stable` serves instead. With `unavailable` it is the version that
+ * cannot answer.
+ */
+export function decide(release: Release, facts: RequestFacts, visit: Visit, trace?: Trace): Decision {
+  const decision = decideByKind(release, facts, visit, trace)
+  trace?.({ step: 'decision', outcome: describeDecision(decision) })
+  return decision
+}
+
+/**
+ * The version of a service-to-service call (section 5): the listener's fixed label `version`, the version the caller asked for, the
+ * one version that owns an endpoint at the caller's address, else stable. A name that is not listed counts as not said. Health plays no
+ * part: the pool answers 503 itself.
+ * @param sourceAddressVersion asked only when nothing before it applied
+ */
+export function decideInternal(
+  release: Release,
+  listenerLabels: Readonly<Record<string, string>> | undefined,
+  askedVersion: string | undefined,
+  sourceAddressVersion: () => string | undefined,
+  trace?: Trace,
+): Decision {
+  const decision =
+    serveListed(release, listenerLabels?.['version'], 'source-labels') ??
+    serveListed(release, askedVersion, 'asked') ??
+    serveListed(release, sourceAddressVersion(), 'source-address') ??
+    serve(release.stable, 'default')
+  trace?.({ step: 'decision', outcome: describeDecision(decision) })
+  return decision
+}
+
+function decideByKind(release: Release, facts: RequestFacts, visit: Visit, trace: Trace | undefined): Decision {
+  switch (visit.kind) {
+    case 'preflight':
+      return serve(release.stable, 'preflight')
+    case 'document':
+      return decideDocument(release, facts, visit, bindingPin(release, visit), trace)
+    case 'subresource':
+      return decideSubresource(release, facts, visit, trace)
+  }
+}
+
+// --- subresources (4.5) ------------------------------------------------------------------------------------------------------
+
+/** A subresource follows its page, whatever the rules say by now: of any age, draining too. */
+function decideSubresource(release: Release, facts: RequestFacts, visit: Visit, trace: Trace | undefined): Decision {
+  const { reading, pageVersion } = visit
+  // Without a pin there is no page to follow: as a document, and whoever was drawn falls back like one.
+  if (reading.state === 'none') return decideDocument(release, facts, visit, undefined, trace)
+
+  const { pin } = reading
+  // The page's own word comes first: a cookie cannot tell two tabs apart. What an older epoch was given is void, since a name may mean
+  // another build by now; a pin that is stale because its version has gone may still hold the name of an older page.
+  const pageCounts = pageVersion !== undefined && pin.epoch >= release.spec.pin.epoch
+  if (pageCounts && pin.history.includes(pageVersion)) return followPage(release, pageVersion, 'page', visit)
+  return reading.state === 'held'
+    ? followPage(release, pin.version, 'pin', visit)
+    : { action: 'reload', version: release.stable, reason: 'stale', rule: undefined }
+}
+
+function followPage(release: Release, version: string, reason: Reason, visit: Visit): Decision {
+  // The browser was given this version, and it has gone: there is nothing left that would not cross.
+  if (!release.spec.versions.has(version)) {
+    return { action: 'reload', version: release.stable, reason: 'stale', rule: undefined }
+  }
+  // Half a fallback never happens (4.7): the page stays on its version, and fails with it. Stable has nowhere to fall.
+  return version === release.stable || visit.available(version)
+    ? serve(version, reason)
+    : { action: 'unavailable', version, reason: 'unavailable', rule: undefined }
+}
+
+// --- documents (4.6, 4.7, 4.11) ----------------------------------------------------------------------------------------------
+
+function decideDocument(
+  release: Release,
+  facts: RequestFacts,
+  visit: Visit,
+  bound: Pin | undefined,
+  trace: Trace | undefined,
+): Decision {
+  if (bound !== undefined && release.spec.pin.repin === 'keep')
+    return onHealthy(release, bound.version, 'pin', undefined, visit)
+  const hit = firstHit(release, facts, visit, bound)
+  if (trace !== undefined) traceRules(release, visit, bound?.version, hit, trace)
+  if (hit !== undefined) return onHealthy(release, hit.version, 'share' in hit ? 'share' : 'rule', hit, visit)
+  if (bound !== undefined) return onHealthy(release, bound.version, 'pin', undefined, visit)
+  return serve(release.stable, 'stable')
+}
+
+/** The pin that binds a document: genuine, listed, younger than `ttl` and not draining. */
+function bindingPin(release: Release, visit: Visit): Pin | undefined {
+  if (visit.reading.state !== 'held') return undefined
+  const { pin } = visit.reading
+  const { draining, pin: spec, versions } = release.spec
+  const isYoung = visit.nowSeconds - pin.issuedAt < spec.ttlSeconds
+  return isYoung && versions.has(pin.version) && !draining.has(pin.version) ? pin : undefined
+}
+
+/**
+ * The first rule, explicit or share, that hits. Rules for draining versions are not among those that can (compile.ts). A share moves only
+ * those on stable or unpinned, and still hits for those whom it gave its version already: otherwise the rules below it would take them.
+ */
+function firstHit(
+  release: Release,
+  facts: RequestFacts,
+  visit: Visit,
+  bound: Pin | undefined,
+): GrayRule | ShareRule | undefined {
+  const explicit = release.firstExplicit(facts, visit.identity)
+  for (const share of release.shares) {
+    if (explicit !== undefined && explicit.index < share.index) break
+    const mayHave = bound === undefined || bound.version === release.stable || bound.version === share.version
+    if (mayHave && draw(release.name, share.version, visit.seed) < share.share) return share
+  }
+  return explicit
+}
+
+/** A version with an unavailable pool gives its documents to stable as a whole visit, unless the rule says to fail. */
+function onHealthy(
+  release: Release,
+  version: string,
+  reason: Reason,
+  rule: GrayRule | undefined,
+  visit: Visit,
+): Decision {
+  // Stable has nothing to fall back to: it serves, and the pool that is out answers 503.
+  if (version === release.stable || visit.available(version)) return serve(version, reason, rule)
+  return rule?.onUnavailable === 'fail'
+    ? { action: 'unavailable', version, reason: 'unavailable', rule }
+    : serve(release.stable, 'fallback', rule)
+}
+
+// --- shapes ------------------------------------------------------------------------------------------------------------------
+
+function serve(version: string, reason: Reason, rule?: GrayRule): Decision {
+  return { action: 'serve', version, reason, rule }
+}
+
+function serveListed(release: Release, version: string | undefined, reason: Reason): Decision | undefined {
+  return version !== undefined && release.spec.versions.has(version) ? serve(version, reason) : undefined
+}
