@@ -1,0 +1,67 @@
+// The story's frontend: serves one build of the page, and asks mqtt-server on the page's behalf through graylane.
+// Sends every backend call to graylane's internal listener and never to a version of mqtt-server directly.
+
+import httpProxy from '@fastify/http-proxy'
+import fastifyStatic from '@fastify/static'
+import { fastify, type FastifyInstance } from 'fastify'
+import type { Build } from './frontend/build.ts'
+import { serve, type RunningServer, type Seat } from './listen.ts'
+
+/**
+ * Serves the build at the seat. `internalUrl` is graylane's internal listener.
+ * Throws an Error that names the address when it is taken.
+ */
+export async function startFrontend(build: Build, seat: Seat, internalUrl: string): Promise<RunningServer> {
+  const server = fastify({ forceCloseConnections: true })
+  server.addHook('onSend', async (_request, reply) => {
+    reply.header('x-served-version', build.version)
+  })
+  await server.register(fastifyStatic, {
+    root: build.directory,
+    dotfiles: 'ignore',
+    cacheControl: false,
+    setHeaders: (reply, path) => {
+      const hashed = path.includes('/assets/')
+      reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache')
+    },
+  })
+  await server.register(registerBackendCalls, { internalUrl, sourceAddress: seat.host })
+  return serve(server, seat)
+}
+
+/**
+ * The two ways a caller can be told apart on the internal listener: it hands on the x-version it was called with, or it does
+ * nothing at all and is known by its address, which belongs to the pools of one version only.
+ */
+async function registerBackendCalls(
+  server: FastifyInstance,
+  { internalUrl, sourceAddress }: { internalUrl: string; sourceAddress: string },
+): Promise<void> {
+  const shared = { upstream: internalUrl, rewritePrefix: '/api', destroyAgent: true, disableRequestLogging: true }
+  await server.register(httpProxy, {
+    ...shared,
+    prefix: '/bff',
+    undici: { localAddress: '127.0.0.1' },
+    replyOptions: { ...nameTheAnswer, rewriteRequestHeaders: (_request, headers) => backendCall(headers['x-version']) },
+  })
+  await server.register(httpProxy, {
+    ...shared,
+    prefix: '/bff/by-address',
+    undici: { localAddress: sourceAddress },
+    replyOptions: { ...nameTheAnswer, rewriteRequestHeaders: () => backendCall(undefined) },
+  })
+}
+
+/** A call of the frontend's own, not the browser's passed on: only what it means to say. */
+function backendCall(version: string | string[] | undefined): Record<string, string> {
+  const fields = { host: 'mqtt-server', accept: 'application/json' }
+  return typeof version === 'string' ? { ...fields, 'x-version': version } : fields
+}
+
+/** The edge writes x-version on the way out; this keeps what the internal listener said. */
+const nameTheAnswer = {
+  rewriteHeaders: (headers: Record<string, string | string[] | undefined>) => ({
+    ...headers,
+    'x-backend-version': headers['x-version'],
+  }),
+}

@@ -1,0 +1,41 @@
+// The page of one release: says which version each of its own parts is, and loads the device lists on a click.
+// It asks for its lists by relative paths and never names a version: which one answers is the edge's business.
+
+import { release } from '@release/release.ts'
+import { showAnswer, showLists, showVerdict } from './show.ts'
+
+const pageVersion = document.documentElement.dataset['release'] ?? ''
+
+showAnswer('Page', pageVersion)
+showAnswer('Script', release.version)
+showAnswer('Style', getComputedStyle(document.documentElement).getPropertyValue('--release').replaceAll('"', ''))
+
+const button = document.querySelector<HTMLButtonElement>('#load')
+if (button !== null) {
+  button.textContent = release.button
+  button.addEventListener('click', () => void loadDevices(button))
+}
+
+async function loadDevices(pressed: HTMLButtonElement): Promise<void> {
+  pressed.disabled = true
+  showVerdict('Loading…', 'open')
+  try {
+    const lazy = await import('./devices.ts')
+    showAnswer('Lazy chunk', lazy.listText.version)
+    const lists = await lazy.askForDevices()
+    for (const list of lists) showAnswer(list.title, list.version)
+    showLists(lists, lazy.listText.heading)
+    showVerdict(...judge([...document.querySelectorAll('#answers td')].map((cell) => cell.textContent ?? '')))
+  } catch (error) {
+    showVerdict(`The devices could not be loaded: ${error instanceof Error ? error.message : String(error)}`, 'bad')
+  } finally {
+    pressed.disabled = false
+  }
+}
+
+function judge(versions: readonly string[]): [text: string, state: 'good' | 'bad'] {
+  const strangers = new Set(versions.filter((version) => version !== pageVersion))
+  return strangers.size === 0
+    ? [`Everything came from ${pageVersion}. Nothing crossed.`, 'good']
+    : [`Versions crossed: this page is ${pageVersion}, but ${[...strangers].join(', ')} answered too.`, 'bad']
+}

@@ -1,0 +1,84 @@
+// Listening on an address that was promised, and saying plainly when somebody else has it.
+// Knows nothing of what is served there.
+
+import { createServer, type AddressInfo, type Server } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+
+/** An address that a part of the demo needs, and what it is for. Port 0 lets the kernel choose. */
+export interface Seat {
+  readonly part: string
+  readonly host: string
+  readonly port: number
+}
+
+/** Listens, and gives the port. Throws an Error that names the address and the part when it cannot. */
+export function listen(server: Server, seat: Seat): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const onError = (error: NodeJS.ErrnoException): void => reject(seatError(seat, error))
+  server.once('error', onError)
+  server.listen({ host: seat.host, port: seat.port }, () => {
+    server.removeListener('error', onError)
+    resolve((server.address() as AddressInfo).port)
+  })
+  return promise
+}
+
+export interface RunningServer {
+  readonly host: string
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** Starts it at the seat. Throws an Error that names the address and the part when it cannot. */
+export async function serve(server: FastifyInstance, seat: Seat): Promise<RunningServer> {
+  try {
+    const url = await server.listen({ host: seat.host, port: seat.port })
+    return { host: seat.host, port: Number(new URL(url).port), close: () => server.close() }
+  } catch (error) {
+    await server.close()
+    throw seatError(seat, error as NodeJS.ErrnoException)
+  }
+}
+
+/** Throws an Error that names every taken address when one of them cannot be had. Leaves all of them free. */
+export async function checkSeats(seats: readonly Seat[]): Promise<void> {
+  const tries = await Promise.all(seats.map(trySeat))
+  const problems = tries.filter((problem) => problem !== undefined)
+  if (problems.length > 0) throw new Error(problems.join('\n'))
+}
+
+/** As many different ports of 127.0.0.1, chosen by the kernel, free a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  const ports = await Promise.all(servers.map((server) => listen(server, { part: 'demo', host: '127.0.0.1', port: 0 })))
+  await Promise.all(servers.map(closeServer))
+  return ports
+}
+
+/** What went wrong at a seat, in words for the one who started the demo. */
+function seatError(seat: Seat, error: NodeJS.ErrnoException): Error {
+  const place = `${seat.host}:${seat.port}`
+  if (error.code === 'EADDRINUSE') {
+    return new Error(
+      `${place} is taken: ${seat.part} needs it. End what listens there (another demo?), or use --ports auto.`,
+    )
+  }
+  return new Error(`${seat.part} cannot listen on ${place}: ${error.message}`, { cause: error })
+}
+
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+  })
+}
+
+async function trySeat(seat: Seat): Promise<string | undefined> {
+  const server = createServer()
+  try {
+    await listen(server, seat)
+    await closeServer(server)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
