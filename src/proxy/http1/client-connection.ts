@@ -1,0 +1,349 @@
+// One client connection: reads requests off it, one after the other, and hands each to the handler. Bytes behind a request wait
+// here until its answer is out. Never looks into an answer. Drawn in docs/engine.md.
+
+import type { Socket } from 'node:net'
+import type { Connection, Refusal } from '../exchange.ts'
+import { LF } from './bytes.ts'
+import { BROKEN, ChunkedDecoder, MORE } from './chunked.ts'
+import { Timed } from './deadlines.ts'
+import { edgeResponse } from './edge-response.ts'
+import { Http1Exchange } from './http1-exchange.ts'
+import * as refused from './parse-fields.ts'
+import { giveBackRequestHead, parseRequest, takeRequestHead } from './request-head.ts'
+import type { RequestMessage } from './request-head.ts'
+import type { ConnectionOwner } from './server.ts'
+
+/** How long a closed connection is still read, so that the client gets to see the last answer instead of a reset (RFC 9112 9.6). */
+const LINGER_MS = 1000
+/**
+ * A client that ends its side after a complete request may still want the answer (RFC 9112 9.6), but nearly always it has left.
+ * It is believed to be there as long as something can be written to it this often.
+ */
+const HALF_CLOSED_MS = 1000
+
+export class ClientConnection<L> extends Timed implements Connection<L> {
+  readonly listener: L
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localPort: number
+  readonly encrypted: boolean
+  memo: unknown = undefined
+  readonly socket: Socket
+  readonly owner: ConnectionOwner<L>
+  /** The peer has ended its side. */
+  ended = false
+  /** All of the current request has been read. */
+  requestRead = true
+  #exchange: Http1Exchange<L> | null = null
+  #requests = 0
+  #pending: Buffer | null = null
+  #bodyLeft = 0
+  #decoder: ChunkedDecoder | null = null
+  #chunkedBody = false
+  #drainLeft = 0
+  #lingering = false
+  #closed = false
+  #reading = false
+  #paused = false
+
+  constructor(owner: ConnectionOwner<L>, socket: Socket, listener: L, localPort: number) {
+    super()
+    this.owner = owner
+    this.socket = socket
+    this.listener = listener
+    this.localPort = localPort
+    this.remoteAddress = socket.remoteAddress ?? ''
+    this.remotePort = socket.remotePort ?? 0
+    this.encrypted = 'encrypted' in socket
+    socket.on('data', (bytes: Buffer) => this.#onData(bytes))
+    socket.on('end', () => this.#onEnd())
+    socket.on('error', ignoreError)
+    socket.on('timeout', () => this.destroy())
+    socket.on('close', () => this.#onClose())
+    owner.deadlines.set(this, owner.limits.headTimeoutMs)
+  }
+
+  get idle(): boolean {
+    return this.#exchange === null && this.requestRead && this.#pending === null && !this.#lingering
+  }
+
+  /** May this connection serve another request after the current one? */
+  get mayPersist(): boolean {
+    return !this.ended && !this.owner.draining && this.#requests < this.owner.limits.requestsPerConnection
+  }
+
+  /** The rest of the body is short enough to be read and thrown away. */
+  get restIsShort(): boolean {
+    return this.requestRead || (!this.#chunkedBody && this.#bodyLeft <= this.owner.limits.drainBytes)
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+  }
+
+  /** Ends our side; an idle connection is closed that way too. */
+  close(): void {
+    if (this.#lingering || this.#closed) return
+    this.#lingering = true
+    this.#pending = null
+    this.#drainLeft = this.owner.limits.drainBytes
+    this.socket.end()
+    this.resumeReading()
+    this.owner.deadlines.set(this, LINGER_MS)
+  }
+
+  pauseReading(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.socket.pause()
+    if (!this.requestRead) this.owner.deadlines.clear(this)
+  }
+
+  resumeReading(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.socket.resume()
+    if (!this.requestRead && !this.#lingering) this.owner.deadlines.set(this, this.owner.limits.bodyIdleTimeoutMs)
+  }
+
+  /** What came behind a request that became a tunnel. */
+  takePending(): Buffer | null {
+    const pending = this.#pending
+    this.#pending = null
+    return pending
+  }
+
+  /** Something was written: a half-closed client has shown that it may still be there. */
+  noteProgress(): void {
+    if (this.ended && this.#exchange !== null) this.owner.deadlines.set(this, HALF_CLOSED_MS)
+  }
+
+  /** The answer is out. */
+  exchangeDone(persist: boolean): void {
+    const exchange = this.#exchange!
+    this.#exchange = null
+    this.owner.activeRequests--
+    giveBackRequestHead(exchange.request)
+    if (this.#closed) return
+    if (!persist || !this.mayPersist) this.close()
+    else if (this.requestRead) this.#next()
+    else {
+      this.#drainLeft = this.owner.limits.drainBytes
+      this.owner.deadlines.set(this, this.owner.limits.bodyIdleTimeoutMs)
+      this.resumeReading()
+    }
+  }
+
+  override onDeadline(): void {
+    if (this.#lingering || this.ended) this.destroy()
+    else if (this.#exchange !== null) {
+      if (this.requestRead) this.#exchange.onDeadline()
+      else this.#exchange.onBadBody('request-timeout')
+    } else if (!this.requestRead) this.destroy()
+    else if (this.#pending !== null) this.#refuse('request-timeout')
+    else this.close()
+  }
+
+  #onData(bytes: Buffer): void {
+    if (this.#lingering) {
+      this.#drainLeft -= bytes.length
+      if (this.#drainLeft < 0) this.socket.pause()
+      return
+    }
+    let rest: Buffer | null = bytes
+    if (!this.requestRead) {
+      rest = this.#feedBody(bytes)
+      if (rest === null) return
+    }
+    if (this.#exchange !== null) this.#afterRequest(rest)
+    else this.#readRequests(rest)
+  }
+
+  /** Bytes behind the request at hand: of the tunnel, or of the next request. */
+  #afterRequest(bytes: Buffer): void {
+    if (this.#exchange!.tunnelling) {
+      this.#exchange!.onClientTunnelData(bytes)
+      return
+    }
+    this.#pending = this.#pending === null ? bytes : Buffer.concat([this.#pending, bytes])
+    // Pipelining is served in order; who sends more than a head's worth ahead has to wait for answers first.
+    if (this.#pending.length > this.owner.limits.headBytes) this.pauseReading()
+  }
+
+  #next(): void {
+    this.resumeReading()
+    const pending = this.#pending
+    if (pending === null) {
+      this.owner.deadlines.set(this, this.owner.limits.idleTimeoutMs)
+      return
+    }
+    if (this.#reading) return
+    this.#pending = null
+    this.#readRequests(pending)
+  }
+
+  /** Serves requests from these bytes until one is incomplete or has to wait for its answer. A loop: pipelines may be long. */
+  #readRequests(bytes: Buffer): void {
+    this.#reading = true
+    let next: Buffer | null = bytes
+    while (next !== null && !this.#closed && !this.#lingering) {
+      let buffer: Buffer = next
+      if (this.#pending !== null) {
+        const worthATry = buffer.includes(LF) || this.#pending.length > this.owner.limits.headBytes
+        buffer = Buffer.concat([this.#pending, buffer])
+        this.#pending = buffer
+        if (!worthATry) break
+      }
+      this.#readRequest(buffer)
+      if (this.#exchange !== null || !this.requestRead) break
+      // Answered at once, by the edge: what lies behind is the next request.
+      next = this.#served ? this.#pending : null
+      if (this.#served) this.#pending = null
+    }
+    this.#reading = false
+  }
+
+  /** Set by #readRequest: a whole head was there. */
+  #served = false
+
+  #readRequest(buffer: Buffer): void {
+    this.#served = false
+    const head = takeRequestHead()
+    const length = parseRequest(head, buffer, this.owner.limits)
+    if (length > 0) {
+      this.#served = true
+      this.#pending = null
+      this.#begin(head, buffer, length)
+      return
+    }
+    giveBackRequestHead(head)
+    if (length < 0) this.#refuse(refusalOf(length))
+    else {
+      if (this.#pending === null || this.#requests > 0) this.owner.deadlines.set(this, this.owner.limits.headTimeoutMs)
+      this.#pending = buffer
+    }
+  }
+
+  #begin(head: RequestMessage, buffer: Buffer, headEnd: number): void {
+    if (head.scheme !== '' && (head.scheme === 'https') !== this.encrypted) {
+      giveBackRequestHead(head)
+      this.#refuse('bad-request')
+      return
+    }
+    const { owner } = this
+    owner.deadlines.clear(this)
+    owner.activeRequests++
+    this.#requests++
+    const exchange = (this.#exchange = new Http1Exchange(this, head))
+    this.#bodyLeft = head.contentLength
+    this.#chunkedBody = head.chunked
+    this.requestRead = !head.hasBody
+    if (head.chunked) (this.#decoder ??= new ChunkedDecoder()).reset()
+    owner.handler.handle(exchange)
+    if (this.requestRead) {
+      if (headEnd < buffer.length) this.#pending = buffer.subarray(headEnd)
+      exchange.start(buffer, headEnd, headEnd)
+      return
+    }
+    const stop = this.#measureBody(buffer, headEnd)
+    if (stop === BROKEN) {
+      exchange.onBadBody('bad-request')
+      return
+    }
+    if (this.requestRead && stop < buffer.length) this.#pending = buffer.subarray(stop)
+    exchange.start(buffer, this.#spanStart, this.#spanEnd)
+  }
+
+  #spanStart = 0
+  #spanEnd = 0
+
+  /** Finds the body's data in buffer[at..]. Returns where the body ends, MORE, or BROKEN. */
+  #measureBody(buffer: Buffer, at: number): number {
+    if (this.#chunkedBody) {
+      const decoder = this.#decoder!
+      const stop = decoder.decode(buffer, at, buffer.length)
+      this.#spanStart = decoder.dataStart
+      this.#spanEnd = decoder.dataEnd
+      if (stop >= 0) this.requestRead = true
+      return stop
+    }
+    const to = Math.min(buffer.length, at + this.#bodyLeft)
+    this.#spanStart = at
+    this.#spanEnd = to
+    this.#bodyLeft -= to - at
+    if (this.#bodyLeft > 0) return MORE
+    this.requestRead = true
+    return to
+  }
+
+  /** Passes body bytes on; returns what lies behind the body, or null. */
+  #feedBody(bytes: Buffer): Buffer | null {
+    const stop = this.#measureBody(bytes, 0)
+    const exchange = this.#exchange
+    if (stop === BROKEN) {
+      if (exchange === null) this.destroy()
+      else exchange.onBadBody('bad-request')
+      return null
+    }
+    if (this.requestRead) this.owner.deadlines.clear(this)
+    else this.owner.deadlines.set(this, this.owner.limits.bodyIdleTimeoutMs)
+    if (exchange !== null) exchange.onRequestBody(bytes, this.#spanStart, this.#spanEnd)
+    else this.#drain(this.#spanEnd - this.#spanStart)
+    return this.requestRead && stop < bytes.length ? bytes.subarray(stop) : null
+  }
+
+  /** The rest of a body whose answer is already out. */
+  #drain(bytes: number): void {
+    this.#drainLeft -= bytes
+    if (this.#drainLeft < 0) this.close()
+    else if (this.requestRead) this.#next()
+  }
+
+  #refuse(refusal: Refusal): void {
+    const answer = this.owner.handler.refuse(this, refusal)
+    this.#requests++
+    this.socket.write(edgeResponse(answer, 'close', true), 'latin1')
+    this.close()
+  }
+
+  #onEnd(): void {
+    this.ended = true
+    const exchange = this.#exchange
+    if (exchange !== null && exchange.tunnelling) exchange.onClientTunnelEnd()
+    else if (exchange !== null && this.requestRead) this.owner.deadlines.set(this, HALF_CLOSED_MS)
+    // Cut off inside a message, or nothing left to say.
+    else if (exchange !== null || !this.requestRead) this.destroy()
+    else this.socket.end()
+  }
+
+  #onClose(): void {
+    this.#closed = true
+    this.owner.deadlines.forget(this)
+    this.#pending = null
+    this.#exchange?.onClientGone()
+    this.owner.onClosed(this)
+  }
+}
+
+function refusalOf(result: number): Refusal {
+  switch (result) {
+    case refused.HEAD_TOO_LARGE:
+      return 'head-too-large'
+    case refused.TARGET_TOO_LONG:
+      return 'target-too-long'
+    case refused.BAD_VERSION:
+      return 'version-not-supported'
+    case refused.BAD_METHOD:
+      return 'method-not-allowed'
+    case refused.UNKNOWN_CODING:
+      return 'not-implemented'
+    case refused.BAD_EXPECTATION:
+      return 'expectation-failed'
+    default:
+      return 'bad-request'
+  }
+}
+
+function ignoreError(): void {
+  // 'close' follows and does what there is to do.
+}

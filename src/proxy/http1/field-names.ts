@@ -1,0 +1,152 @@
+// Field names that are asked for often get a number while the head is parsed, so that looking them up later costs nothing.
+// 0 is every other name. At most 61 names: presence is kept in two 31-bit masks.
+
+import { lowerByte } from './bytes.ts'
+
+const names = [
+  '',
+  // Framing and hop-by-hop: the parser itself acts on these.
+  'host',
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'http2-settings',
+  'sec-websocket-key',
+  'date',
+  'set-cookie',
+  // What deciding and rewriting ask for on most requests and answers.
+  'cookie',
+  'accept',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-version',
+  'x-page-version',
+  'x-served-version',
+  'sec-fetch-mode',
+  'sec-fetch-dest',
+  'sec-fetch-site',
+  'sec-purpose',
+  'purpose',
+  'via',
+  'x-requested-with',
+  'hx-request',
+  'turbo-frame',
+  'rsc',
+  'next-router-prefetch',
+  'origin',
+  'if-none-match',
+  'if-modified-since',
+  'if-range',
+  'max-forwards',
+  'content-type',
+  'cache-control',
+  'expires',
+  'etag',
+  'vary',
+  'cdn-cache-control',
+  'surrogate-control',
+  'user-agent',
+  'accept-encoding',
+  'accept-language',
+  'authorization',
+  'referer',
+  'x-real-ip',
+  'forwarded',
+  'x-request-id',
+  'access-control-request-method',
+]
+
+const idByName = new Map(names.map((name, id) => [name, id]))
+idByName.delete('')
+
+export const HOST = 1
+export const CONNECTION = 2
+export const CONTENT_LENGTH = 3
+export const TRANSFER_ENCODING = 4
+export const UPGRADE = 5
+export const EXPECT = 6
+export const SEC_WEBSOCKET_KEY = 12
+export const DATE = 13
+export const SET_COOKIE = 14
+export const COOKIE = 15
+
+/** Never sent on (RFC 9110 7.6.1; HTTP2-Settings of RFC 7540 3.2.1 is gone with h2c; trailers are dropped, so is their announcement). */
+export const hopByHop = new Uint8Array(names.length)
+for (const name of [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]) {
+  hopByHop[idByName.get(name)!] = 1
+}
+
+// Names that Connection cannot take away: fields "intended for all recipients of the content" (RFC 9110 7.6.1), and those on
+// which framing, routing and identity rest. Without this, `Connection: cookie` turns any request into an anonymous one.
+const lasting = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-range',
+  'cache-control',
+  'cookie',
+  'set-cookie',
+  'authorization',
+  'date',
+  'via',
+  'expect',
+])
+
+export function survivesConnection(name: string): boolean {
+  return lasting.has(name)
+}
+
+/** The number of a name in lower case; 0 when it has none. */
+export function idOfName(name: string): number {
+  return idByName.get(name) ?? 0
+}
+
+interface Candidate {
+  readonly id: number
+  readonly bytes: Uint8Array
+}
+
+const buckets: (Candidate[] | null)[] = Array.from({ length: 256 }, () => null)
+for (const [name, id] of idByName) {
+  const bytes = Uint8Array.from(name, (char) => char.charCodeAt(0))
+  const bucket = bucketOf(bytes.length, bytes[0]!, bytes[bytes.length - 1]!)
+  const candidates = (buckets[bucket] ??= [])
+  candidates.push({ id, bytes })
+}
+
+/** The number of the name at bytes[from..to), whatever its letter case; 0 when it has none. */
+export function idOfBytes(bytes: Uint8Array, from: number, to: number): number {
+  const length = to - from
+  const candidates = buckets[bucketOf(length, lowerByte[bytes[from]!]!, lowerByte[bytes[to - 1]!]!)]!
+  if (candidates === null) return 0
+  for (let i = 0; i < candidates.length; i++) {
+    const candidate = candidates[i]!
+    const expected = candidate.bytes
+    if (expected.length !== length) continue
+    let at = 0
+    while (at < length && lowerByte[bytes[from + at]!] === expected[at]) at++
+    if (at === length) return candidate.id
+  }
+  return 0
+}
+
+function bucketOf(length: number, first: number, last: number): number {
+  return (length * 37 + first * 11 + last) & 255
+}

@@ -1,0 +1,247 @@
+// One message head: the text that came, where its lines stand, and marks for what is not sent on. Sent with one pass over the lines.
+// Heads are pooled; none is held by an idle connection, and none may be used after its exchange has finished.
+
+import type { Head } from '../exchange.ts'
+import { lowerByte } from './bytes.ts'
+import { COOKIE, hopByHop, idOfName } from './field-names.ts'
+
+/** Numbers a line takes in `places`: start, end of the name, start and end of the value. */
+const STRIDE = 4
+
+export class MessageHead implements Head {
+  /** The whole head as it came, one character a byte, with the empty line. */
+  text = ''
+  /** Where the empty line begins. */
+  fieldsEnd = 0
+  count = 0
+  places = new Int32Array(32 * STRIDE)
+  ids = new Uint8Array(32)
+  dropped = new Uint8Array(32)
+  // Which known names are there: 31 names a mask.
+  presentLow = 0
+  presentHigh = 0
+  // Set by the parser from Connection, Content-Length and Transfer-Encoding.
+  minorVersion: 0 | 1 = 1
+  contentLength = -1
+  chunked = false
+  closeAsked = false
+  keepAliveAsked = false
+  upgradeAsked = false
+  // What is added, in order; '' for a line taken back.
+  readonly addedNames: string[] = []
+  readonly addedLines: string[] = []
+
+  get(name: string): string | undefined {
+    const id = idOfName(name)
+    if (id !== 0 && !this.hasId(id)) return undefined
+    let value: string | undefined
+    for (let line = this.find(name, id, 0); line !== -1; line = this.find(name, id, line + 1)) {
+      const next = this.valueAt(line)
+      value = value === undefined ? next : value + (id === COOKIE ? '; ' : ', ') + next
+    }
+    return value
+  }
+
+  lines(name: string): readonly string[] {
+    const id = idOfName(name)
+    const values: string[] = []
+    if (id !== 0 && !this.hasId(id)) return values
+    for (let line = this.find(name, id, 0); line !== -1; line = this.find(name, id, line + 1))
+      values.push(this.valueAt(line))
+    return values
+  }
+
+  has(name: string): boolean {
+    const id = idOfName(name)
+    return id === 0 ? this.find(name, 0, 0) !== -1 : this.hasId(id)
+  }
+
+  remove(name: string): void {
+    const id = idOfName(name)
+    if (id === 0 || this.hasId(id)) {
+      for (let line = this.find(name, id, 0); line !== -1; line = this.find(name, id, line + 1)) this.dropped[line] = 1
+    }
+    for (let i = 0; i < this.addedNames.length; i++) {
+      if (this.addedNames[i] === name) {
+        this.addedNames[i] = ''
+        this.addedLines[i] = ''
+      }
+    }
+  }
+
+  removeSpellings(name: string): void {
+    this.remove(name)
+    for (let line = 0; line < this.count; line++) {
+      if (this.spells(line, name)) this.dropped[line] = 1
+    }
+  }
+
+  removeLines(name: string, test: (value: string) => boolean): void {
+    const id = idOfName(name)
+    if (id !== 0 && !this.hasId(id)) return
+    for (let line = this.find(name, id, 0); line !== -1; line = this.find(name, id, line + 1)) {
+      if (this.dropped[line] === 0 && test(this.valueAt(line))) this.dropped[line] = 1
+    }
+  }
+
+  append(name: string, value: string): void {
+    this.addedNames.push(name)
+    this.addedLines.push(`${name}: ${fieldText(value)}\r\n`)
+  }
+
+  set(name: string, value: string): void {
+    this.remove(name)
+    this.append(name, value)
+  }
+
+  entries(): readonly (readonly [name: string, value: string])[] {
+    const list: (readonly [string, string])[] = []
+    for (let line = 0; line < this.count; line++) list.push([this.nameAt(line), this.valueAt(line)])
+    return list
+  }
+
+  // ------------------------------------------------------------------------------------------ for the engine
+
+  /** Makes it empty for the next message. */
+  reset(): void {
+    this.text = ''
+    this.count = 0
+    this.presentLow = 0
+    this.presentHigh = 0
+    this.contentLength = -1
+    this.chunked = false
+    this.closeAsked = false
+    this.keepAliveAsked = false
+    this.upgradeAsked = false
+    if (this.addedNames.length > 0) {
+      this.addedNames.length = 0
+      this.addedLines.length = 0
+    }
+  }
+
+  /** Notes a line; positions are those of the text. Hop-by-hop lines are dropped from the start. */
+  addLine(id: number, start: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    const line = this.count++
+    if (line === this.ids.length) this.grow()
+    const at = line * STRIDE
+    const places = this.places
+    places[at] = start
+    places[at + 1] = nameEnd
+    places[at + 2] = valueStart
+    places[at + 3] = valueEnd
+    this.ids[line] = id
+    this.dropped[line] = hopByHop[id]!
+    if (id === 0) return
+    if (id < 31) this.presentLow |= 1 << id
+    else this.presentHigh |= 1 << (id - 31)
+  }
+
+  hasId(id: number): boolean {
+    return id < 31 ? (this.presentLow & (1 << id)) !== 0 : (this.presentHigh & (1 << (id - 31))) !== 0
+  }
+
+  /** Takes every line of a known name out. */
+  dropId(id: number): void {
+    if (!this.hasId(id)) return
+    for (let line = 0; line < this.count; line++) if (this.ids[line] === id) this.dropped[line] = 1
+  }
+
+  lineOfId(id: number): number {
+    for (let line = 0; line < this.count; line++) if (this.ids[line] === id) return line
+    return -1
+  }
+
+  valueAt(line: number): string {
+    const at = line * STRIDE
+    return this.text.slice(this.places[at + 2], this.places[at + 3])
+  }
+
+  nameAt(line: number): string {
+    const at = line * STRIDE
+    return this.text.slice(this.places[at], this.places[at + 1]).toLowerCase()
+  }
+
+  /** The lines that stay, then those that were added, each with its CRLF. */
+  keptFields(): string {
+    const { text, places, dropped, count } = this
+    let out = ''
+    let from = -1
+    for (let line = 0; line < count; line++) {
+      if (dropped[line] === 0) {
+        if (from === -1) from = places[line * STRIDE]!
+      } else if (from !== -1) {
+        out += text.slice(from, places[line * STRIDE])
+        from = -1
+      }
+    }
+    if (from !== -1) out += text.slice(from, this.fieldsEnd)
+    const added = this.addedLines
+    for (let i = 0; i < added.length; i++) out += added[i]!
+    return out
+  }
+
+  private find(name: string, id: number, from: number): number {
+    if (id !== 0) {
+      for (let line = from; line < this.count; line++) if (this.ids[line] === id) return line
+      return -1
+    }
+    const length = name.length
+    for (let line = from; line < this.count; line++) {
+      const at = line * STRIDE
+      const start = this.places[at]!
+      if (this.places[at + 1]! - start !== length || this.ids[line] !== 0) continue
+      let i = 0
+      while (i < length && lowerByte[this.text.charCodeAt(start + i)] === name.charCodeAt(i)) i++
+      if (i === length) return line
+    }
+    return -1
+  }
+
+  private spells(line: number, name: string): boolean {
+    const at = line * STRIDE
+    const start = this.places[at]!
+    const length = name.length
+    if (this.places[at + 1]! - start !== length) return false
+    let i = 0
+    while (i < length && foldedByte[this.text.charCodeAt(start + i)] === foldedByte[name.charCodeAt(i)]) i++
+    return i === length
+  }
+
+  private grow(): void {
+    const ids = new Uint8Array(this.ids.length * 2)
+    ids.set(this.ids)
+    const dropped = new Uint8Array(ids.length)
+    dropped.set(this.dropped)
+    const places = new Int32Array(ids.length * STRIDE)
+    places.set(this.places)
+    this.ids = ids
+    this.dropped = dropped
+    this.places = places
+  }
+}
+
+/** Letters in lower case, digits, and one class for every mark: CGI, WSGI and PHP turn several of them into `_`. */
+const foldedByte = Uint8Array.from({ length: 256 }, (_, code) => {
+  const low = lowerByte[code]!
+  return (low >= 97 && low <= 122) || (low >= 48 && low <= 57) ? low : 45
+})
+
+/**
+ * A value that can stand in a field. Callers promise clean values; should one slip, nobody gets to write a line of their own:
+ * control bytes become SP (RFC 9110 5.5), characters beyond latin1, whose upper half the wire would cut off, their UTF-8 bytes.
+ */
+export function fieldText(value: string): string {
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if ((code < 32 && code !== 9) || code === 127 || code > 255) return cleaned(value)
+  }
+  return value
+}
+
+function cleaned(value: string): string {
+  let out = ''
+  for (const byte of Buffer.from(value, 'utf8')) {
+    out += (byte < 32 && byte !== 9) || byte === 127 ? ' ' : String.fromCharCode(byte)
+  }
+  return out
+}

@@ -1,0 +1,141 @@
+// The field section of a head, request or response: strict RFC 9112 section 5, one pass, nothing repaired.
+// What the framing and hop-by-hop fields say is settled here; nothing is thrown and no byte is read twice by different rules.
+
+import { COLON, CR, LF, SP, TAB, isDigit, lowerByte, tokenByte, valueByte } from './bytes.ts'
+import {
+  CONNECTION,
+  CONTENT_LENGTH,
+  TRANSFER_ENCODING,
+  idOfBytes,
+  idOfName,
+  survivesConnection,
+} from './field-names.ts'
+import type { MessageHead } from './head.ts'
+
+/** More bytes are needed. */
+export const INCOMPLETE = 0
+// Refusals are negative; a positive result is the length of the head.
+export const BAD = -1
+export const HEAD_TOO_LARGE = -2
+export const TARGET_TOO_LONG = -3
+export const BAD_VERSION = -4
+export const BAD_METHOD = -5
+export const UNKNOWN_CODING = -6
+export const BAD_EXPECTATION = -7
+
+/**
+ * Reads field lines from `at` up to and with the empty line. Only notes where they stand: head.text is not there yet.
+ * Returns the position behind the head, INCOMPLETE, BAD or HEAD_TOO_LARGE.
+ */
+export function parseFields(head: MessageHead, bytes: Uint8Array, at: number, end: number, maxFields: number): number {
+  let p = at
+  for (;;) {
+    if (p >= end) return INCOMPLETE
+    if (bytes[p] === CR) {
+      if (p + 1 >= end) return INCOMPLETE
+      if (bytes[p + 1] !== LF) return BAD
+      head.fieldsEnd = p
+      return p + 2
+    }
+    const start = p
+    while (p < end && tokenByte[bytes[p]!] === 1) p++
+    if (p >= end) return INCOMPLETE
+    // Also refuses folding (RFC 9112 5.2), space before the colon (5.1) and an empty name.
+    if (bytes[p] !== COLON || p === start) return BAD
+    const nameEnd = p++
+    while (p < end && (bytes[p] === SP || bytes[p] === TAB)) p++
+    const valueStart = p
+    while (p < end && valueByte[bytes[p]!] === 1) p++
+    if (p >= end) return INCOMPLETE
+    if (bytes[p] !== CR) return BAD
+    if (p + 1 >= end) return INCOMPLETE
+    if (bytes[p + 1] !== LF) return BAD
+    let valueEnd = p
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === TAB)) valueEnd--
+    p += 2
+    if (head.count === maxFields) return HEAD_TOO_LARGE
+    const id = idOfBytes(bytes, start, nameEnd)
+    if (id === CONTENT_LENGTH) {
+      // A second length is refused even when it is equal: RFC 9112 6.3 allows that, and whoever is behind us may count otherwise.
+      if (head.contentLength !== -1) return BAD
+      head.contentLength = decimal(bytes, valueStart, valueEnd)
+      if (head.contentLength === -1) return BAD
+    } else if (id === TRANSFER_ENCODING) {
+      if (head.chunked) return BAD
+      const coding = transferCoding(bytes, valueStart, valueEnd)
+      if (coding < 0) return coding
+      head.chunked = true
+    }
+    head.addLine(id, start, nameEnd, valueStart, valueEnd)
+  }
+}
+
+/**
+ * Reads all Connection lines (head.text has to be there): notes close, keep-alive and upgrade, and drops the fields that are
+ * named (RFC 9110 7.6.1). False when an element is no token.
+ */
+export function settleConnection(head: MessageHead): boolean {
+  if (!head.hasId(CONNECTION)) return true
+  for (let line = 0; line < head.count; line++) {
+    if (head.ids[line] !== CONNECTION) continue
+    const value = head.valueAt(line)
+    // What browsers, load balancers and backends send nearly always.
+    if (value === 'keep-alive') head.keepAliveAsked = true
+    else if (value === 'close') head.closeAsked = true
+    else if (!settleOptions(head, value)) return false
+  }
+  return true
+}
+
+function settleOptions(head: MessageHead, value: string): boolean {
+  for (const element of value.toLowerCase().split(',')) {
+    const option = element.trim()
+    // Empty list elements are to be ignored (RFC 9110 5.6.1.2).
+    if (option === '') continue
+    if (!isToken(option)) return false
+    if (option === 'close') head.closeAsked = true
+    else if (option === 'keep-alive') head.keepAliveAsked = true
+    else if (option === 'upgrade') head.upgradeAsked = true
+    else if (!survivesConnection(option)) head.remove(option)
+  }
+  return true
+}
+
+/** A decimal number of 1 to 15 digits (below 2^53), nothing else; -1 for anything else. */
+function decimal(bytes: Uint8Array, from: number, to: number): number {
+  if (to === from || to - from > 15) return -1
+  let value = 0
+  for (let i = from; i < to; i++) {
+    const code = bytes[i]!
+    if (!isDigit(code)) return -1
+    value = value * 10 + code - 48
+  }
+  return value
+}
+
+const chunked = Uint8Array.from('chunked', (char) => char.charCodeAt(0))
+
+/** 1 for `chunked` alone; UNKNOWN_CODING for other codings in due form with chunked last (RFC 9112 6.1: 501); else BAD. */
+function transferCoding(bytes: Uint8Array, from: number, to: number): number {
+  const last = to - chunked.length
+  if (last < from) return BAD
+  for (let i = 0; i < chunked.length; i++) if (lowerByte[bytes[last + i]!] !== chunked[i]) return BAD
+  if (last === from) return 1
+  const before = String.fromCharCode(...bytes.subarray(from, last)).toLowerCase()
+  const codings = before.split(',').map((coding) => coding.trim())
+  if (codings.pop() !== '' || codings.length === 0) return BAD
+  return codings.every((coding) => coding !== 'chunked' && isToken(coding)) ? UNKNOWN_CODING : BAD
+}
+
+export function isToken(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 127 || tokenByte[code] === 0) return false
+  }
+  return text !== ''
+}
+
+/** Is this name one that the parser numbers? For tests of the table. */
+export function isWellKnown(name: string): boolean {
+  return idOfName(name) !== 0
+}

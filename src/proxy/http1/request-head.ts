@@ -1,0 +1,218 @@
+// A request head: RFC 9112 sections 3 and 5, read strictly. Says what came; what a target may hold is decided later (target.ts).
+
+import type { RequestHead } from '../exchange.ts'
+import { CR, LF, SP, hexValue, hostByte, isDigit, targetByte, tokenByte } from './bytes.ts'
+import { EXPECT, HOST, SEC_WEBSOCKET_KEY, UPGRADE } from './field-names.ts'
+import { MessageHead } from './head.ts'
+import type { Limits } from './limits.ts'
+import {
+  BAD,
+  BAD_EXPECTATION,
+  BAD_METHOD,
+  BAD_VERSION,
+  HEAD_TOO_LARGE,
+  INCOMPLETE,
+  TARGET_TOO_LONG,
+  parseFields,
+  settleConnection,
+} from './parse-fields.ts'
+
+const MAX_METHOD = 32
+/** RFC 9112 2.2 asks to ignore at least one empty line before a request; we take two. */
+const MAX_EMPTY_LINES = 2
+
+export class RequestMessage extends MessageHead implements RequestHead {
+  method = ''
+  target = ''
+  authority = ''
+  /** Scheme of an absolute-form target, '' for origin form. */
+  scheme: '' | 'http' | 'https' = ''
+  websocket = false
+  hasBody = false
+  /** `Expect: 100-continue` from an HTTP/1.1 client that announces a body. */
+  continueAsked = false
+
+  override reset(): void {
+    super.reset()
+    this.method = ''
+    this.target = ''
+    this.authority = ''
+    this.scheme = ''
+    this.websocket = false
+    this.hasBody = false
+    this.continueAsked = false
+  }
+
+  /** RFC 9112 9.3. */
+  get keepsAlive(): boolean {
+    return this.minorVersion === 1 ? !this.closeAsked : this.keepAliveAsked && !this.closeAsked
+  }
+
+  /** RFC 9110 9.2.2. */
+  get idempotent(): boolean {
+    const method = this.method
+    return method === 'GET' || method === 'HEAD' || method === 'PUT' || method === 'DELETE' || method === 'OPTIONS'
+  }
+}
+
+/**
+ * Reads one head from the start of `bytes` into an empty `head`.
+ * Returns its length in bytes, INCOMPLETE, or why it is refused (negative).
+ */
+export function parseRequest(head: RequestMessage, bytes: Buffer, limits: Limits): number {
+  const end = Math.min(bytes.length, limits.headBytes)
+  const result = parse(head, bytes, end, limits)
+  if (result !== INCOMPLETE) return result
+  return bytes.length >= limits.headBytes ? HEAD_TOO_LARGE : INCOMPLETE
+}
+
+function parse(head: RequestMessage, bytes: Buffer, end: number, limits: Limits): number {
+  let p = 0
+  for (let skipped = 0; p < end && bytes[p] === CR; skipped++) {
+    if (skipped === MAX_EMPTY_LINES) return BAD
+    if (p + 1 >= end) return INCOMPLETE
+    if (bytes[p + 1] !== LF) return BAD
+    p += 2
+  }
+  const methodStart = p
+  while (p < end && tokenByte[bytes[p]!] === 1) p++
+  const methodEnd = p
+  if (methodEnd - methodStart > MAX_METHOD) return BAD
+  if (p >= end) return INCOMPLETE
+  if (bytes[p] !== SP || methodEnd === methodStart) return BAD
+  const targetStart = ++p
+  while (p < end && targetByte[bytes[p]!] === 1) p++
+  const targetEnd = p
+  if (targetEnd - targetStart > limits.targetBytes) return TARGET_TOO_LONG
+  if (p >= end) return INCOMPLETE
+  if (bytes[p] !== SP || targetEnd === targetStart) return BAD
+  const version = parseVersion(bytes, p + 1, end)
+  if (version < 0 || version === INCOMPLETE) return version
+  head.minorVersion = version === 2 ? 1 : 0
+  const headEnd = parseFields(head, bytes, p + 11, end, limits.fields)
+  if (headEnd <= 0) return headEnd
+  head.text = bytes.toString('latin1', 0, headEnd)
+  head.method = methodOf(head.text, bytes, methodStart, methodEnd)
+  head.target = head.text.slice(targetStart, targetEnd)
+  const verdict = settle(head)
+  return verdict < 0 ? verdict : headEnd
+}
+
+/** 1 for HTTP/1.0 and 2 for HTTP/1.1, each with its CRLF. */
+function parseVersion(bytes: Buffer, at: number, end: number): number {
+  if (at + 10 > end) return bytes.indexOf(LF, at) === -1 ? INCOMPLETE : BAD
+  const named =
+    bytes[at] === 72 && bytes[at + 1] === 84 && bytes[at + 2] === 84 && bytes[at + 3] === 80 && bytes[at + 4] === 47
+  if (!named || bytes[at + 6] !== 46 || bytes[at + 8] !== CR || bytes[at + 9] !== LF) return BAD
+  const major = bytes[at + 5]!
+  const minor = bytes[at + 7]!
+  if (!isDigit(major) || !isDigit(minor)) return BAD
+  if (major !== 49 || minor > 49) return BAD_VERSION
+  return minor - 47
+}
+
+function methodOf(text: string, bytes: Buffer, from: number, to: number): string {
+  const first = bytes[from]!
+  if (to - from === 3 && first === 71 && bytes[from + 1] === 69 && bytes[from + 2] === 84) return 'GET'
+  return text.slice(from, to)
+}
+
+/** What the fields mean together. Returns 1 or a refusal. */
+function settle(head: RequestMessage): number {
+  if (head.method === 'CONNECT' || head.method === 'TRACE') return BAD_METHOD
+  // RFC 9112 6.3: both framings together "ought to be handled as an error"; 6.1: chunked does not exist in HTTP/1.0.
+  if (head.chunked && (head.contentLength !== -1 || head.minorVersion === 0)) return BAD
+  head.hasBody = head.chunked || head.contentLength > 0
+  if (!settleConnection(head)) return BAD
+  if (!settleHost(head) || !settleTarget(head)) return BAD
+  if (head.hasId(EXPECT) && !settleExpectation(head)) return BAD_EXPECTATION
+  if (head.hasId(UPGRADE)) head.websocket = isWebsocket(head)
+  return 1
+}
+
+/** RFC 9112 3.2: exactly one Host in HTTP/1.1, at most one in 1.0. An empty one routes nowhere and is refused. */
+function settleHost(head: RequestMessage): boolean {
+  const line = head.lineOfId(HOST)
+  if (line === -1) return head.minorVersion === 0
+  for (let other = line + 1; other < head.count; other++) if (head.ids[other] === HOST) return false
+  head.authority = head.valueAt(line)
+  return isAuthority(head.authority)
+}
+
+function settleTarget(head: RequestMessage): boolean {
+  const target = head.target
+  const first = target.charCodeAt(0)
+  if (first === 47) return true
+  if (target === '*') return head.method === 'OPTIONS'
+  const scheme = target.slice(0, 8).toLowerCase()
+  if (scheme === 'https://') head.scheme = 'https'
+  else if (scheme.startsWith('http://')) head.scheme = 'http'
+  else return false
+  const start = head.scheme.length + 3
+  let end = start
+  while (end < target.length && !endsAuthority(target.charCodeAt(end))) end++
+  // The authority of the target wins over Host (RFC 9112 3.2.2). Userinfo fails the check: `@` is no host byte.
+  head.authority = target.slice(start, end)
+  head.target = target.charCodeAt(end) === 47 ? target.slice(end) : `/${target.slice(end)}`
+  return isAuthority(head.authority)
+}
+
+function endsAuthority(code: number): boolean {
+  return code === 47 || code === 63 || code === 35
+}
+
+/** uri-host [ ":" port ] (RFC 9110 7.2), not empty. */
+export function isAuthority(text: string): boolean {
+  const bracket = text.charCodeAt(0) === 91
+  let p = 0
+  if (bracket) {
+    p = text.indexOf(']') + 1
+    if (p < 4) return false
+    for (let i = 1; i < p - 1; i++) {
+      const code = text.charCodeAt(i)
+      if (code !== 58 && code !== 46 && hexValue[code] === 255) return false
+    }
+  } else {
+    for (; p < text.length; p++) {
+      const code = text.charCodeAt(p)
+      if (hostByte[code] === 1) continue
+      if (code !== 37) break
+      if (hexValue[text.charCodeAt(p + 1)]! > 15 || !(hexValue[text.charCodeAt(p + 2)]! <= 15)) return false
+      p += 2
+    }
+    if (p === 0) return false
+  }
+  if (p === text.length) return true
+  if (text.charCodeAt(p) !== 58 || text.length - p > 6) return false
+  for (let i = p + 1; i < text.length; i++) if (!isDigit(text.charCodeAt(i))) return false
+  return true
+}
+
+/** RFC 9110 10.1.1: 100-continue is the only expectation there is; HTTP/1.0 has none. */
+function settleExpectation(head: RequestMessage): boolean {
+  if (head.minorVersion === 0 || !head.hasBody) head.dropId(EXPECT)
+  if (head.minorVersion === 0) return true
+  const value = head.get('expect')!
+  if (value !== '100-continue' && value.toLowerCase() !== '100-continue') return false
+  head.continueAsked = head.hasBody
+  return true
+}
+
+/** RFC 6455 4.1. A list (`websocket, h2c`) is not taken: nobody may pick the other one behind us. */
+function isWebsocket(head: RequestMessage): boolean {
+  if (head.method !== 'GET' || head.minorVersion === 0 || head.hasBody || !head.upgradeAsked) return false
+  const upgrade = head.lines('upgrade')
+  return upgrade.length === 1 && upgrade[0]!.toLowerCase() === 'websocket' && head.hasId(SEC_WEBSOCKET_KEY)
+}
+
+const spare: RequestMessage[] = []
+
+/** An empty head; give it back when its exchange has finished. */
+export function takeRequestHead(): RequestMessage {
+  return spare.pop() ?? new RequestMessage()
+}
+
+export function giveBackRequestHead(head: RequestMessage): void {
+  head.reset()
+  if (spare.length < 256) spare.push(head)
+}

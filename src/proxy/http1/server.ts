@@ -1,0 +1,134 @@
+// Listens, counts and limits client connections, and lets them end in good order.
+
+import net from 'node:net'
+import type { ExchangeHandler, ListenerOptions } from '../exchange.ts'
+import { ClientConnection } from './client-connection.ts'
+import type { Deadlines } from './deadlines.ts'
+import { edgeResponse } from './edge-response.ts'
+import type { Limits } from './limits.ts'
+import type { Upstreams } from './upstreams.ts'
+
+/** What a client connection needs of its server. */
+export interface ConnectionOwner<L> {
+  readonly handler: ExchangeHandler<L>
+  readonly upstreams: Upstreams
+  readonly limits: Limits
+  readonly deadlines: Deadlines
+  readonly draining: boolean
+  activeRequests: number
+  onClosed(connection: ClientConnection<L>): void
+}
+
+export interface Http1ServerOptions<L> {
+  readonly handler: ExchangeHandler<L>
+  readonly upstreams: Upstreams
+  readonly limits: Limits
+}
+
+const BACKLOG = 4096
+
+export function createHttp1Server<L>(options: Http1ServerOptions<L>): Http1Server<L> {
+  return new Http1Server(options)
+}
+
+export class Http1Server<L> implements ConnectionOwner<L> {
+  readonly handler: ExchangeHandler<L>
+  readonly upstreams: Upstreams
+  readonly limits: Limits
+  readonly deadlines: Deadlines
+  draining = false
+  activeRequests = 0
+  readonly #connections = new Set<ClientConnection<L>>()
+  readonly #perAddress = new Map<string, number>()
+  readonly #listening = new Map<number, net.Server>()
+  #onEmpty: (() => void) | null = null
+
+  constructor(options: Http1ServerOptions<L>) {
+    this.handler = options.handler
+    this.upstreams = options.upstreams
+    this.limits = options.limits
+    this.deadlines = options.upstreams.deadlines
+  }
+
+  get openConnections(): number {
+    return this.#connections.size
+  }
+
+  /** Rejects when the port cannot be had. Port 0 lets the kernel choose. */
+  listen(listener: L, at: ListenerOptions): Promise<{ port: number }> {
+    const server = net.createServer({ noDelay: true, allowHalfOpen: true })
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ port: at.port, host: at.address, backlog: BACKLOG }, () => {
+        server.removeListener('error', reject)
+        server.on('error', ignoreError)
+        const { port } = server.address() as net.AddressInfo
+        server.on('connection', (socket: net.Socket) => this.accept(listener, port, socket))
+        this.#listening.set(port, server)
+        resolve({ port })
+      })
+    })
+  }
+
+  /** Takes a connection in; TLS hands its sockets over here. */
+  accept(listener: L, localPort: number, socket: net.Socket): void {
+    const address = socket.remoteAddress
+    if (address === undefined) {
+      socket.destroy()
+      return
+    }
+    const { limits } = this
+    const count = (this.#perAddress.get(address) ?? 0) + 1
+    const connection = new ClientConnection(this, socket, listener, localPort)
+    this.#connections.add(connection)
+    this.#perAddress.set(address, count)
+    const tooMany =
+      this.#connections.size > limits.connections ||
+      (limits.connectionsPerAddress > 0 && count > limits.connectionsPerAddress)
+    if (tooMany) {
+      socket.write(edgeResponse(this.handler.refuse(connection, 'too-many-connections'), 'close', true), 'latin1')
+      connection.close()
+    }
+  }
+
+  /** Stops accepting on a port. Its open connections live on. */
+  unlisten(port: number): void {
+    this.#listening.get(port)?.close()
+    this.#listening.delete(port)
+  }
+
+  /** Stops accepting; idle connections close now, the others with their next answer. */
+  drain(): void {
+    this.draining = true
+    for (const port of this.#listening.keys()) this.unlisten(port)
+    for (const connection of this.#connections) if (connection.idle) connection.close()
+  }
+
+  /** Drains, and resolves when every connection has ended; those that are still open after `deadlineMs` are destroyed. */
+  close(deadlineMs: number): Promise<void> {
+    this.drain()
+    if (this.#connections.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        for (const connection of this.#connections) connection.destroy()
+      }, deadlineMs)
+      this.#onEmpty = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  onClosed(connection: ClientConnection<L>): void {
+    if (!this.#connections.delete(connection)) return
+    const address = connection.remoteAddress
+    const left = (this.#perAddress.get(address) ?? 1) - 1
+    if (left === 0) this.#perAddress.delete(address)
+    else this.#perAddress.set(address, left)
+    if (this.#connections.size === 0) this.#onEmpty?.()
+  }
+}
+
+function ignoreError(): void {
+  // Out of descriptors: the kernel keeps the connection waiting, and accepting goes on when one is free.
+}

@@ -1,0 +1,139 @@
+// The connections to upstream endpoints: who has one, who waits for one, when an idle one is closed. One pool an endpoint.
+// Knows nothing of requests; health and choice of endpoints are the caller's.
+
+import type { Endpoint } from '../exchange.ts'
+import { Deadlines } from './deadlines.ts'
+import { UpstreamConnection } from './upstream-connection.ts'
+import type { UpstreamUser } from './upstream-connection.ts'
+import type { Limits } from './limits.ts'
+
+export class EndpointPool {
+  readonly endpoint: Endpoint
+  readonly upstreams: Upstreams
+  /** Last used first: what is left over in quiet times grows old and goes. */
+  readonly idle: UpstreamConnection[] = []
+  readonly waiting: UpstreamUser[] = []
+  /** Connections that are not closed yet. */
+  open = 0
+  /** Requests that hold a connection. */
+  inFlight = 0
+
+  constructor(upstreams: Upstreams, endpoint: Endpoint) {
+    this.upstreams = upstreams
+    this.endpoint = endpoint
+  }
+
+  /**
+   * A connection for this user: an idle one, or a new one that still connects. Undefined when it has to wait
+   * (onTurn is called later), or, with `overflow` returned, when there is no room to wait either.
+   */
+  acquire(user: UpstreamUser): UpstreamConnection | 'waiting' | 'overflow' {
+    const idle = this.takeIdle()
+    if (idle !== undefined) return idle
+    const { limits } = this.upstreams
+    if (this.open < limits.upstreamConnections) return this.connect()
+    if (this.waiting.length >= limits.upstreamWaiting) return 'overflow'
+    this.waiting.push(user)
+    return 'waiting'
+  }
+
+  /** A new connection whatever the limit says: takes the place of one that just broke. */
+  connect(): UpstreamConnection {
+    this.open++
+    this.inFlight++
+    return new UpstreamConnection(this)
+  }
+
+  stopWaiting(user: UpstreamUser): void {
+    const at = this.waiting.indexOf(user)
+    if (at !== -1) this.waiting.splice(at, 1)
+  }
+
+  /** Both messages ended cleanly and nothing came behind them. */
+  release(connection: UpstreamConnection): void {
+    this.inFlight--
+    this.idle.push(connection)
+    if (this.waiting.length > 0) this.serveWaiting()
+  }
+
+  /** The connection is gone; `held` tells whether a request had it. */
+  closed(connection: UpstreamConnection, held: boolean): void {
+    this.open--
+    if (held) this.inFlight--
+    else this.forgetIdle(connection)
+    if (this.waiting.length > 0) this.serveWaiting()
+    else this.upstreams.dropIfEmpty(this)
+  }
+
+  closeIdle(): void {
+    for (const connection of this.idle.splice(0)) connection.destroy()
+  }
+
+  private takeIdle(): UpstreamConnection | undefined {
+    const connection = this.idle.pop()
+    if (connection !== undefined) this.inFlight++
+    return connection
+  }
+
+  private forgetIdle(connection: UpstreamConnection): void {
+    const at = this.idle.lastIndexOf(connection)
+    if (at !== -1) this.idle.splice(at, 1)
+  }
+
+  private serveWaiting(): void {
+    while (this.waiting.length > 0) {
+      const idle = this.takeIdle()
+      if (idle === undefined && this.open >= this.upstreams.limits.upstreamConnections) return
+      this.waiting.shift()!.onTurn(idle ?? this.connect())
+    }
+  }
+}
+
+export class Upstreams {
+  readonly limits: Limits
+  readonly deadlines = new Deadlines()
+  readonly #pools = new Map<string, EndpointPool>()
+
+  constructor(limits: Limits) {
+    this.limits = limits
+  }
+
+  pool(endpoint: Endpoint): EndpointPool {
+    const known = this.#pools.get(endpoint.key)
+    if (known !== undefined) return known
+    const pool = new EndpointPool(this, endpoint)
+    this.#pools.set(endpoint.key, pool)
+    return pool
+  }
+
+  /** Requests that hold a connection to this endpoint, and those that wait for one. */
+  inFlight(endpointKey: string): number {
+    const pool = this.#pools.get(endpointKey)
+    return pool === undefined ? 0 : pool.inFlight + pool.waiting.length
+  }
+
+  /** Open connections to this endpoint, idle ones too. */
+  connections(endpointKey: string): number {
+    return this.#pools.get(endpointKey)?.open ?? 0
+  }
+
+  /** The endpoint left the configuration: its idle connections close now, the others when their request is done. */
+  retire(endpointKey: string): void {
+    this.#pools.get(endpointKey)?.closeIdle()
+  }
+
+  /** Closes every connection that no request holds. */
+  closeIdle(): void {
+    for (const pool of this.#pools.values()) pool.closeIdle()
+  }
+
+  /** The end: no more deadlines, nothing idle. Call it when no server uses this any more. */
+  close(): void {
+    this.closeIdle()
+    this.deadlines.stop()
+  }
+
+  dropIfEmpty(pool: EndpointPool): void {
+    if (pool.open === 0 && pool.waiting.length === 0) this.#pools.delete(pool.endpoint.key)
+  }
+}
