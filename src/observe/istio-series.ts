@@ -1,0 +1,159 @@
+// Istio's standard series (istio_requests_total and its histograms) for one request record: which series, with which label values.
+// Label values are configured names or fixed words; what is not configured is `unknown`.
+
+import { BucketCounts } from './counters.ts'
+import { istioBuckets, type IstioLabel } from './names.ts'
+import type { RequestRecord } from './record.ts'
+
+/** What Istio writes where a value is not known, but `latest` for a canonical revision. */
+export const unknown = 'unknown'
+const unknownRevision = 'latest'
+/** Our own workload name, as istio-ingressgateway is Istio's. */
+const self = 'graylane'
+
+/** The names a configuration holds; everything else is `unknown` in labels. */
+export interface KnownNames {
+  readonly releases: ReadonlySet<string>
+  readonly services: ReadonlySet<string>
+  readonly versions: ReadonlySet<string>
+}
+
+export interface IstioSeries {
+  readonly labels: Readonly<Record<IstioLabel, string>>
+  requests: number
+  readonly durationMs: BucketCounts
+  readonly bytesReceived: BucketCounts
+  readonly bytesSent: BucketCounts
+}
+
+/** Everything of a request that labels show, but its status and flags. */
+interface Lane {
+  readonly internal: boolean
+  readonly release: string
+  readonly service: string
+  readonly version: string
+  readonly callerVersion: string
+  /** Flags, then status, to series. */
+  readonly series: Map<string, Map<number, IstioSeries>>
+}
+
+export class IstioSeriesSet {
+  readonly #all: IstioSeries[] = []
+  readonly #edge = new LaneTree()
+  readonly #internal = new LaneTree()
+
+  add(record: RequestRecord, known: KnownNames): void {
+    const lane = this.#laneOf(record, known)
+    const series =
+      lane.series.get(record.flags)?.get(record.status) ?? this.#addSeries(lane, record.flags, record.status)
+    series.requests++
+    series.durationMs.observe(record.durationMs)
+    series.bytesReceived.observe(record.bytesReceived)
+    series.bytesSent.observe(record.bytesSent)
+  }
+
+  all(): Iterable<IstioSeries> {
+    return this.#all
+  }
+
+  /** Only names that are known make lanes, so that the tree cannot grow by what others send. */
+  #laneOf(record: RequestRecord, known: KnownNames): Lane {
+    const { internal } = record
+    const lanes = internal ? this.#internal : this.#edge
+    const caller = internal ? record.sourceVersion : ''
+    return (
+      lanes.find(record.release, record.service, record.poolVersion, caller) ??
+      lanes.findOrAdd({
+        internal,
+        release: fold(record.release, known.releases),
+        service: fold(record.service, known.services),
+        version: fold(record.poolVersion, known.versions),
+        callerVersion: internal ? fold(record.sourceVersion, known.versions) : '',
+        series: new Map(),
+      })
+    )
+  }
+
+  #addSeries(lane: Lane, flags: string, status: number): IstioSeries {
+    const series: IstioSeries = {
+      labels: labelsOf(lane, flags, status),
+      requests: 0,
+      durationMs: new BucketCounts(istioBuckets),
+      bytesReceived: new BucketCounts(istioBuckets),
+      bytesSent: new BucketCounts(istioBuckets),
+    }
+    const byStatus = lane.series.get(flags)
+    if (byStatus === undefined) lane.series.set(flags, new Map([[status, series]]))
+    else byStatus.set(status, series)
+    this.#all.push(series)
+    return series
+  }
+}
+
+/** Lanes by name. Levels of Map instead of one joined key: the names' hashes are there already, a joined key's would not be. */
+class LaneTree {
+  readonly #root = new Map<string, Map<string, Map<string, Map<string, Lane>>>>()
+
+  find(release: string, service: string, version: string, callerVersion: string): Lane | undefined {
+    return this.#root.get(release)?.get(service)?.get(version)?.get(callerVersion)
+  }
+
+  findOrAdd(lane: Lane): Lane {
+    const lanes = inner(inner(inner(this.#root, lane.release), lane.service), lane.version)
+    const present = lanes.get(lane.callerVersion)
+    if (present !== undefined) return present
+    lanes.set(lane.callerVersion, lane)
+    return lane
+  }
+}
+
+function inner<V>(map: Map<string, Map<string, V>>, key: string): Map<string, V> {
+  let value = map.get(key)
+  if (value === undefined) map.set(key, (value = new Map()))
+  return value
+}
+
+export function fold(name: string, known: ReadonlySet<string>): string {
+  return known.has(name) ? name : unknown
+}
+
+/**
+ * A release stands where Istio has a namespace, a service in a version where it has a workload. At the edge the source is graylane,
+ * as it is a gateway's own workload in Istio; on internal listeners it is the caller, of which the version is all we may know.
+ */
+function labelsOf(lane: Lane, flags: string, status: number): Record<IstioLabel, string> {
+  const { release, service, version } = lane
+  const source = lane.internal ? unknown : self
+  const sourceVersion = lane.internal ? lane.callerVersion : unknown
+  return {
+    reporter: 'source',
+    source_workload: source,
+    source_workload_namespace: unknown,
+    source_canonical_service: source,
+    source_canonical_revision: revision(sourceVersion),
+    source_app: source,
+    source_version: sourceVersion,
+    source_cluster: unknown,
+    source_principal: unknown,
+    destination_workload: service === unknown || version === unknown ? unknown : `${service}-${version}`,
+    destination_workload_namespace: release,
+    destination_app: service,
+    destination_version: version,
+    destination_service: service === unknown ? unknown : `${service}.${release}`,
+    destination_service_name: service,
+    destination_service_namespace: release,
+    destination_canonical_service: service,
+    destination_canonical_revision: revision(version),
+    destination_cluster: unknown,
+    destination_principal: unknown,
+    request_protocol: 'http',
+    response_code: String(status),
+    grpc_response_status: '',
+    response_flags: flags,
+    connection_security_policy: unknown,
+  }
+}
+
+function revision(version: string): string {
+  return version === unknown ? unknownRevision : version
+}

@@ -1,0 +1,161 @@
+// Where log lines go: a file, or standard output. Writing never blocks the event loop, never throws and never grows without bound:
+// what cannot be written is counted and dropped.
+
+import { fstatSync, openSync, open, close, write } from 'node:fs'
+import type { Writable } from 'node:stream'
+
+/** Bytes that may wait for a slow disk or reader before lines are dropped. */
+const maxPendingBytes = 8 * 1024 * 1024
+/** How long close() waits for a reader that does not read. */
+const closeWaitMs = 1000
+
+export interface LogSink {
+  /** Takes whole lines; `lines` is their number. */
+  write(text: string, lines: number): void
+  /** Lines that were dropped so far: disk full, reader gone or too slow. */
+  readonly lostLines: number
+  /** Opens the path anew, after a rotation. A failure keeps the old file and is returned. */
+  reopen(): Promise<Error | undefined>
+  /** Ends when everything is written, or cannot be within a second. */
+  close(): Promise<void>
+}
+
+/** Appends to a file. Throws when it cannot be opened: a gateway without its log should not start. */
+export function openLogFile(path: string): LogSink {
+  return new FileSink(openSync(path, 'a', 0o640), path)
+}
+
+/** Standard output: a pipe or terminal as a stream; redirected to a file, it is written like one, off the event loop. */
+export function openStandardOutput(): LogSink {
+  return fstatSync(1).isFile() ? new FileSink(1, undefined) : streamSink(process.stdout)
+}
+
+interface Chunk {
+  readonly bytes: Buffer
+  readonly lines: number
+}
+
+class FileSink implements LogSink {
+  #descriptor: number
+  readonly #path: string | undefined
+  readonly #queue: Chunk[] = []
+  #pendingBytes = 0
+  #writing = false
+  /** The last write stopped inside a line: the next one starts on a new line, so that no two run into each other. */
+  #torn = false
+  #closed = false
+  /** Called once, between two writes. */
+  #betweenWrites: (() => void)[] = []
+  /** Called once, when nothing waits any more. */
+  #whenDrained: (() => void)[] = []
+  lostLines = 0
+
+  constructor(descriptor: number, path: string | undefined) {
+    this.#descriptor = descriptor
+    this.#path = path
+  }
+
+  write(text: string, lines: number): void {
+    const bytes = Buffer.from(text, 'latin1')
+    if (this.#closed || this.#pendingBytes + bytes.length > maxPendingBytes) {
+      this.lostLines += lines
+      return
+    }
+    this.#queue.push({ bytes, lines })
+    this.#pendingBytes += bytes.length
+    this.#writeNext()
+  }
+
+  async reopen(): Promise<Error | undefined> {
+    const path = this.#path
+    if (path === undefined) return undefined
+    const { promise, resolve } = Promise.withResolvers<Error | undefined>()
+    open(path, 'a', 0o640, (error, descriptor) => {
+      if (error !== null) return resolve(error)
+      const swap = (): void => {
+        close(this.#descriptor, ignoreError)
+        this.#descriptor = descriptor
+        this.#torn = false
+        resolve(undefined)
+      }
+      if (this.#writing) this.#betweenWrites.push(swap)
+      else swap()
+    })
+    return promise
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const { promise, resolve } = Promise.withResolvers<void>()
+    if (this.#writing) this.#whenDrained.push(resolve)
+    else resolve()
+    await withinCloseWait(promise)
+    if (this.#path !== undefined) close(this.#descriptor, ignoreError)
+  }
+
+  #writeNext(): void {
+    const chunk = this.#queue[0]
+    if (this.#writing || chunk === undefined) return
+    this.#writing = true
+    const bytes = this.#torn ? Buffer.concat([Buffer.from('\n'), chunk.bytes]) : chunk.bytes
+    this.#writeFrom(bytes, 0, (error, written) => {
+      if (error !== null) this.lostLines += chunk.lines
+      this.#torn = error !== null && (this.#torn || written > 0)
+      this.#queue.shift()
+      this.#pendingBytes -= chunk.bytes.length
+      this.#writing = false
+      for (const callback of this.#betweenWrites.splice(0)) callback()
+      if (this.#queue.length === 0) for (const callback of this.#whenDrained.splice(0)) callback()
+      this.#writeNext()
+    })
+  }
+
+  #writeFrom(bytes: Buffer, from: number, done: (error: Error | null, written: number) => void): void {
+    write(this.#descriptor, bytes, from, bytes.length - from, null, (error, count) => {
+      if (error !== null) done(error, from)
+      else if (from + count < bytes.length) this.#writeFrom(bytes, from + count, done)
+      else done(null, bytes.length)
+    })
+  }
+}
+
+/** A pipe or terminal. Node queues what the reader does not take yet; the bound on it is ours. */
+export function streamSink(stream: Writable): LogSink {
+  let lostLines = 0
+  // Without a listener, a reader that goes away (EPIPE) would end the process.
+  stream.on('error', ignoreError)
+  return {
+    write(text, lines) {
+      if (!stream.writable || stream.writableLength + text.length > maxPendingBytes) {
+        lostLines += lines
+        return
+      }
+      stream.write(text, 'latin1', (error) => {
+        if (error !== null && error !== undefined) lostLines += lines
+      })
+    },
+    get lostLines() {
+      return lostLines
+    },
+    reopen: () => Promise.resolve(undefined),
+    async close() {
+      if (!stream.writable || stream.writableLength === 0) return
+      await withinCloseWait(
+        new Promise((resolve) => {
+          stream.write('', () => resolve())
+          stream.once('close', () => resolve())
+        }),
+      )
+    },
+  }
+}
+
+/** For calls whose failure is seen elsewhere, or cannot be helped. */
+function ignoreError(): void {}
+
+async function withinCloseWait(done: Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, closeWaitMs)
+  await Promise.race([done, promise])
+  clearTimeout(timer)
+}
