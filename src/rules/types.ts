@@ -17,7 +17,10 @@ export type Address =
   | { readonly family: 4; /** unsigned 32 bit */ readonly value: number; readonly text: string }
   | { readonly family: 6; readonly high: bigint; readonly low: bigint; readonly text: string }
 
-/** One request, read lazily: a fact that no rule asks for is never computed. Names are given in lower case. */
+/**
+ * One request, read lazily: a fact that no rule asks for is never computed. Names are given in lower case. Text is as it came over the
+ * wire, one character a byte (latin1); rule texts are brought into that shape when they are compiled (wire-text.ts).
+ */
 export interface RequestFacts {
   readonly method: string
   readonly scheme: 'http' | 'https'

@@ -1,0 +1,171 @@
+// Istio's HTTPMatchRequest, word for word, plus cookies and clientIp: each field becomes one condition, and all of them have to hold.
+// Where the reference and the running Envoy 1.40 differ, Envoy's behaviour is what counts.
+
+import { compileCidrs, parseCidr } from './address.ts'
+import { queryParameter } from './query-parameter.ts'
+import type { RouteProblem } from './route-problem.ts'
+import { compileIgnoringCase, compileStringMatch, type StringMatch } from './string-match.ts'
+import type { Matcher, RequestFacts, RequestMatchSpec, StringMatchSpec } from './types.ts'
+import { wireText } from './wire-text.ts'
+
+/** One field of a match. */
+export interface Condition {
+  readonly test: Matcher
+  /** What the condition looks for, when that is a list of values; an index finds it by them. */
+  readonly wanted: Wanted | undefined
+}
+
+/** Exactly these values of one attribute, or these blocks of addresses. */
+export type Wanted =
+  | { readonly kind: 'values'; readonly attribute: Attribute; readonly values: ReadonlySet<string> }
+  | { readonly kind: 'cidrs'; readonly cidrs: readonly string[] }
+
+/** A part of a request that holds values: one, every line of a field, or undefined when there is none. `id` tells attributes apart. */
+export interface Attribute<V = string | readonly string[] | undefined> {
+  readonly id: string
+  readonly read: (facts: RequestFacts) => V
+}
+
+type Report = (problem: RouteProblem) => void
+
+/** `report` gets what is wrong with regexes and addresses. */
+export function compileRequestMatch(spec: RequestMatchSpec, report: Report): Matcher {
+  const tests = compileConditions(spec, report).map((condition) => condition.test)
+  const [only] = tests
+  if (only === undefined) return () => true
+  if (tests.length === 1) return only
+  return function matchesAll(facts) {
+    for (const test of tests) if (!test(facts)) return false
+    return true
+  }
+}
+
+/** The fields that are given, cheap ones first: their order changes no verdict. */
+export function compileConditions(spec: RequestMatchSpec, report: Report): readonly Condition[] {
+  const conditions: Condition[] = []
+  const { port, sourceLabels } = spec
+  if (port !== undefined) conditions.push(plain((facts) => facts.port === port))
+  for (const name of ['method', 'scheme', 'authority'] as const) {
+    const match = spec[name]
+    if (match !== undefined) conditions.push(oneValue(requestParts[name], compileStringMatch(match, report)))
+  }
+  if (spec.uri !== undefined) {
+    const compile = spec.ignoreUriCase === true ? compileIgnoringCase : compileStringMatch
+    conditions.push(oneValue(requestParts.uri, compile(spec.uri, report)))
+  }
+  if (spec.clientIp !== undefined) conditions.push(...clientIpCondition(spec, spec.clientIp, report))
+  for (const [name, match] of spec.cookies ?? []) conditions.push(cookieCondition(name, match, report))
+  for (const [name, match] of spec.queryParams ?? []) conditions.push(queryCondition(name, match, report))
+  for (const [name, match] of spec.headers ?? []) conditions.push(headerCondition(name, match, report))
+  for (const [name, match] of spec.withoutHeaders ?? []) conditions.push(withoutHeader(name, match, report))
+  if (sourceLabels !== undefined) conditions.push(labelsCondition(sourceLabels))
+  return conditions
+}
+
+// --- parts that every request has ----------------------------------------------------------------------------------------------
+
+const requestParts = {
+  method: { id: 'method', read: (facts: RequestFacts) => facts.method },
+  scheme: { id: 'scheme', read: (facts: RequestFacts) => facts.scheme },
+  // As sent, with port and case: only the choice of the release ignores them.
+  authority: { id: 'authority', read: (facts: RequestFacts) => facts.authority },
+  uri: { id: 'uri', read: (facts: RequestFacts) => facts.path },
+  target: {
+    id: 'target',
+    read: (facts: RequestFacts) => (facts.query === '' ? facts.path : `${facts.path}?${facts.query}`),
+  },
+} as const satisfies Record<string, Attribute<string>>
+
+/** Envoy's pseudo headers, which Istio passes through as header names. `:path` includes the query. */
+const pseudoHeaders: ReadonlyMap<string, Attribute<string>> = new Map<string, Attribute<string>>([
+  [':method', requestParts.method],
+  [':scheme', requestParts.scheme],
+  [':authority', requestParts.authority],
+  ['host', requestParts.authority],
+  [':path', requestParts.target],
+])
+
+function oneValue(part: Attribute<string>, { fits, values }: StringMatch): Condition {
+  const { read } = part
+  return { test: (facts) => fits(read(facts)), wanted: values && { kind: 'values', attribute: part, values } }
+}
+
+// --- parts that may be missing, or come in several lines ----------------------------------------------------------------------
+
+/** Each line is tested on its own, and one that fits is enough (Envoy 1.39 and later). A header that is absent never fits. */
+function headerCondition(name: string, spec: StringMatchSpec, report: Report): Condition {
+  const match = compileStringMatch(spec, report)
+  const pseudo = pseudoHeaders.get(name)
+  if (pseudo !== undefined) return oneValue(pseudo, match)
+  const read = (facts: RequestFacts): readonly string[] => facts.headerLines(name)
+  const { fits, values } = match
+  return {
+    test: spec.kind === 'present' ? (facts) => read(facts).length > 0 : (facts) => someFits(fits, read(facts)),
+    wanted: values && { kind: 'values', attribute: { id: `header ${name}`, read }, values },
+  }
+}
+
+/** No line fits. An absent header counts as the empty text, so `regex: ".*"` lets nothing through; `{}` means absent (Envoy). */
+function withoutHeader(name: string, spec: StringMatchSpec, report: Report): Condition {
+  const { fits } = compileStringMatch(spec, report)
+  const pseudo = pseudoHeaders.get(name)
+  if (pseudo !== undefined) return plain((facts) => !fits(pseudo.read(facts)))
+  if (spec.kind === 'present') return plain((facts) => facts.headerLines(name).length === 0)
+  const fitsEmpty = fits('')
+  return plain((facts) => {
+    const lines = facts.headerLines(name)
+    return lines.length === 0 ? !fitsEmpty : !someFits(fits, lines)
+  })
+}
+
+function someFits(fits: (value: string) => boolean, lines: readonly string[]): boolean {
+  for (const line of lines) if (fits(line)) return true
+  return false
+}
+
+function cookieCondition(name: string, spec: StringMatchSpec, report: Report): Condition {
+  const id = wireText(name)
+  return maybeValue({ id: `cookie ${id}`, read: (facts) => facts.cookie(id) }, compileStringMatch(spec, report))
+}
+
+/** Names and values are compared raw, without decoding; the first of repeated names counts (Envoy). */
+function queryCondition(name: string, spec: StringMatchSpec, report: Report): Condition {
+  const id = wireText(name)
+  const attribute = { id: `query ${id}`, read: (facts: RequestFacts) => queryParameter(facts.query, id) }
+  return maybeValue(attribute, compileStringMatch(spec, report))
+}
+
+function maybeValue(attribute: Attribute<string | undefined>, { fits, values }: StringMatch): Condition {
+  const { read } = attribute
+  return {
+    test: (facts) => {
+      const value = read(facts)
+      return value !== undefined && fits(value)
+    },
+    wanted: values && { kind: 'values', attribute, values },
+  }
+}
+
+// --- where the request comes from ----------------------------------------------------------------------------------------------
+
+function clientIpCondition(spec: RequestMatchSpec, cidrs: readonly string[], report: Report): readonly Condition[] {
+  const wrong = cidrs.filter((cidr) => parseCidr(cidr) === undefined)
+  for (const cidr of wrong) {
+    report({ place: spec.place, message: `clientIp: ${JSON.stringify(cidr)} is not an address or CIDR` })
+  }
+  if (wrong.length > 0) return []
+  const isIn = compileCidrs(cidrs)
+  return [{ test: (facts) => isIn(facts.clientAddress), wanted: { kind: 'cidrs', cidrs } }]
+}
+
+/** Every label that is asked for; a caller whose labels are not known has none. */
+function labelsCondition(wanted: ReadonlyMap<string, string>): Condition {
+  return plain((facts) => {
+    for (const [name, value] of wanted) if (facts.sourceLabels?.[name] !== value) return false
+    return true
+  })
+}
+
+function plain(test: Matcher): Condition {
+  return { test, wanted: undefined }
+}
