@@ -250,7 +250,8 @@ class RunningGateway implements Gateway {
   }
 
   #unbind(name: string): void {
-    this.#server.unlisten(name)
+    const bound = this.#bound.get(name)
+    if (bound !== undefined) this.#server.unlisten(bound.port)
     this.#bound.delete(name)
   }
 

@@ -33,8 +33,8 @@ export function handleRequest(
   const request = exchange.request
   const proxied = new ProxiedRequest(around, edge, listener, exchange)
 
-  const target = normalizeTarget(request.target, edge.targetMode, request.method)
-  if (!target.ok) return proxied.fail(edgeErrors.badTarget)
+  const target = normalizeTarget(request.target, edge.targetMode)
+  if (target.refused) return proxied.fail(edgeErrors.badTarget)
   proxied.record.path = target.path
 
   if (passedBefore(request, listener)) return proxied.fail(edgeErrors.loop)
@@ -80,6 +80,7 @@ export function handleRequest(
 
 /** Service-to-service traffic: the service by Host, the version from the caller (design section 5). No pins, no documents. */
 function handleInternal(
+  around: Circumstances,
   proxied: ProxiedRequest,
   edge: Edge,
   listener: EdgeListener,
@@ -92,9 +93,8 @@ function handleInternal(
   proxied.belongsTo(edgeRelease)
 
   const asked = facts.headerLines(found.release.spec.pin.header)[0]
-  const decision = decideInternal(found.release, listener.spec.sourceLabels, asked, () =>
-    edge.versionAt(found.release, client.peer),
-  )
+  const byAddress = (): string | undefined => edge.versionAt(found.release, client.peer)
+  const decision = decideInternal(found.release, listener.spec.sourceLabels, asked, byAddress, around.trace)
   proxied.record.sourceVersion = decision.version
   proxied.decided(decision)
   if (!found.service.pools.has(decision.version)) return proxied.fail(edgeErrors.noService)
@@ -111,9 +111,8 @@ function sendTo(proxied: ProxiedRequest, edgeRelease: EdgeRelease, service: Serv
     return proxied.answerAsConfigured(redirectAnswer(redirect, facts.scheme, facts.authority, facts.path, facts.query))
   }
   if (directResponse !== undefined) return proxied.answerAsConfigured(directAnswer(directResponse))
-  let path = facts.path
-  if (rewrite?.uri !== undefined) path = rewrittenPath(rewrite.uri, path, service.matched(facts)?.uri)
   if (rewrite?.authority !== undefined) proxied.authority = rewrite.authority
+  const path = rewrite?.uri === undefined ? facts.path : rewrittenPath(rewrite.uri, facts.path, service.matched(facts)?.uri)
   proxied.forward(facts.query === '' ? path : `${path}?${facts.query}`)
 }
 
