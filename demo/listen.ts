@@ -47,12 +47,19 @@ export async function checkSeats(seats: readonly Seat[]): Promise<void> {
   if (problems.length > 0) throw new Error(problems.join('\n'))
 }
 
-/** As many different ports of 127.0.0.1, chosen by the kernel, free a moment ago. */
-export async function freePorts(count: number): Promise<number[]> {
+/**
+ * As many different ports of 127.0.0.1, chosen by the kernel and held until `release`: an outgoing connection of ours, or another
+ * program, could be given a port that was merely free a moment ago.
+ */
+export async function reservePorts(count: number): Promise<{ ports: number[]; release(): Promise<void> }> {
   const servers = Array.from({ length: count }, () => createServer())
   const ports = await Promise.all(servers.map((server) => listen(server, { part: 'demo', host: '127.0.0.1', port: 0 })))
-  await Promise.all(servers.map(closeServer))
-  return ports
+  return {
+    ports,
+    async release() {
+      await Promise.all(servers.map(closeServer))
+    },
+  }
 }
 
 /** What went wrong at a seat, in words for the one who started the demo. */

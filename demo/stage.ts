@@ -1,0 +1,152 @@
+// The stage of the demo: every part, started in order and ended in reverse order, whatever happens in between.
+// Plays nothing by itself: run.ts does, and so do the tests in a browser.
+
+import { startBroker } from './broker.ts'
+import { copyWithPorts, readListeners } from './demo-config.ts'
+import { startDevices } from './devices.ts'
+import { buildPages, type Build } from './frontend/build.ts'
+import { startFrontend } from './frontend-server.ts'
+import { startGateway, type GatewayProcess } from './gateway-process.ts'
+import { checkSeats, reservePorts, type RunningServer, type Seat } from './listen.ts'
+import { startMqttServer } from './mqtt-server.ts'
+import { readWhose, type Whose } from './whose.ts'
+
+export interface StageOptions {
+  /** routes.yaml; its pools are expected at 127.0.1.N:8080 (frontend vN) and 127.0.1.N:8000 (mqtt-server vN). */
+  readonly configPath: string
+  /** True: every port is the kernel's choice, and graylane runs on a copy of the configuration. */
+  readonly anyPorts: boolean
+  /** One line for each part that is up. */
+  readonly print: (line: string) => void
+  /** Ends the start when it fires. */
+  readonly signal: AbortSignal
+}
+
+/** The running parts, for whoever wants to look at them from outside. */
+export interface Stage {
+  readonly edgeUrl: string
+  readonly adminUrl: string
+  /** The file graylane runs on. */
+  readonly configPath: string
+  readonly whose: Whose
+  readonly gateway: GatewayProcess
+  close(): Promise<void>
+}
+
+/** What is up so far: `keep` takes a part, to be closed in its turn, and hands it back. */
+interface Cast {
+  keep<T extends { close(): Promise<void> }>(part: T): T
+}
+
+/** The ports of graylane; `settle` gives the file to run on, and frees the ports that were held for it. */
+interface Ports {
+  readonly edge: number
+  readonly internal: number
+  readonly admin: number
+  settle(moved: ReadonlyMap<string, string>): Promise<string>
+}
+
+const versions = ['v1', 'v2', 'v3']
+const adminSeat: Seat = { part: "graylane's admin port", host: '127.0.0.1', port: 9901 }
+
+/** Starts every part. Throws an Error for the user when one cannot start; then nothing of it is left running. */
+export async function startStage(options: StageOptions): Promise<Stage> {
+  const closers: (() => Promise<void>)[] = []
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).toReversed()) await closer()
+  }
+  const cast: Cast = {
+    keep(part) {
+      closers.push(() => part.close())
+      options.signal.throwIfAborted()
+      return part
+    },
+  }
+  try {
+    return { ...(await startParts(options, cast)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function startParts(options: StageOptions, cast: Cast): Promise<Omit<Stage, 'close'>> {
+  const tick = (part: string, detail: string): void => options.print(`  ✓ ${part.padEnd(20)} ${detail}`)
+  const ports = options.anyPorts ? await anyPorts(options, cast) : await configuredPorts(options)
+  options.print('graylane demo: the story on loopback addresses')
+  const { builds, built } = await buildPages(versions)
+  tick('page, three builds', built === 0 ? 'as built before' : `built by Vite (${built} of ${builds.length})`)
+  const broker = cast.keep(await startBroker())
+  tick('MQTT broker', broker.url)
+  const devices = cast.keep(await startDevices(broker.url))
+  tick(`${devices.names.length} devices`, `${devices.names.at(0)} to ${devices.names.at(-1)}, publishing`)
+  const moved = new Map<string, string>()
+  for (const [index, build] of builds.entries()) {
+    const release = await startRelease(build, index, broker.url, ports.internal, options, cast)
+    tick(`release ${build.version}`, `frontend ${placeOf(release.frontend)}, mqtt-server ${placeOf(release.backend)}`)
+    moved.set(`${release.frontend.host}:8080`, placeOf(release.frontend))
+    moved.set(`${release.backend.host}:8000`, placeOf(release.backend))
+  }
+  const whose = await readWhose(builds)
+  const configPath = await ports.settle(moved)
+  const gateway = cast.keep(await startGateway(configPath, ports.admin, options.signal))
+  const edgeUrl = `http://127.0.0.1:${ports.edge}/`
+  tick('graylane', `${edgeUrl}, internal 127.0.0.1:${ports.internal}, ${options.configPath}`)
+  return { edgeUrl, adminUrl: `http://127.0.0.1:${ports.admin}`, configPath, whose, gateway }
+}
+
+async function startRelease(
+  build: Build,
+  index: number,
+  brokerUrl: string,
+  internalPort: number,
+  { anyPorts: any }: StageOptions,
+  cast: Cast,
+): Promise<{ frontend: RunningServer; backend: RunningServer }> {
+  const backend = cast.keep(
+    await startMqttServer(build.version, seatOf('mqtt-server', index, any ? 0 : 8000), brokerUrl),
+  )
+  const internalUrl = `http://127.0.0.1:${internalPort}`
+  const frontend = cast.keep(await startFrontend(build, seatOf('frontend', index, any ? 0 : 8080), internalUrl))
+  return { frontend, backend }
+}
+
+/** Every address of the demo is tried before anything starts. */
+async function configuredPorts(options: StageOptions): Promise<Ports> {
+  const { edge, internal } = await readListeners(options.configPath)
+  const releases = versions.flatMap((_, index) => [seatOf('frontend', index, 8080), seatOf('mqtt-server', index, 8000)])
+  await checkSeats([edge, internal, adminSeat, ...releases])
+  return {
+    edge: edge.port,
+    internal: internal.port,
+    admin: adminSeat.port,
+    settle: async () => options.configPath,
+  }
+}
+
+async function anyPorts(options: StageOptions, cast: Cast): Promise<Ports> {
+  await readListeners(options.configPath)
+  const reserved = await reservePorts(3)
+  cast.keep({ close: reserved.release })
+  const [edge = 0, internal = 0, admin = 0] = reserved.ports
+  return {
+    edge,
+    internal,
+    admin,
+    async settle(moved) {
+      const copy = await copyWithPorts(options.configPath, { edge, internal }, moved)
+      cast.keep({ close: copy.remove })
+      await reserved.release()
+      return copy.path
+    },
+  }
+}
+
+/** Release vN lives at 127.0.1.N: loopback addresses need no set-up and tell callers apart. */
+function seatOf(service: string, index: number, port: number): Seat {
+  return { part: `${service} ${versions[index]}`, host: `127.0.1.${index + 1}`, port }
+}
+
+function placeOf(server: RunningServer): string {
+  return `${server.host}:${server.port}`
+}
