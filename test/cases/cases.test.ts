@@ -1,0 +1,137 @@
+// Runs the case table: each row is one request over a real socket through a real gateway to real backends.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { answers } from './answer.ts'
+import type { Case, CaseGroup, Expectation } from './case.ts'
+import { clientAddress } from './client-address.ts'
+import { document } from './document.ts'
+import { GatewayUnderTest, readPin, type Result } from './gateway-under-test.ts'
+import { health } from './health.ts'
+import { internalCalls } from './internal.ts'
+import { pageKind } from './page-kind.ts'
+import { pin } from './pin.ts'
+import { service } from './service.ts'
+import { strip } from './strip.ts'
+import { subresource } from './subresource.ts'
+
+const groups: readonly CaseGroup[] = [
+  ...clientAddress,
+  ...strip,
+  ...pageKind,
+  ...pin,
+  ...subresource,
+  ...document,
+  ...health,
+  ...service,
+  ...answers,
+  ...internalCalls,
+]
+
+describe.each(groups)('$title', (group) => {
+  let gateway: GatewayUnderTest
+
+  beforeAll(async () => {
+    gateway = await GatewayUnderTest.start(group)
+  })
+  afterAll(() => gateway?.close())
+
+  test.each(group.cases)('$says', async (row) => {
+    if (row.afterMs !== undefined) await sleep(row.afterMs)
+    if (row.starts !== undefined) await gateway.startBackend(row.starts)
+    const result = await sendUntilDue(gateway, row)
+    expect(summary(result, row.expect)).toEqual(expectedSummary(row.expect))
+    for (const part of row.expect.body ?? []) expect(result.answer.body).toContain(part)
+    expectInvariants(result, versionHeaderOf(group))
+  })
+})
+
+async function sendUntilDue(gateway: GatewayUnderTest, row: Case): Promise<Result> {
+  for (const end = Date.now() + 10_000; ; await sleep(100)) {
+    const result = await gateway.send(row)
+    const isDue = result.record.version === row.expect.version && result.record.reason === row.expect.reason
+    if (row.eventually !== true || isDue || Date.now() > end) return result
+  }
+}
+
+/** As much of what came as the row says something about, so that a failure shows both sides at a glance. */
+function summary({ answer, echo, record }: Result, said: Expectation): Record<string, unknown> {
+  const cookie = pinCookieOf(answer.fields)
+  const seen: Record<string, unknown> = {
+    status: answer.status,
+    version: record.version,
+    by: echo === undefined ? null : `${echo.service} ${echo.version}`,
+    reason: record.reason,
+    rule: record.rule,
+    document: record.document,
+    pinIn: record.pinIn,
+    pin: cookie === undefined ? record.pinOut : { ...readPin(cookie.value), issuedAt: undefined },
+    setCookie: cookie?.line,
+    client: record.clientAddress,
+    upstream: pick(echo?.fields ?? [], said.upstream),
+    answer: pick(answer.fields, said.answer),
+    url: echo?.url,
+    code: record.edgeCode,
+  }
+  if (typeof said.pin === 'object') seen['pin'] = only(seen['pin'] as Record<string, unknown>, said.pin)
+  return only(seen, { status: 0, ...said, body: undefined })
+}
+
+function expectedSummary(said: Expectation): Record<string, unknown> {
+  const { body: _, ...rest } = said
+  return { status: 200, ...rest }
+}
+
+/** What holds for every row, said or not. */
+function expectInvariants({ answer, echo, record }: Result, versionHeader: string): void {
+  expect(record.status, 'the record tells the status').toBe(answer.status)
+  const cookie = pinCookieOf(answer.fields)
+  expect(cookie !== undefined, 'a Set-Cookie comes exactly when the record says so').toBe(record.pinOut === 'set')
+  if (cookie !== undefined)
+    expect(readPin(cookie.value)?.version, 'the pin is for the decided version').toBe(record.version)
+  if (echo === undefined) return
+  expect(record.poolVersion, 'the pool that was chosen answered').toBe(echo.version.replace('-twin', ''))
+  expect(pick(answer.fields, { [versionHeader]: '' }), 'the answer names the version').toEqual({
+    [versionHeader]: record.version,
+  })
+  const spellings = echo.fields.filter(([name]) => name.toLowerCase().replaceAll(/[._]/g, '-') === versionHeader)
+  expect(spellings, 'the backend sees one spelling of the version').toEqual([[versionHeader, record.version]])
+  if (record.internal) return
+  const cookies = echo.fields.filter(([name]) => name.toLowerCase() === 'cookie').map(([, value]) => value)
+  expect(cookies.join('; '), 'no pin reaches the backend').not.toMatch(/(^|; )(__Host-)?graylane=1\..*\..*\./)
+}
+
+function versionHeaderOf(group: CaseGroup): string {
+  return /, header: ([\w-]+)/.exec(group.config.split('\npin:')[1] ?? '')?.[1] ?? 'x-version'
+}
+
+function pinCookieOf(
+  fields: Result['answer']['fields'],
+): { readonly line: string; readonly value: string } | undefined {
+  for (const [name, line] of fields) {
+    const value = name === 'set-cookie' ? /^(?:__Host-)?(?:graylane|lane)=([^;]*)/.exec(line)?.[1] : undefined
+    if (value !== undefined) return { line: line.replace(value, 'VALUE'), value }
+  }
+  return undefined
+}
+
+/** Each named field, lines joined, null where there is none. */
+function pick(
+  fields: Result['answer']['fields'],
+  named: Readonly<Record<string, unknown>> | undefined,
+): Record<string, string | null> {
+  const picked: Record<string, string | null> = {}
+  for (const wanted of Object.keys(named ?? {})) {
+    const lines = fields.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value)
+    picked[wanted] = lines.length === 0 ? null : lines.join(', ')
+  }
+  return picked
+}
+
+function only(seen: Record<string, unknown>, said: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.keys(said)
+      .filter((key) => key in seen)
+      .map((key) => [key, seen[key]]),
+  )
+}

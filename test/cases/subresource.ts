@@ -1,0 +1,231 @@
+// Section 4.5: what belongs to a page follows its page.
+
+import type { Case, CaseGroup } from './case.ts'
+import { api, page, secureApi, seedWhere } from './case.ts'
+
+const config = `
+name: shop
+listen:
+  - { port: 0, address: 127.0.0.1 }
+services:
+  legacy: { match: [{ uri: { prefix: /legacy/ } }], onStale: stable }
+  mqtt-server: /api/
+  frontend: {}
+versions:
+  v1: { frontend: <frontend v1>, mqtt-server: <mqtt-server v1>, legacy: <legacy v1> }
+  v2: { frontend: <frontend v2>, mqtt-server: <mqtt-server v2> }
+  v3: { frontend: <frontend v3>, mqtt-server: <mqtt-server v3> }
+stable: v1
+draining: [v3]
+gray:
+  - { name: testers, version: v2, match: [{ cookies: { user: { exact: jason } } }] }
+  - { name: office, version: v2, ip: [127.0.0.58] }
+  - { name: some, version: v2, share: 50% }
+identity: [cookies.id]
+pin: { keys: [{ file: pin.key }], epoch: 2, ttl: 8h }
+`
+
+const drawn = seedWhere((draw) => draw('v2') < 5000)
+const notDrawn = seedWhere((draw) => draw('v2') >= 5000)
+
+const preflight = [
+  'Origin: http://other.test',
+  'Access-Control-Request-Method: PUT',
+  'Access-Control-Request-Headers: x-a',
+]
+const stale = { status: 409, reason: 'stale', by: null, pin: 'none', code: 'EDGE_STALE_PAGE' } as const
+const problem = ['"pinned":"v0"', '"current":"v1"', '"reload":true']
+
+const pinned: readonly Case[] = [
+  {
+    says: 'an asset follows the pin',
+    path: '/assets/app.js',
+    headers: api,
+    pins: [{ pin: 'v2', epoch: 2 }],
+    expect: { version: 'v2', by: 'frontend v2', reason: 'pin', pin: 'kept' },
+  },
+  {
+    says: 'an API call follows the pin to the other service',
+    path: '/api/orders',
+    headers: secureApi,
+    pins: [{ pin: 'v2', epoch: 2 }],
+    expect: { version: 'v2', by: 'mqtt-server v2', reason: 'pin', pin: 'kept' },
+  },
+  {
+    says: 'a form post follows the pin with its body',
+    method: 'POST',
+    path: '/api/orders',
+    headers: page,
+    body: 'amount=3',
+    pins: [{ pin: 'v2', epoch: 2 }],
+    expect: { version: 'v2', by: 'mqtt-server v2', reason: 'pin', body: ['amount=3'] },
+  },
+  {
+    says: 'a pin of any age binds it',
+    headers: secureApi,
+    pins: [{ pin: 'v2', epoch: 2, age: '400d' }],
+    expect: { version: 'v2', reason: 'pin', pin: 'kept' },
+  },
+  {
+    says: 'a draining version serves its open pages',
+    headers: secureApi,
+    pins: [{ pin: 'v3', epoch: 2 }],
+    expect: { version: 'v3', by: 'frontend v3', reason: 'pin', pin: 'kept' },
+  },
+  {
+    says: 'no explicit rule takes it off its page',
+    headers: secureApi,
+    cookies: ['user=jason'],
+    pins: [{ pin: 'v1', epoch: 2 }],
+    expect: { version: 'v1', reason: 'pin', rule: '', pin: 'kept' },
+  },
+  {
+    says: 'no share takes it off its page',
+    headers: secureApi,
+    pins: [{ pin: 'v1', epoch: 2, seed: drawn }],
+    expect: { version: 'v1', reason: 'pin', rule: '', pin: 'kept' },
+  },
+]
+
+const named: readonly Case[] = [
+  {
+    says: "a page's own word comes first when the browser was given that version",
+    headers: [...secureApi, 'X-Page-Version: v1'],
+    pins: [{ pin: 'v2', epoch: 2, history: ['v2', 'v1'] }],
+    expect: { version: 'v1', by: 'frontend v1', reason: 'page', pin: 'kept' },
+  },
+  {
+    says: 'the oldest of three tabs is served too',
+    headers: [...secureApi, 'X-Page-Version: v3'],
+    pins: [{ pin: 'v2', epoch: 2, history: ['v2', 'v1', 'v3'] }],
+    expect: { version: 'v3', by: 'frontend v3', reason: 'page', pin: 'kept' },
+  },
+  {
+    says: 'a version that the browser was never given is not believed',
+    headers: [...secureApi, 'X-Page-Version: v3'],
+    pins: [{ pin: 'v2', epoch: 2, history: ['v2', 'v1'] }],
+    expect: { version: 'v2', reason: 'pin' },
+  },
+  {
+    says: 'without a pin nothing is believed',
+    headers: [...secureApi, 'X-Page-Version: v2'],
+    cookies: [],
+    from: '127.0.0.7',
+    pins: [{ pin: 'v2', epoch: 2, history: ['v2'], forge: (value) => `${value}x` }],
+    expect: { reason: 'stable', version: 'v1', pinIn: 'forged' },
+  },
+  {
+    says: 'a page whose version has gone is told so, though the pin is younger',
+    headers: [...secureApi, 'X-Page-Version: v0'],
+    pins: [{ pin: 'v2', epoch: 2, history: ['v2', 'v0'] }],
+    expect: { ...stale, pin: 'kept' },
+  },
+  {
+    says: 'a page that names a version still there is served under a stale pin',
+    headers: [...secureApi, 'X-Page-Version: v2'],
+    pins: [{ pin: 'v0', epoch: 2, history: ['v0', 'v2'] }],
+    expect: { version: 'v2', reason: 'page', pinIn: 'stale', pin: 'none' },
+  },
+  {
+    says: 'a history of an older epoch names nothing any more',
+    headers: [...secureApi, 'X-Page-Version: v2'],
+    pins: [{ pin: 'v2', epoch: 1, history: ['v2'] }],
+    expect: stale,
+  },
+]
+
+const stalePins: readonly Case[] = [
+  {
+    says: 'fetch under a version that has gone gets 409 with what was pinned and what is current',
+    headers: secureApi,
+    pins: [{ pin: 'v0', epoch: 2 }],
+    expect: { ...stale, pinIn: 'stale', answer: { 'content-type': 'application/problem+json' }, body: problem },
+  },
+  {
+    says: 'fetch that asks for JSON gets the same',
+    headers: ['Accept: application/json'],
+    pins: [{ pin: 'v0', epoch: 2 }],
+    expect: { ...stale, answer: { 'content-type': 'application/problem+json' }, body: problem },
+  },
+  {
+    says: 'a client without Accept gets the same',
+    pins: [{ pin: 'v0', epoch: 2 }],
+    expect: { ...stale, answer: { 'content-type': 'application/problem+json' }, body: problem },
+  },
+  {
+    says: 'a form post, which asks for HTML, gets a page with a link',
+    method: 'POST',
+    headers: page,
+    pins: [{ pin: 'v0', epoch: 2 }],
+    expect: { ...stale, answer: { 'content-type': 'text/html; charset=utf-8' }, body: ['<a href='] },
+  },
+  {
+    says: 'an old epoch is as stale as a version that has gone',
+    headers: secureApi,
+    pins: [{ pin: 'v2', epoch: 1 }],
+    expect: { ...stale, pinIn: 'stale', body: ['"pinned":"v2"'] },
+  },
+  {
+    says: 'no cache keeps the 409',
+    headers: secureApi,
+    pins: [{ pin: 'v0', epoch: 2 }],
+    expect: { ...stale, answer: { 'cache-control': 'no-store', 'x-version': null } },
+  },
+  {
+    says: 'a service with onStale: stable crosses on purpose',
+    path: '/legacy/x',
+    headers: secureApi,
+    pins: [{ pin: 'v0', epoch: 2 }],
+    expect: { version: 'v1', by: 'legacy v1', reason: 'stale', pinIn: 'stale', pin: 'none' },
+  },
+]
+
+const unpinned: readonly Case[] = [
+  {
+    says: 'goes by the rules as a document would',
+    headers: secureApi,
+    cookies: ['user=jason'],
+    expect: { version: 'v2', reason: 'rule', rule: 'testers', document: false, pin: 'none' },
+  },
+  {
+    says: 'goes by the address as a document would',
+    from: '127.0.0.58',
+    headers: secureApi,
+    expect: { version: 'v2', reason: 'rule', rule: 'office', pin: 'none' },
+  },
+  {
+    says: 'of two pins that differ goes by the rules, too',
+    headers: secureApi,
+    cookies: ['user=jason'],
+    pins: [
+      { pin: 'v1', epoch: 2 },
+      { pin: 'v2', epoch: 2 },
+    ],
+    expect: { version: 'v2', reason: 'rule', pinIn: 'two', pin: 'none' },
+  },
+]
+
+const preflights: readonly Case[] = [
+  {
+    says: 'goes to stable, whatever the rules say',
+    method: 'OPTIONS',
+    from: '127.0.0.58',
+    headers: preflight,
+    expect: { version: 'v1', reason: 'preflight', rule: '', pin: 'none', document: false },
+  },
+  {
+    says: 'goes to stable even if it should bring a pin',
+    method: 'OPTIONS',
+    headers: preflight,
+    pins: [{ pin: 'v2', epoch: 2, seed: notDrawn }],
+    expect: { version: 'v1', reason: 'preflight' },
+  },
+]
+
+export const subresource: readonly CaseGroup[] = [
+  { title: '4.5 a pinned subresource', config, cases: pinned },
+  { title: '4.5 a subresource whose page names its version', config, cases: named },
+  { title: '4.5 a subresource with a stale pin', config, cases: stalePins },
+  { title: '4.5 a subresource without a pin', config, cases: unpinned },
+  { title: '4.5 a CORS preflight', config, cases: preflights },
+]
