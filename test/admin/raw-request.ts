@@ -1,7 +1,7 @@
-// One HTTP request as bytes: fetch would choose Host and Origin itself, and these are what the tests are about.
+// One HTTP request to a server on a loopback address, with fields as given: fetch would choose Host and Origin itself, and these are
+// what the tests are about.
 
-import { connect } from 'node:net'
-import { text } from 'node:stream/consumers'
+import { sendRaw } from '../support/raw-request.ts'
 
 export interface Answer {
   readonly status: number
@@ -20,20 +20,14 @@ export interface RawRequest {
 /** `address` is `host:port` of an IPv4 address. */
 export async function rawRequest(address: string, request: RawRequest): Promise<Answer> {
   const [host, port] = address.split(':') as [string, string]
-  const socket = connect(Number(port), host)
-  const fields = request.fields ?? [`Host: ${address}`]
-  const length = request.body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(request.body)}`]
-  const head = [`${request.method ?? 'GET'} ${request.target} HTTP/1.1`, ...fields, ...length, 'Connection: close']
-  socket.end(`${head.join('\r\n')}\r\n\r\n${request.body ?? ''}`)
-  return parse(await text(socket))
-}
-
-function parse(answer: string): Answer {
-  const end = answer.indexOf('\r\n\r\n')
-  const [statusLine = '', ...lines] = answer.slice(0, end).split('\r\n')
-  const fields = lines.map((line): [string, string] => {
-    const colon = line.indexOf(':')
-    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
-  })
-  return { status: Number(statusLine.split(' ')[1]), fields: new Map(fields), body: answer.slice(end + 4) }
+  const { method = 'GET', target, body = '', fields = [`Host: ${address}`] } = request
+  const lines = [
+    `${method} ${target} HTTP/1.1`,
+    ...fields,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ]
+  const from = host.startsWith('127.') ? '127.0.0.1' : host
+  const answer = await sendRaw({ host, port: Number(port), from }, lines, body)
+  return { ...answer, fields: new Map(answer.fields) }
 }
