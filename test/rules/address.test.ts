@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import { describe, expect, test } from 'vitest'

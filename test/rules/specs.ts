@@ -6,6 +6,7 @@ import type {
   Address,
   GrayConditionSpec,
   GrayRuleSpec,
+  Pin,
   PinSpec,
   Place,
   ReleaseSpec,
@@ -15,6 +16,7 @@ import type {
   StringMatchSpec,
   UpstreamUrl,
   VersionSpec,
+  Visit,
 } from '../../src/rules/types.ts'
 
 export const place = (line = 1): Place => ({ file: 'routes.yaml', line, column: 1 })
@@ -172,3 +174,38 @@ export const matches = (...items: readonly ShortMatch[]): GrayConditionSpec => (
 })
 export const users = (...names: readonly string[]): GrayConditionSpec => ({ kind: 'users', users: new Set(names) })
 export const share = (percent: number): GrayConditionSpec => ({ kind: 'share', share: Math.round(percent * 100) })
+
+// --- visits --------------------------------------------------------------------------------------------------------------------
+
+export const now = 1_800_000_000
+export const ttl = 8 * 3600
+const pinOf = (to: string, changes: Partial<Pin> = {}): Pin => ({
+  version: to,
+  epoch: 1,
+  issuedAt: now - 60,
+  seed: 'seed',
+  history: [to],
+  ...changes,
+})
+export const held = (to: string, changes?: Partial<Pin>): Visit['reading'] => ({
+  state: 'held',
+  pin: pinOf(to, changes),
+})
+export const stale = (to: string, changes?: Partial<Pin>): Visit['reading'] => ({
+  state: 'stale',
+  pin: pinOf(to, changes),
+})
+
+export function visit(changes: Partial<Visit> & { readonly down?: readonly string[] } = {}): Visit {
+  const { down = [], ...rest } = changes
+  return {
+    kind: 'document',
+    reading: { state: 'none' },
+    pageVersion: undefined,
+    identity: undefined,
+    seed: 'seed',
+    nowSeconds: now,
+    available: (name) => !down.includes(name),
+    ...rest,
+  }
+}
