@@ -12,7 +12,7 @@ export interface DemoOptions extends StageOptions {
 }
 
 /** Runs it; 0 when nothing crossed and nothing failed, else 1. Throws an Error for the user when a part cannot start or stops. */
-export async function playDemo(options: DemoOptions): Promise<number> {
+export async function playDemo(options: DemoOptions): Promise<0 | 1> {
   const stage = await startStage(options)
   try {
     const story = await playStory(stage.edgeUrl, stage.whose)

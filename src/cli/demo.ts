@@ -1,32 +1,34 @@
 // `graylane demo`: the story on real parts, from a checkout. Reads its options, ends it on Ctrl-C, turns errors into sentences.
 // The parts themselves stand in demo/ and need the development packages: they are loaded when asked for, never by other verbs.
 
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { join, relative } from 'node:path'
+import { painter } from './terminal.ts'
+import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
-const usage = `graylane demo [--once] [--config FILE] [--ports configured|auto]
+const usage = `graylane demo [OPTIONS]
 
-Starts an MQTT broker, 30 devices, three frontends, three mqtt-servers and graylane on loopback,
+Starts an MQTT broker, 30 devices, three frontends, three mqtt-servers and graylane on loopback addresses,
 plays the story's three situations, and stays up until Ctrl-C.
 
-  --once           ends after the table; exit 1 when a version crossed
-  --config FILE    routes.yaml to run graylane on (default config/routes.yaml)
-  --ports auto     any free ports in place of the configured ones`
+  --once                     end after the table; exit code 1 when a version crossed
+  --config FILE              routes.yaml to run graylane on (default ${defaultConfigPath})
+  --ports configured|auto    auto: any free ports in place of the configured ones (default configured)
+`
 
-const defaultConfig = join(import.meta.dirname, '../../config/routes.yaml')
+interface DemoOptions {
+  readonly configPath: string
+  readonly anyPorts: boolean
+  readonly once: boolean
+}
 
 /** A closed terminal (SIGHUP) counts: to the gateway it would mean a reload, and it would live on alone. */
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Exit code: 0 nothing crossed, 1 something crossed or could not start, 2 wrong usage. */
-export async function runDemo(args: string[]): Promise<number> {
+/** 0: nothing crossed. 1: something crossed, or a part could not start. */
+export async function runDemo(args: string[]): Promise<ExitCode> {
   const options = readOptions(args)
-  if (typeof options === 'string') {
-    console.error(`${options}\n\n${usage}`)
-    return 2
-  }
-  if (options.help) {
-    console.log(usage)
+  if (options === 'help') {
+    process.stdout.write(usage)
     return 0
   }
   const abort = new AbortController()
@@ -34,7 +36,7 @@ export async function runDemo(args: string[]): Promise<number> {
   for (const signal of stopSignals) process.on(signal, stop)
   try {
     const { playDemo } = await import('../../demo/run.ts')
-    return await playDemo({ ...options, print: (line) => console.log(line), signal: abort.signal })
+    return await playDemo({ ...options, print: (line) => console.log(colour(line)), signal: abort.signal })
   } catch (error) {
     console.error(explain(error, abort.signal))
     return 1
@@ -43,22 +45,31 @@ export async function runDemo(args: string[]): Promise<number> {
   }
 }
 
-function readOptions(args: string[]): { once: boolean; help: boolean; configPath: string; anyPorts: boolean } | string {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        once: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-        config: { type: 'string', default: defaultConfig },
-        ports: { type: 'string', default: 'configured' },
-      },
-    })
-    if (values.ports !== 'auto' && values.ports !== 'configured') return '--ports is either configured or auto'
-    return { once: values.once, help: values.help, configPath: values.config, anyPorts: values.ports === 'auto' }
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+function readOptions(args: string[]): DemoOptions | 'help' {
+  const { values } = readArguments(args, {
+    once: { type: 'boolean', default: false },
+    config: { type: 'string' },
+    ports: { type: 'string', default: 'configured' },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
+  if (values.help) return 'help'
+  if (values.ports !== 'configured' && values.ports !== 'auto') {
+    throw new UsageError(`--ports wants configured or auto, not ${JSON.stringify(values.ports)}`)
   }
+  return { configPath: values.config ?? ownConfig(), anyPorts: values.ports === 'auto', once: values.once }
+}
+
+/** The example of this checkout, wherever the demo is started from. */
+function ownConfig(): string {
+  return relative(process.cwd(), join(import.meta.dirname, '../..', defaultConfigPath))
+}
+
+const paint = painter(process.stdout)
+
+function colour(line: string): string {
+  if (line.startsWith('  ✓')) return line.replace('✓', paint('green', '✓'))
+  if (line === 'crossings: 0') return paint('green', line)
+  return /^(crossings| {2}crossed| {2}failed):/.test(line) ? paint('red', line) : line
 }
 
 function explain(error: unknown, signal: AbortSignal): string {

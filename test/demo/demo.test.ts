@@ -81,9 +81,9 @@ describe('graylane demo', () => {
     }
   })
 
-  it('shows how it is used when an option is unknown', async () => {
-    const { code, output } = await runDemo(['--twice'])
-    expect(output).toContain('--once           ends after the table')
+  it('names the nearest right word when an option is unknown', async () => {
+    const { code, output } = await runDemo(['--onse'])
+    expect(output).toContain('unknown option --onse, did you mean --once?')
     expect(code).toBe(2)
   })
 })
