@@ -55,8 +55,8 @@ function handle(exchange: Exchange<string>, options: PlainProxyOptions, outcomes
   const onFinish = (outcome: Outcome): void => {
     outcomes.push(outcome)
   }
-  const target = normalizeTarget(request.target, 'strict')
-  if (target.refused) {
+  const target = normalizeTarget(request.target, 'strict', request.method)
+  if (!target.ok) {
     exchange.answer(edgeAnswer(edgeErrors.badTarget, undefined), onFinish)
     return
   }

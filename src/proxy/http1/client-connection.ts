@@ -69,7 +69,11 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
 
   /** May this connection serve another request after the current one? */
   get mayPersist(): boolean {
-    return !this.ended && !this.owner.draining && this.#requests < this.owner.limits.requestsPerConnection
+    return (
+      (!this.ended || this.#pending !== null) &&
+      !this.owner.draining &&
+      this.#requests < this.owner.limits.requestsPerConnection
+    )
   }
 
   /** The rest of the body is short enough to be read and thrown away. */
@@ -79,6 +83,23 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
 
   destroy(): void {
     this.socket.destroy()
+  }
+
+  /**
+   * Ends the connection inside an answer. With a reset where the end of the body is the end of the connection: the client could not
+   * tell otherwise (RFC 9112 8).
+   */
+  cutOff(reset: boolean): void {
+    this.#lingering = true
+    if (reset && !this.encrypted) this.socket.resetAndDestroy()
+    else this.socket.destroy()
+  }
+
+  /** Lets what was written go out, then closes. */
+  destroySoon(): void {
+    this.#lingering = true
+    this.socket.setTimeout(this.owner.limits.writeStallTimeoutMs)
+    this.socket.destroySoon()
   }
 
   /** Ends our side; an idle connection is closed that way too. */
@@ -99,6 +120,12 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     if (!this.requestRead) this.owner.deadlines.clear(this)
   }
 
+  /** No client deadline while the client is the one who waits; `afterMs` 0 for none. */
+  waitFor(afterMs: number): void {
+    if (afterMs > 0) this.owner.deadlines.set(this, afterMs)
+    else this.owner.deadlines.clear(this)
+  }
+
   resumeReading(): void {
     if (!this.#paused) return
     this.#paused = false
@@ -115,7 +142,9 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
 
   /** Something was written: a half-closed client has shown that it may still be there. */
   noteProgress(): void {
-    if (this.ended && this.#exchange !== null) this.owner.deadlines.set(this, HALF_CLOSED_MS)
+    if (!this.ended || this.#exchange === null) return
+    const { tunnelling } = this.#exchange
+    this.owner.deadlines.set(this, tunnelling ? this.owner.limits.idleTimeoutMs : HALF_CLOSED_MS)
   }
 
   /** The answer is out. */
@@ -137,7 +166,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
   override onDeadline(): void {
     if (this.#lingering || this.ended) this.destroy()
     else if (this.#exchange !== null) {
-      if (this.requestRead) this.#exchange.onDeadline()
+      if (this.requestRead || this.#paused) this.#exchange.onDeadline()
       else this.#exchange.onBadBody('request-timeout')
     } else if (!this.requestRead) this.destroy()
     else if (this.#pending !== null) this.#refuse('request-timeout')
@@ -219,8 +248,10 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     giveBackRequestHead(head)
     if (length < 0) this.#refuse(refusalOf(length))
     else {
-      if (this.#pending === null || this.#requests > 0) this.owner.deadlines.set(this, this.owner.limits.headTimeoutMs)
+      // The time for a head starts with its first byte; a byte now and then wins nothing.
+      if (this.#pending === null) this.owner.deadlines.set(this, this.owner.limits.headTimeoutMs)
       this.#pending = buffer
+      if (this.ended) this.close()
     }
   }
 
@@ -245,6 +276,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
       exchange.start(buffer, headEnd, headEnd)
       return
     }
+    this.#pending = null
     const stop = this.#measureBody(buffer, headEnd)
     if (stop === BROKEN) {
       exchange.onBadBody('bad-request')
@@ -252,6 +284,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     }
     if (this.requestRead && stop < buffer.length) this.#pending = buffer.subarray(stop)
     exchange.start(buffer, this.#spanStart, this.#spanEnd)
+    if (!this.requestRead && !this.#paused && this.#exchange === exchange) this.waitFor(owner.limits.bodyIdleTimeoutMs)
   }
 
   #spanStart = 0
@@ -309,8 +342,11 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
   #onEnd(): void {
     this.ended = true
     const exchange = this.#exchange
-    if (exchange !== null && exchange.tunnelling) exchange.onClientTunnelEnd()
-    else if (exchange !== null && this.requestRead) this.owner.deadlines.set(this, HALF_CLOSED_MS)
+    if (this.#lingering) return
+    if (exchange !== null && exchange.tunnelling) {
+      exchange.onClientTunnelEnd()
+      this.noteProgress()
+    } else if (exchange !== null && this.requestRead) this.owner.deadlines.set(this, HALF_CLOSED_MS)
     // Cut off inside a message, or nothing left to say.
     else if (exchange !== null || !this.requestRead) this.destroy()
     else this.socket.end()

@@ -23,6 +23,8 @@ export class MessageHead implements Head {
   // Set by the parser from Connection, Content-Length and Transfer-Encoding.
   minorVersion: 0 | 1 = 1
   contentLength = -1
+  /** The length came with leading zeros. */
+  lengthPadded = false
   chunked = false
   closeAsked = false
   keepAliveAsked = false
@@ -109,6 +111,7 @@ export class MessageHead implements Head {
     this.presentLow = 0
     this.presentHigh = 0
     this.contentLength = -1
+    this.lengthPadded = false
     this.chunked = false
     this.closeAsked = false
     this.keepAliveAsked = false

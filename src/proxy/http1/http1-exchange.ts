@@ -1,20 +1,21 @@
 // One request and its answer on HTTP/1.1: sends it to an endpoint, tries again where that cannot hurt, relays the answer with
-// back-pressure, and reports the end exactly once.
+// back-pressure, and reports the end exactly once. Reads no bytes itself.
 
 import type { EdgeAnswer, Endpoint, Exchange, Forwarding, Outcome, Refusal, UpstreamFailure } from '../exchange.ts'
 import type { ClientConnection } from './client-connection.ts'
-import { edgeResponse, httpDate } from './edge-response.ts'
-import { CONTENT_LENGTH, DATE, HOST, SET_COOKIE } from './field-names.ts'
+import { edgeResponse } from './edge-response.ts'
+import { CONTENT_LENGTH, SET_COOKIE } from './field-names.ts'
+import { requestHeadText, responseHeadText } from './outgoing-head.ts'
+import type { BodyFraming } from './outgoing-head.ts'
 import type { RequestMessage } from './request-head.ts'
 import type { ResponseMessage } from './response-head.ts'
-import type { BodyFraming, Breakage, UpstreamConnection, UpstreamUser } from './upstream-connection.ts'
+import { JOIN_BYTES, chunkInPlace, spanText, writeSpan } from './span.ts'
+import type { Breakage, UpstreamConnection, UpstreamUser } from './upstream-connection.ts'
 import type { EndpointPool } from './upstreams.ts'
 
-/** Up to this size a body span is joined to its head or its chunk framing as one string: one write, one copy, nothing lent. */
-const JOIN_BYTES = 8192
 const EMPTY = Buffer.alloc(0)
-/** The last chunk and an empty trailer section. */
-const LAST_CHUNK = '0\r\n\r\n'
+/** A peer that vanished without a word is noticed by TCP, for tunnels have no other limit. */
+const KEEPALIVE_MS = 30_000
 
 export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   readonly connection: ClientConnection<L>
@@ -32,9 +33,12 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   #held: Buffer | null = null
   #headSent = false
   #replayed = false
+  /** A final head went to the client. */
   #answered = false
   #persist = true
   #chunkedAnswer = false
+  /** The end of the answer is the end of the connection. */
+  #closeFramed = false
   #status = 0
   #failure: UpstreamFailure | undefined = undefined
   #bytesReceived = 0
@@ -42,6 +46,7 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   #attempts = 0
   #interim = 0
   readonly #startedAt = performance.now()
+  #timeoutAt = 0
   #sentAt = 0
   #upstreamMs = -1
 
@@ -70,11 +75,11 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
       this.#sendAnswer(this.#answer!)
       return
     }
-    this.#requestText = this.#requestHead(this.#forwarding)
     if (to > from) this.#held = buffer.subarray(from, to)
     if (this.connection.requestRead) this.#startTimeout()
     this.#tryNext()
-    if (this.#upstream !== null && !this.#headSent && !this.connection.requestRead) this.connection.pauseReading()
+    // The body waits in the client's socket until there is somebody to send it to.
+    if (!this.#headSent && !this.#answered && !this.connection.requestRead) this.connection.pauseReading()
   }
 
   /** More of the body; connection.requestRead tells whether this was the last of it. */
@@ -83,13 +88,12 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     const ended = this.connection.requestRead
     if (ended) this.#startTimeout()
     const upstream = this.#upstream
-    if (!this.#headSent || upstream === null) {
-      if (to > from)
-        this.#held =
-          this.#held === null ? buffer.subarray(from, to) : Buffer.concat([this.#held, buffer.subarray(from, to)])
+    if (upstream === null || !this.#headSent) {
+      const span = buffer.subarray(from, to)
+      if (to > from) this.#held = this.#held === null ? span : Buffer.concat([this.#held, span])
       return
     }
-    const room = this.#writeBody(upstream, buffer, from, to, ended)
+    const room = this.#sendBody(upstream, buffer, from, to, ended)
     if (!room && !ended) {
       this.connection.pauseReading()
       upstream.socket.setTimeout(this.connection.owner.limits.writeStallTimeoutMs)
@@ -107,20 +111,17 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     this.#sendAnswer(this.connection.owner.handler.refuse(this.connection, refusal))
   }
 
+  /** The time for the whole answer, or for a free connection, is over. */
   onDeadline(): void {
-    if (this.#waitingIn !== null) {
-      this.#waitingIn.stopWaiting(this)
-      this.#waitingIn = null
-      this.#fail('overflow')
-    } else if (this.#answered) this.#truncate()
-    else {
-      this.#dropUpstream()
-      this.#fail('timeout')
-    }
+    const overdue = this.#timeoutAt !== 0 && this.#timeLeft() === 0
+    if (this.#waitingIn !== null && !overdue) this.#fail('overflow')
+    else if (this.#answered) this.#truncate()
+    else this.#fail('timeout')
   }
 
   onClientGone(): void {
-    this.#dropUpstream()
+    if (this.tunnelling) this.#endTunnel()
+    else this.#dropUpstream()
     this.#finish(this.tunnelling ? 'tunnel-closed' : 'client-gone')
   }
 
@@ -128,7 +129,9 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     const upstream = this.#upstream
     if (upstream === null) return
     this.#bytesReceived += bytes.length
-    if (!upstream.socket.write(bytes)) this.connection.pauseReading()
+    if (upstream.socket.write(bytes)) return
+    this.connection.pauseReading()
+    upstream.socket.setTimeout(this.connection.owner.limits.writeStallTimeoutMs)
   }
 
   onClientTunnelEnd(): void {
@@ -146,7 +149,10 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   }
 
   onTurn(upstream: UpstreamConnection): void {
-    this.#waitingIn = null
+    if (this.#waitingIn !== null) {
+      this.#waitingIn = null
+      this.connection.waitFor(this.#timeLeft())
+    }
     this.#upstream = upstream
     upstream.assign(this)
     if (!upstream.connecting) this.#send(upstream)
@@ -163,8 +169,10 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
 
   onInterim(head: ResponseMessage): boolean {
     if (++this.#interim > this.connection.owner.limits.interimResponses) return false
+    // RFC 9110 15.2: an HTTP/1.0 client does not know them.
     if (this.request.minorVersion === 0) return true
     head.dropId(CONTENT_LENGTH)
+    // Cookies are looked at in final answers only, so none may come this way.
     head.dropId(SET_COOKIE)
     this.connection.socket.write(`${head.statusLine()}${head.keptFields()}\r\n`, 'latin1')
     return true
@@ -185,7 +193,7 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     this.#status = head.status
     forwarding.onEndpointUp(this.#endpoint!)
     forwarding.onAnswer(head)
-    const text = this.#responseHead(head, framing)
+    const text = this.#frameAnswer(head, framing)
     if (framing === 'tunnel') return this.#openTunnel(text, buffer, from, to)
     return this.#relay(text, buffer, from, to, ended)
   }
@@ -200,13 +208,13 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
 
   onTunnelEnd(): void {
     this.connection.socket.end()
+    this.connection.waitFor(this.connection.owner.limits.idleTimeoutMs)
   }
 
   onBroken(upstream: UpstreamConnection, why: Breakage): void {
     this.#upstream = null
-    if (this.tunnelling) {
-      this.connection.destroy()
-    } else if (this.#answered) this.#truncate()
+    if (this.tunnelling) this.connection.destroySoon()
+    else if (this.#answered) this.#truncate()
     else if (why === 'refused' || why === 'connect-timeout') {
       this.#failure = why === 'refused' ? 'connect-refused' : 'connect-timeout'
       this.#forwarding!.onEndpointDown(this.#endpoint!)
@@ -215,125 +223,113 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
       this.#replayed = true
       this.#headSent = false
       this.onTurn(upstream.pool.connect())
-    } else this.#fail(why === 'reset' ? 'reset-before-head' : 'bad-response')
+    } else if (why === 'exhausted') this.#fail('overflow')
+    else this.#fail(why === 'reset' ? 'reset-before-head' : 'bad-response')
   }
 
   // ------------------------------------------------------------------------------------------ sending the request
 
   #tryNext(): void {
-    const forwarding = this.#forwarding!
-    const endpoint = forwarding.endpoint(this.#attempts + 1)
+    const endpoint = this.#forwarding!.endpoint(this.#attempts + 1)
     if (endpoint === undefined) {
       this.#fail(this.#failure ?? 'no-endpoint')
       return
     }
     this.#attempts++
     this.#endpoint = endpoint
-    const pool = this.connection.owner.upstreams.pool(endpoint)
+    const { owner } = this.connection
+    const pool = owner.upstreams.pool(endpoint)
     const found = pool.acquire(this)
     if (found === 'overflow') this.#fail('overflow')
     else if (found === 'waiting') {
       this.#waitingIn = pool
+      const left = this.#timeLeft()
+      const longest = owner.limits.connectTimeoutMs
+      this.connection.waitFor(left > 0 ? Math.min(left, longest) : longest)
     } else this.onTurn(found)
   }
 
+  /**
+   * A pooled connection broke before any byte of an answer: most likely the endpoint had closed it already. Sent once more, on a fresh
+   * connection, if being processed twice would do no harm (RFC 9110 9.2.2) and all of it is still here.
+   */
   #mayReplay(): boolean {
     if (this.#replayed || !this.requestSent || !this.request.idempotent) return false
     return !this.request.hasBody || this.#held !== null
   }
 
-  #requestHead(forwarding: Forwarding): string {
-    const { request } = this
-    request.dropId(HOST)
-    let out = `${request.method} ${forwarding.target} HTTP/1.1\r\nhost: ${forwarding.authority}\r\n${request.keptFields()}`
-    if (request.websocket) out += 'connection: Upgrade\r\nupgrade: websocket\r\n'
-    if (request.chunked) out += 'transfer-encoding: chunked\r\n'
-    return `${out}\r\n`
-  }
-
   #send(upstream: UpstreamConnection): void {
-    const { socket } = upstream
     const { connection, request } = this
+    const { socket } = upstream
+    if (this.#requestText === '') this.#requestText = requestHeadText(request, this.#forwarding!, this.#endpoint!)
+    const held = this.#held ?? EMPTY
     const ended = connection.requestRead
-    const held = this.#held
+    const { chunked } = request
     this.#sentAt = performance.now()
     this.#headSent = true
     this.requestSent = ended
-    if (held === null && !(request.chunked && ended)) socket.write(this.#requestText, 'latin1')
-    else if (held === null || held.length <= JOIN_BYTES) {
-      socket.write(this.#requestText + spanText(held ?? EMPTY, 0, held?.length ?? 0, request.chunked, ended), 'latin1')
-    } else {
-      socket.cork()
-      socket.write(this.#requestText, 'latin1')
-      writeSpan(socket, held, 0, held.length, request.chunked, ended)
-      socket.uncork()
-    }
+    if (!request.hasBody) socket.write(this.#requestText, 'latin1')
+    else if (held.length <= JOIN_BYTES) {
+      socket.write(this.#requestText + spanText(held, 0, held.length, chunked, ended), 'latin1')
+    } else writeSpan(socket, this.#requestText, held, 0, held.length, chunked, ended)
     if (!ended || !upstream.used) this.#held = null
     if (!ended) connection.resumeReading()
   }
 
-  #writeBody(upstream: UpstreamConnection, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
-    const { socket } = upstream
+  #sendBody(upstream: UpstreamConnection, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
     const { chunked } = this.request
     if (ended) this.requestSent = true
-    if (chunked && to - from <= JOIN_BYTES) {
-      const text = spanText(buffer, from, to, true, ended)
-      return text === '' || socket.write(text, 'latin1')
-    }
-    if (!chunked) return to === from || socket.write(buffer.subarray(from, to))
-    socket.cork()
-    const room = writeSpan(socket, buffer, from, to, true, ended)
-    socket.uncork()
-    return room
+    if (to - from > JOIN_BYTES || (!chunked && to > from))
+      return writeSpan(upstream.socket, '', buffer, from, to, chunked, ended)
+    const text = spanText(buffer, from, to, chunked, ended)
+    return text === '' || upstream.socket.write(text, 'latin1')
   }
 
   #startTimeout(): void {
-    const { timeoutMs } = this.#forwarding ?? { timeoutMs: 0 }
-    if (timeoutMs > 0) this.connection.owner.deadlines.set(this.connection, timeoutMs)
+    const timeoutMs = this.#forwarding?.timeoutMs ?? 0
+    if (timeoutMs <= 0) return
+    const { connection } = this
+    this.#timeoutAt = connection.owner.deadlines.now + timeoutMs
+    connection.waitFor(timeoutMs)
+  }
+
+  /** Milliseconds until the whole answer is overdue; 0 when there is no such limit or it has passed. */
+  #timeLeft(): number {
+    return this.#timeoutAt === 0 ? 0 : Math.max(0, this.#timeoutAt - this.connection.owner.deadlines.now)
   }
 
   // ------------------------------------------------------------------------------------------ answering
 
-  #responseHead(head: ResponseMessage, framing: BodyFraming): string {
+  #frameAnswer(head: ResponseMessage, framing: BodyFraming): string {
     const { request, connection } = this
-    const chunked = framing === 'chunked' || framing === 'until-close'
-    this.#chunkedAnswer = chunked && request.minorVersion === 1
-    this.#persist &&= request.keepsAlive && connection.mayPersist && (!chunked || this.#chunkedAnswer)
-    // An error before the whole request was read is a refusal of the rest; so is any answer to a client that waits for 100.
+    const unsized = framing === 'chunked' || framing === 'until-close'
+    this.#chunkedAnswer = unsized && request.minorVersion === 1
+    this.#closeFramed = unsized && request.minorVersion === 0
+    if (!request.keepsAlive || !connection.mayPersist || this.#closeFramed) this.#persist = false
+    // An error before the whole request was read refuses the rest; and who waits for 100 gets no other sign (RFC 9110 10.1.1).
     if (!connection.requestRead && (head.status >= 400 || request.continueAsked)) this.#persist = false
-    if (head.status === 204 || chunked) head.dropId(CONTENT_LENGTH)
-    let out = head.statusLine() + head.keptFields()
-    if (!head.hasId(DATE) && framing !== 'tunnel') out += `date: ${httpDate()}\r\n`
-    if (framing === 'tunnel') return `${out}connection: Upgrade\r\nupgrade: websocket\r\n\r\n`
-    if (this.#chunkedAnswer || (framing === 'none' && head.chunked && head.status !== 204))
-      out += 'transfer-encoding: chunked\r\n'
-    return `${out}${this.#connectionField()}\r\n`
+    const announced = this.#chunkedAnswer || (this.asksHead && head.chunked && request.minorVersion === 1)
+    return responseHeadText(head, framing, announced, this.#connectionOption())
   }
 
-  #connectionField(): string {
-    if (!this.#persist) return 'connection: close\r\n'
-    return this.request.minorVersion === 0 ? 'connection: keep-alive\r\n' : ''
+  #connectionOption(): '' | 'close' | 'keep-alive' {
+    if (!this.#persist) return 'close'
+    return this.request.minorVersion === 0 ? 'keep-alive' : ''
   }
 
   /** Writes a span of the answer. False when the buffer has to stay as it is until the client has taken it. */
-  #relay(text: string, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
+  #relay(before: string, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
     const { socket } = this.connection
     const chunked = this.#chunkedAnswer
-    const size = to - from
-    this.#bytesSent += size
-    let lent = false
-    if (size <= JOIN_BYTES) {
-      const out = text + spanText(buffer, from, to, chunked, ended)
-      if (out !== '') socket.write(out, 'latin1')
-    } else if (text === '' && !chunked) {
-      socket.write(buffer.subarray(from, to))
-      lent = true
-    } else {
-      socket.cork()
+    this.#bytesSent += to - from
+    const lent = to - from > JOIN_BYTES
+    if (!lent) {
+      const text = before + spanText(buffer, from, to, chunked, ended)
       if (text !== '') socket.write(text, 'latin1')
-      writeSpan(socket, buffer, from, to, chunked, ended)
-      socket.uncork()
-      lent = true
+    } else {
+      const framed = chunked && before === '' ? chunkInPlace(buffer, from, to, ended) : undefined
+      if (framed !== undefined) socket.write(framed)
+      else writeSpan(socket, before, buffer, from, to, chunked, ended)
     }
     this.connection.noteProgress()
     if (socket.writableLength > 0) return this.#waitForClient(ended, lent)
@@ -343,13 +339,16 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
 
   /** The kernel did not take it all: nothing more is read from the upstream until it has. */
   #waitForClient(ended: boolean, lent: boolean): boolean {
-    const { socket, owner } = this.connection
+    const { connection } = this
+    const { socket } = connection
     if (ended && !lent) this.#releaseUpstream()
-    socket.setTimeout(owner.limits.writeStallTimeoutMs)
+    // The stall timer of the socket sees bytes trickle away; our deadlines do not.
+    socket.setTimeout(connection.owner.limits.writeStallTimeoutMs)
+    if (connection.ended) connection.waitFor(0)
     socket.write(EMPTY, (error) => {
       if (error) return
       socket.setTimeout(0)
-      this.connection.noteProgress()
+      connection.noteProgress()
       if (ended) this.#answerDone()
       else this.#upstream?.resume()
     })
@@ -365,14 +364,13 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     const { connection, request } = this
     this.#answered = true
     this.#status = answer.status
-    this.#persist &&=
-      request.keepsAlive &&
-      connection.mayPersist &&
-      connection.restIsShort &&
-      !(request.continueAsked && !connection.requestRead)
-    const field = this.#persist ? (request.minorVersion === 0 ? 'keep-alive' : '') : 'close'
-    const text = edgeResponse(answer, field, !this.asksHead)
+    // After 400 the rest of what this client sends is not trusted. A body that nobody wants is read to its end only when that is near.
+    if (!request.keepsAlive || !connection.mayPersist || answer.status === 400) this.#persist = false
+    if (!connection.requestRead && (request.continueAsked || !connection.restIsShort)) this.#persist = false
+    const text = edgeResponse(answer, this.#connectionOption(), !this.asksHead)
+    if (!this.asksHead) this.#bytesSent += Buffer.byteLength(answer.body)
     connection.socket.write(text, 'latin1')
+    connection.waitFor(0)
     if (connection.socket.writableLength > 0) this.#waitForClient(true, false)
     else this.#finish('done')
   }
@@ -383,23 +381,37 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     this.#sendAnswer(this.#forwarding!.onFailure(failure))
   }
 
-  /** The client has part of an answer that will never be whole: it must be able to tell (RFC 9112 8). */
+  /** The client has part of an answer that will never be whole, and must be able to tell. */
   #truncate(): void {
     this.#dropUpstream()
+    this.connection.cutOff(this.#closeFramed)
     this.#finish('truncated')
-    this.connection.socket.resetAndDestroy()
   }
 
+  // ------------------------------------------------------------------------------------------ tunnel
+
+  /** RFC 6455: from the 101 on both sides are bytes. The upstream connection never goes back to its pool. */
   #openTunnel(text: string, buffer: Buffer, from: number, to: number): boolean {
-    this.tunnelling = true
     const { connection } = this
-    connection.owner.deadlines.clear(connection)
+    this.tunnelling = true
+    connection.waitFor(0)
     connection.resumeReading()
+    connection.socket.setKeepAlive(true, KEEPALIVE_MS)
+    this.#upstream!.socket.setKeepAlive(true, KEEPALIVE_MS)
     const go = this.#relay(text, buffer, from, to, false)
     const early = connection.takePending()
     if (early !== null) this.onClientTunnelData(early)
+    if (connection.ended) this.onClientTunnelEnd()
     return go
   }
+
+  #endTunnel(): void {
+    const upstream = this.#upstream
+    this.#upstream = null
+    upstream?.destroySoon()
+  }
+
+  // ------------------------------------------------------------------------------------------ the end
 
   #releaseUpstream(): void {
     const upstream = this.#upstream
@@ -416,9 +428,9 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   }
 
   #finish(end: Outcome['end']): void {
-    const report = this.#forwarding === null ? this.#onFinish : null
     const forwarding = this.#forwarding
-    if (forwarding === null && report === null) return
+    const onFinish = this.#onFinish
+    if (forwarding === null && onFinish === null) return
     this.#forwarding = null
     this.#onFinish = null
     const outcome: Outcome = {
@@ -432,35 +444,7 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
       attempts: this.#attempts,
     }
     if (forwarding !== null) forwarding.onFinish(outcome)
-    else report!(outcome)
+    else onFinish!(outcome)
     this.connection.exchangeDone(this.#persist && end === 'done')
   }
-}
-
-/** A span as text, with its chunk framing when it needs one. */
-function spanText(buffer: Buffer, from: number, to: number, chunked: boolean, ended: boolean): string {
-  const data = to > from ? buffer.toString('latin1', from, to) : ''
-  if (!chunked) return data
-  const chunk = data === '' ? '' : `${(to - from).toString(16)}\r\n${data}\r\n`
-  return ended ? chunk + LAST_CHUNK : chunk
-}
-
-interface Writer {
-  write(data: Buffer): boolean
-  write(text: string, encoding: 'latin1'): boolean
-}
-
-/** Writes a large span without copying it. */
-function writeSpan(
-  writer: Writer,
-  buffer: Buffer,
-  from: number,
-  to: number,
-  chunked: boolean,
-  ended: boolean,
-): boolean {
-  if (!chunked) return writer.write(buffer.subarray(from, to))
-  writer.write(`${(to - from).toString(16)}\r\n`, 'latin1')
-  writer.write(buffer.subarray(from, to))
-  return writer.write(ended ? `\r\n${LAST_CHUNK}` : '\r\n', 'latin1')
 }

@@ -2,14 +2,7 @@
 // What the framing and hop-by-hop fields say is settled here; nothing is thrown and no byte is read twice by different rules.
 
 import { COLON, CR, LF, SP, TAB, isDigit, lowerByte, tokenByte, valueByte } from './bytes.ts'
-import {
-  CONNECTION,
-  CONTENT_LENGTH,
-  TRANSFER_ENCODING,
-  idOfBytes,
-  idOfName,
-  survivesConnection,
-} from './field-names.ts'
+import { CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, idOfBytes, survivesConnection } from './field-names.ts'
 import type { MessageHead } from './head.ts'
 
 /** More bytes are needed. */
@@ -24,17 +17,24 @@ export const UNKNOWN_CODING = -6
 export const BAD_EXPECTATION = -7
 
 /**
- * Reads field lines from `at` up to and with the empty line. Only notes where they stand: head.text is not there yet.
- * Returns the position behind the head, INCOMPLETE, BAD or HEAD_TOO_LARGE.
+ * Reads field lines from `at` up to and with the empty line. Only notes where they stand, counted from `base`, where the head begins:
+ * head.text is not there yet. Returns the position behind the head, INCOMPLETE, BAD, HEAD_TOO_LARGE or UNKNOWN_CODING.
  */
-export function parseFields(head: MessageHead, bytes: Uint8Array, at: number, end: number, maxFields: number): number {
+export function parseFields(
+  head: MessageHead,
+  bytes: Uint8Array,
+  base: number,
+  at: number,
+  end: number,
+  maxFields: number,
+): number {
   let p = at
   for (;;) {
     if (p >= end) return INCOMPLETE
     if (bytes[p] === CR) {
       if (p + 1 >= end) return INCOMPLETE
       if (bytes[p + 1] !== LF) return BAD
-      head.fieldsEnd = p
+      head.fieldsEnd = p - base
       return p + 2
     }
     const start = p
@@ -60,13 +60,14 @@ export function parseFields(head: MessageHead, bytes: Uint8Array, at: number, en
       if (head.contentLength !== -1) return BAD
       head.contentLength = decimal(bytes, valueStart, valueEnd)
       if (head.contentLength === -1) return BAD
+      head.lengthPadded = bytes[valueStart] === 48 && valueEnd > valueStart + 1
     } else if (id === TRANSFER_ENCODING) {
       if (head.chunked) return BAD
       const coding = transferCoding(bytes, valueStart, valueEnd)
       if (coding < 0) return coding
       head.chunked = true
     }
-    head.addLine(id, start, nameEnd, valueStart, valueEnd)
+    head.addLine(id, start - base, nameEnd - base, valueStart - base, valueEnd - base)
   }
 }
 
@@ -133,9 +134,4 @@ export function isToken(text: string): boolean {
     if (code > 127 || tokenByte[code] === 0) return false
   }
   return text !== ''
-}
-
-/** Is this name one that the parser numbers? For tests of the table. */
-export function isWellKnown(name: string): boolean {
-  return idOfName(name) !== 0
 }

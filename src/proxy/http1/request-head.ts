@@ -89,7 +89,7 @@ function parse(head: RequestMessage, bytes: Buffer, end: number, limits: Limits)
   const version = parseVersion(bytes, p + 1, end)
   if (version < 0 || version === INCOMPLETE) return version
   head.minorVersion = version === 2 ? 1 : 0
-  const headEnd = parseFields(head, bytes, p + 11, end, limits.fields)
+  const headEnd = parseFields(head, bytes, 0, p + 11, end, limits.fields)
   if (headEnd <= 0) return headEnd
   head.text = bytes.toString('latin1', 0, headEnd)
   head.method = methodOf(head.text, bytes, methodStart, methodEnd)

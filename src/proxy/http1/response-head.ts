@@ -19,27 +19,29 @@ export class ResponseMessage extends MessageHead implements ResponseHead {
 
   /** The status line to send: always HTTP/1.1 (RFC 9110 2.5: a proxy sends its own version). */
   statusLine(): string {
-    return `HTTP/1.1${this.text.slice(8, this.fieldsStart)}`
+    // Behind the status stands a space even when no reason follows.
+    return this.text.charCodeAt(12) === SP
+      ? `HTTP/1.1${this.text.slice(8, this.fieldsStart)}`
+      : `HTTP/1.1 ${this.status} \r\n`
   }
 }
 
-/** Reads one head from the start of `bytes` into `head`. Returns its length, INCOMPLETE, or a refusal (negative). */
-export function parseResponse(head: ResponseMessage, bytes: Buffer, limits: Limits): number {
+/** Reads one head at bytes[at..end) into `head`. Returns its length, INCOMPLETE, or a refusal (negative). */
+export function parseResponse(head: ResponseMessage, bytes: Buffer, at: number, end: number, limits: Limits): number {
   head.reset()
-  const end = Math.min(bytes.length, limits.headBytes)
-  const result = parse(head, bytes, end, limits)
-  if (result !== INCOMPLETE) return result
-  return bytes.length >= limits.headBytes ? HEAD_TOO_LARGE : INCOMPLETE
+  const result = parse(head, bytes, at, Math.min(end, at + limits.headBytes), limits)
+  if (result !== INCOMPLETE) return result < 0 ? result : result - at
+  return end - at >= limits.headBytes ? HEAD_TOO_LARGE : INCOMPLETE
 }
 
-function parse(head: ResponseMessage, bytes: Buffer, end: number, limits: Limits): number {
-  for (let i = 0; i < prefix.length && i < end; i++) if (bytes[i] !== prefix[i]) return BAD
-  if (end < 13) return INCOMPLETE
-  const minor = bytes[7]! - 48
-  if ((minor !== 0 && minor !== 1) || bytes[8] !== SP) return BAD
-  const status = threeDigits(bytes)
+function parse(head: ResponseMessage, bytes: Buffer, at: number, end: number, limits: Limits): number {
+  for (let i = 0; i < prefix.length && at + i < end; i++) if (bytes[at + i] !== prefix[i]) return BAD
+  if (end - at < 13) return INCOMPLETE
+  const minor = bytes[at + 7]! - 48
+  if ((minor !== 0 && minor !== 1) || bytes[at + 8] !== SP) return BAD
+  const status = threeDigits(bytes, at + 9)
   if (status < 100 || status > 599) return BAD
-  let p = 12
+  let p = at + 12
   // RFC 9112 4 wants the space even when there is no reason; many leave it out, and nothing hangs on it.
   if (bytes[p] !== SP && bytes[p] !== CR) return BAD
   while (p < end && valueByte[bytes[p]!] === 1) p++
@@ -49,11 +51,13 @@ function parse(head: ResponseMessage, bytes: Buffer, end: number, limits: Limits
   if (bytes[p + 1] !== LF) return BAD
   head.minorVersion = minor
   head.status = status
-  head.fieldsStart = p + 2
-  const headEnd = parseFields(head, bytes, p + 2, end, limits.fields)
+  head.fieldsStart = p + 2 - at
+  const headEnd = parseFields(head, bytes, at, p + 2, end, limits.fields)
   if (headEnd <= 0) return headEnd
-  head.text = bytes.toString('latin1', 0, headEnd)
+  head.text = bytes.toString('latin1', at, headEnd)
   if (head.chunked && (head.contentLength !== -1 || minor === 0)) return BAD
+  // RFC 9112 6.1, RFC 9110 8.6: neither framing field belongs into an interim answer; a body behind one would be taken for a head.
+  if (status < 200 && (head.chunked || head.contentLength !== -1)) return BAD
   // A Connection option that is no token names nothing; unlike a request, an answer is not worth refusing for it.
   settleConnection(head)
   return headEnd
@@ -61,9 +65,9 @@ function parse(head: ResponseMessage, bytes: Buffer, end: number, limits: Limits
 
 const prefix = Uint8Array.from('HTTP/1.', (char) => char.charCodeAt(0))
 
-function threeDigits(bytes: Buffer): number {
-  const a = bytes[9]!
-  const b = bytes[10]!
-  const c = bytes[11]!
+function threeDigits(bytes: Buffer, at: number): number {
+  const a = bytes[at]!
+  const b = bytes[at + 1]!
+  const c = bytes[at + 2]!
   return isDigit(a) && isDigit(b) && isDigit(c) ? (a - 48) * 100 + (b - 48) * 10 + (c - 48) : 0
 }

@@ -2,10 +2,13 @@
 // goes back to its pool only when both messages ended cleanly. Drawn in docs/engine.md.
 
 import net from 'node:net'
+import { LF } from './bytes.ts'
 import { BROKEN, ChunkedDecoder, MORE } from './chunked.ts'
 import { Timed } from './deadlines.ts'
-import { LF } from './bytes.ts'
+import type { BodyFraming } from './outgoing-head.ts'
+import { ReadBuffer } from './read-buffer.ts'
 import { ResponseMessage, parseResponse } from './response-head.ts'
+import { ROOM } from './span.ts'
 import type { EndpointPool } from './upstreams.ts'
 
 /** Who holds or waits for a connection: a forwarded request. */
@@ -35,14 +38,17 @@ export interface UpstreamUser {
   onBroken(connection: UpstreamConnection, why: Breakage): void
 }
 
-/** refused and connect-timeout: nothing was sent. reset: it broke off. bad-response: what came is not strict HTTP/1.1. */
-export type Breakage = 'refused' | 'connect-timeout' | 'reset' | 'bad-response'
+/**
+ * refused, connect-timeout: nothing was sent. exhausted: nor could we, for want of descriptors or ports of our own.
+ * reset: it broke off. bad-response: what came is not strict HTTP/1.1.
+ */
+export type Breakage = 'refused' | 'connect-timeout' | 'exhausted' | 'reset' | 'bad-response'
 
-export type BodyFraming = 'none' | 'length' | 'chunked' | 'until-close' | 'tunnel'
+/** Connect errors that say nothing about the endpoint. */
+const ourFault = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'])
 
-/** Bytes in front of and behind what is read, for the framing of chunks that is written around the data in place. */
-const ROOM = 16
-const READ_BYTES = 65_536
+/** An idle connection that last read a large body holds a large buffer; it is not kept long without work. */
+const LARGE_IDLE_MS = 1000
 
 const CONNECTING = 0
 const IDLE = 1
@@ -72,24 +78,23 @@ export class UpstreamConnection extends Timed {
   #partial: Buffer | null = null
   #reusable = false
   #paused = false
-  readonly #slab: Buffer
+  readonly #buffer = new ReadBuffer()
 
   constructor(pool: EndpointPool) {
     super()
     this.pool = pool
     const { address, port } = pool.endpoint
-    this.#slab = Buffer.allocUnsafeSlow(READ_BYTES + 2 * ROOM)
-    const buffer = this.#slab.subarray(ROOM, ROOM + READ_BYTES)
     this.socket = net.connect({
       host: address,
       port,
       noDelay: true,
       allowHalfOpen: true,
-      onread: { buffer, callback: (bytes) => this.#onRead(bytes) },
+      onread: { buffer: () => this.#buffer.next(this.#paused), callback: (bytes) => this.#onRead(bytes) },
     })
     this.socket.on('connect', () => this.#onConnect())
     this.socket.on('end', () => this.#onEnd())
-    this.socket.on('error', () => this.#onError())
+    this.socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error.code))
+    this.socket.on('timeout', () => this.#break('reset'))
     this.socket.on('close', () => this.#onClose())
     this.socket.on('drain', () => this.#user?.onUpstreamDrain())
     pool.upstreams.deadlines.set(this, pool.upstreams.limits.connectTimeoutMs)
@@ -115,23 +120,28 @@ export class UpstreamConnection extends Timed {
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
+    this.#buffer.settle()
     this.socket.resume()
   }
 
   /** The answer has been read and passed on. Back to the pool if both messages ended cleanly, else closed. */
   release(): void {
-    const user = this.#user
+    const { pool, socket } = this
+    const clean = this.#state === ENDED && this.#reusable && this.#user !== null && this.#user.requestSent
     this.#user = null
-    if (this.#state !== ENDED || !this.#reusable || user === null || !user.requestSent || this.socket.destroyed) {
+    if (!clean || pool.retired || socket.destroyed || socket.writableLength > 0) {
       this.destroy()
       return
     }
     this.used = true
     this.#state = IDLE
     this.#held = false
-    this.pool.upstreams.deadlines.set(this, this.pool.upstreams.limits.upstreamIdleTimeoutMs)
+    this.#buffer.noteEnd()
+    const { limits, deadlines } = pool.upstreams
+    const idleMs = limits.upstreamIdleTimeoutMs
+    deadlines.set(this, this.#buffer.isLarge ? Math.min(idleMs, LARGE_IDLE_MS) : idleMs)
     this.resume()
-    this.pool.release(this)
+    pool.release(this)
   }
 
   /** Closes it and tells nobody. */
@@ -139,6 +149,14 @@ export class UpstreamConnection extends Timed {
     this.#user = null
     this.#retireState()
     this.socket.destroy()
+  }
+
+  /** The same, once everything that was written has gone out. */
+  destroySoon(): void {
+    this.#user = null
+    this.#retireState()
+    this.socket.setTimeout(this.pool.upstreams.limits.writeStallTimeoutMs)
+    this.socket.destroySoon()
   }
 
   override onDeadline(): void {
@@ -155,7 +173,8 @@ export class UpstreamConnection extends Timed {
 
   #onRead(bytes: number): boolean {
     this.silent = false
-    const go = this.#take(this.#slab, ROOM, ROOM + bytes)
+    this.#buffer.noteRead(bytes)
+    const go = this.#take(this.#buffer.slab, ROOM, ROOM + bytes)
     if (!go) this.#paused = true
     return go
   }
@@ -169,7 +188,7 @@ export class UpstreamConnection extends Timed {
     }
     switch (this.#state) {
       case HEAD:
-        return this.#takeHead(user, buffer.subarray(at, end))
+        return this.#takeHead(user, buffer, at, end)
       case LENGTH:
         return this.#takeLength(user, buffer, at, end)
       case CHUNKED:
@@ -184,36 +203,37 @@ export class UpstreamConnection extends Timed {
     }
   }
 
-  #takeHead(user: UpstreamUser, read: Buffer): boolean {
+  #takeHead(user: UpstreamUser, read: Buffer, readAt: number, readEnd: number): boolean {
+    const { limits } = this.pool.upstreams
     let buffer = read
+    let at = readAt
+    let end = readEnd
     if (this.#partial !== null) {
-      const worthATry = buffer.includes(LF) || this.#partial.length > this.pool.upstreams.limits.headBytes
-      buffer = Buffer.concat([this.#partial, buffer])
-      this.#partial = buffer
+      const fresh = read.subarray(at, end)
+      const worthATry = fresh.includes(LF) || this.#partial.length > limits.headBytes
+      this.#partial = buffer = Buffer.concat([this.#partial, fresh])
       if (!worthATry) return true
+      at = 0
+      end = buffer.length
     }
-    for (;;) {
-      const length = parseResponse(responseHead, buffer, this.pool.upstreams.limits)
+    while (at < end) {
+      const length = parseResponse(responseHead, buffer, at, end, limits)
       if (length < 0) return this.#break('bad-response')
       if (length === 0) {
-        this.#partial = Buffer.from(buffer)
+        this.#partial = Buffer.from(buffer.subarray(at, end))
         return true
       }
-      if (responseHead.status >= 200 || responseHead.status === 101) {
-        this.#partial = null
-        return this.#takeFinalHead(user, buffer, length)
-      }
+      at += length
+      this.#partial = null
+      if (responseHead.status >= 200 || responseHead.status === 101) return this.#takeFinalHead(user, buffer, at, end)
       if (!user.onInterim(responseHead)) return this.#break('bad-response')
-      buffer = buffer.subarray(length)
-      this.#partial = buffer.length > 0 ? Buffer.from(buffer) : null
-      if (buffer.length === 0) return true
     }
+    return true
   }
 
-  #takeFinalHead(user: UpstreamUser, buffer: Buffer, at: number): boolean {
+  #takeFinalHead(user: UpstreamUser, buffer: Buffer, at: number, end: number): boolean {
     const head = responseHead
     const { status } = head
-    const end = buffer.length
     this.#reusable = head.keepsAlive
     if (status === 101) {
       if (!user.asksWebsocket || !isWebsocketAnswer(head)) return this.#break('bad-response')
@@ -227,7 +247,7 @@ export class UpstreamConnection extends Timed {
       this.#state = ENDED
       return user.onHead(head, 'none', buffer, at, at, true)
     }
-    if (head.chunked) return this.#takeChunkedHead(user, buffer, at)
+    if (head.chunked) return this.#takeChunkedHead(user, buffer, at, end)
     if (head.contentLength === -1) {
       this.#reusable = false
       this.#state = UNTIL_CLOSE
@@ -240,13 +260,13 @@ export class UpstreamConnection extends Timed {
     return user.onHead(head, 'length', buffer, at, to, this.#left === 0)
   }
 
-  #takeChunkedHead(user: UpstreamUser, buffer: Buffer, at: number): boolean {
+  #takeChunkedHead(user: UpstreamUser, buffer: Buffer, at: number, end: number): boolean {
     const decoder = (this.#decoder ??= new ChunkedDecoder())
     decoder.reset()
-    const stop = decoder.decode(buffer, at, buffer.length)
+    const stop = decoder.decode(buffer, at, end)
     if (stop === BROKEN) return this.#break('bad-response')
     const ended = stop !== MORE
-    if (ended && stop < buffer.length) this.#reusable = false
+    if (ended && stop < end) this.#reusable = false
     this.#state = ended ? ENDED : CHUNKED
     return user.onHead(responseHead, 'chunked', buffer, decoder.dataStart, decoder.dataEnd, ended)
   }
@@ -282,9 +302,9 @@ export class UpstreamConnection extends Timed {
     else this.#break('reset')
   }
 
-  #onError(): void {
+  #onError(code: string | undefined): void {
     if (this.#user === null) return
-    if (this.#state === CONNECTING) this.#break('refused')
+    if (this.#state === CONNECTING) this.#break(code !== undefined && ourFault.has(code) ? 'exhausted' : 'refused')
     else if (this.#state !== ENDED) this.#break('reset')
   }
 
@@ -298,6 +318,10 @@ export class UpstreamConnection extends Timed {
 
   /** Ends the connection because of what the peer did, and says so. */
   #break(why: Breakage): true {
+    if (this.#state === CLOSED) {
+      this.socket.destroy()
+      return true
+    }
     const user = this.#user
     this.#user = null
     this.#retireState()

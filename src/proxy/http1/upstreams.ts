@@ -17,6 +17,8 @@ export class EndpointPool {
   open = 0
   /** Requests that hold a connection. */
   inFlight = 0
+  /** The endpoint has left the configuration: connections end with their request. */
+  retired = false
 
   constructor(upstreams: Upstreams, endpoint: Endpoint) {
     this.upstreams = upstreams
@@ -100,7 +102,10 @@ export class Upstreams {
 
   pool(endpoint: Endpoint): EndpointPool {
     const known = this.#pools.get(endpoint.key)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      known.retired = false
+      return known
+    }
     const pool = new EndpointPool(this, endpoint)
     this.#pools.set(endpoint.key, pool)
     return pool
@@ -119,7 +124,11 @@ export class Upstreams {
 
   /** The endpoint left the configuration: its idle connections close now, the others when their request is done. */
   retire(endpointKey: string): void {
-    this.#pools.get(endpointKey)?.closeIdle()
+    const pool = this.#pools.get(endpointKey)
+    if (pool === undefined) return
+    pool.retired = true
+    pool.closeIdle()
+    this.dropIfEmpty(pool)
   }
 
   /** Closes every connection that no request holds. */
@@ -134,6 +143,6 @@ export class Upstreams {
   }
 
   dropIfEmpty(pool: EndpointPool): void {
-    if (pool.open === 0 && pool.waiting.length === 0) this.#pools.delete(pool.endpoint.key)
+    if (pool.retired && pool.open === 0 && pool.waiting.length === 0) this.#pools.delete(pool.endpoint.key)
   }
 }

@@ -1,0 +1,64 @@
+// The memory an upstream connection reads into: 64 KiB, 256 KiB while large bodies come. The kernel writes into it whenever it is given
+// out, so a buffer changes owner only when nobody waits to write from it any more.
+
+import { ROOM } from './span.ts'
+
+export const SMALL_READ = 65_536
+export const LARGE_READ = 262_144
+
+/** Large buffers that nobody uses; a few are kept, since getting 256 KiB from the system costs more than reading into it. */
+const spare: Buffer[] = []
+const MAX_SPARE = 16
+
+export class ReadBuffer {
+  /** The memory, with ROOM bytes in front of and behind what is read. */
+  slab: Buffer = Buffer.allocUnsafeSlow(SMALL_READ + 2 * ROOM)
+  #view: Buffer = this.slab.subarray(ROOM, ROOM + SMALL_READ)
+  readonly #small = this.slab
+  #wantLarge = false
+  #messageBytes = 0
+  /** Given up, but a client has not taken all of its bytes yet. */
+  #lent: Buffer | null = null
+
+  get isLarge(): boolean {
+    return this.slab !== this.#small
+  }
+
+  /** So many bytes were read of a body or head. */
+  noteRead(bytes: number): void {
+    this.#messageBytes += bytes
+    if (bytes >= SMALL_READ) this.#wantLarge = true
+  }
+
+  /** The message has been read; one that would have fitted into the small buffer takes the large one away. */
+  noteEnd(): void {
+    if (this.#messageBytes <= SMALL_READ) this.#wantLarge = false
+    this.#messageBytes = 0
+  }
+
+  /** Where the next read goes. `lent`: bytes of the present buffer still wait to be written. */
+  next(lent: boolean): Buffer {
+    if (this.#wantLarge === this.isLarge) return this.#view
+    if (this.isLarge) {
+      if (lent) this.#lent = this.slab
+      else giveBack(this.slab)
+      this.slab = this.#small
+    } else {
+      // The small one stays ours, lent or not: it is not read into before the large one is given up again.
+      this.slab = spare.pop() ?? Buffer.allocUnsafeSlow(LARGE_READ + 2 * ROOM)
+    }
+    this.#view = this.slab.subarray(ROOM, this.slab.length - ROOM)
+    return this.#view
+  }
+
+  /** Nothing waits to be written from any buffer of ours. */
+  settle(): void {
+    if (this.#lent === null) return
+    giveBack(this.#lent)
+    this.#lent = null
+  }
+}
+
+function giveBack(slab: Buffer): void {
+  if (spare.length < MAX_SPARE) spare.push(slab)
+}
