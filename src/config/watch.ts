@@ -1,0 +1,289 @@
+// Notices when the content of the configuration's files changes, whichever way they are written: in place, by rename, through
+// symlinks as Kubernetes mounts a ConfigMap, in directories that come and go. Never reads what the content means, and never throws.
+
+import { createHash } from 'node:crypto'
+import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
+import { lstat, readFile, readlink, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+
+/** The safety net under fs.watch: network file systems tell nothing, and inotify runs out of instances and watches. */
+const pollMs = 1000
+/** Writing that goes on and on is looked at all the same after so many debounce times. */
+const longestDebounce = 5
+/** Coarsest time stamps of a file system in use (FAT). Until a file is older, an equal time proves no equal content. */
+const coarsestStampMs = 2000
+/** As the kernel's limit on symlinks in one path (path_resolution(7)). */
+const mostSymlinks = 40
+
+export interface WatchOptions {
+  /** Absolute, or relative to the working directory. They need not exist yet, nor their directories. */
+  readonly files: readonly string[]
+  /** Some content differs from what it was at the last call, or a file came or went. Must not throw. */
+  readonly onChange: () => void
+  /** Milliseconds of quiet that end a burst of writes. Default 100. */
+  readonly debounceMs?: number
+}
+
+export interface ConfigurationWatch {
+  /** Follows these files from now on; what is known of those that stay is kept, so no change between is lost. */
+  update(files: readonly string[]): void
+  /** No call of onChange after this; leaves no watcher and no timer. */
+  close(): void
+}
+
+/**
+ * Calls `onChange` once for each burst of changes, within two seconds of them. Every change after this returns is seen. Keeps no
+ * process alive. The content at the start is read synchronously: once for each file.
+ */
+export function watchConfiguration(options: WatchOptions): ConfigurationWatch {
+  return new FileWatch(options)
+}
+
+/** What a file was when it was looked at last. */
+interface Known {
+  /** Undefined while the file is too young for its time stamps to prove anything. */
+  stamp: string | undefined
+  content: string
+}
+
+interface WatchedDirectory {
+  readonly watcher: FSWatcher
+  readonly identity: string
+  /** Entries that matter: other files in the directory, a log perhaps, are nothing to us. */
+  names: ReadonlySet<string>
+}
+
+class FileWatch implements ConfigurationWatch {
+  readonly #onChange: () => void
+  readonly #debounceMs: number
+  readonly #directories = new Map<string, WatchedDirectory>()
+  readonly #poll: NodeJS.Timeout
+  #known = new Map<string, Known>()
+  #debounce: NodeJS.Timeout | undefined
+  /** Monotonic milliseconds of the first sign of the burst that is going on. */
+  #burstSince: number | undefined
+  #looking = false
+  #lookAgain = false
+  #polling = false
+  #closed = false
+
+  constructor({ files, onChange, debounceMs = 100 }: WatchOptions) {
+    this.#onChange = onChange
+    this.#debounceMs = debounceMs
+    this.#poll = setInterval(() => void this.#pollStamps(), pollMs).unref()
+    this.update(files)
+  }
+
+  update(files: readonly string[]): void {
+    if (this.#closed) return
+    this.#known = new Map(files.map((file) => [file, this.#known.get(file) ?? firstLook(file)]))
+    void this.#look()
+  }
+
+  close(): void {
+    this.#closed = true
+    clearInterval(this.#poll)
+    clearTimeout(this.#debounce)
+    for (const directory of this.#directories.keys()) this.#unwatch(directory)
+  }
+
+  // --- signs of a change -------------------------------------------------------------------------------------------------------
+
+  #hear(directory: string, event: string, name: string | null): void {
+    const itself = name === basename(directory)
+    const matters = name === null || itself || this.#directories.get(directory)?.names.has(name) === true
+    if (!matters) return
+    // Removed or renamed, the directory takes its inotify watch along: the next look watches what is there then.
+    if (itself && event === 'rename') this.#unwatch(directory)
+    this.#lookSoon()
+  }
+
+  async #pollStamps(): Promise<void> {
+    if (this.#polling) return
+    this.#polling = true
+    for (const [file, known] of this.#known) {
+      const stamp = await stampOf(file)
+      if (stamp !== undefined && stamp === known.stamp) continue
+      this.#lookSoon()
+      break
+    }
+    this.#polling = false
+  }
+
+  #lookSoon(): void {
+    if (this.#closed) return
+    const now = performance.now()
+    this.#burstSince ??= now
+    const latest = this.#burstSince + longestDebounce * this.#debounceMs
+    clearTimeout(this.#debounce)
+    this.#debounce = setTimeout(
+      () => {
+        this.#burstSince = undefined
+        void this.#look()
+      },
+      Math.max(0, Math.min(this.#debounceMs, latest - now)),
+    ).unref()
+  }
+
+  // --- looking -----------------------------------------------------------------------------------------------------------------
+
+  /** Watches first and reads after it: what changes in between makes a sign. */
+  async #look(): Promise<void> {
+    this.#lookAgain = true
+    if (this.#looking) return
+    this.#looking = true
+    while (this.#lookAgain && !this.#closed) {
+      this.#lookAgain = false
+      await this.#watchDirectories()
+      if (await this.#contentChanged()) this.#onChange()
+    }
+    this.#looking = false
+  }
+
+  async #contentChanged(): Promise<boolean> {
+    let changed = false
+    for (const [file, known] of this.#known) {
+      const stamp = await stampOf(file)
+      const content = await contentOf(file)
+      if (this.#known.get(file) === known && content !== known.content) changed = true
+      known.stamp = stamp
+      known.content = content
+    }
+    return changed && !this.#closed
+  }
+
+  async #watchDirectories(): Promise<void> {
+    const wanted = new Map<string, Set<string>>()
+    for (const file of this.#known.keys()) {
+      for (const { directory, name } of await entriesOn(file)) {
+        wanted.set(directory, (wanted.get(directory) ?? new Set()).add(name))
+      }
+    }
+    for (const directory of this.#directories.keys()) if (!wanted.has(directory)) this.#unwatch(directory)
+    for (const [directory, names] of wanted) await this.#watch(directory, names)
+  }
+
+  async #watch(directory: string, names: ReadonlySet<string>): Promise<void> {
+    const identity = await identityOf(directory)
+    const watched = this.#directories.get(directory)
+    if (watched !== undefined && watched.identity === identity) {
+      watched.names = names
+      return
+    }
+    this.#unwatch(directory)
+    if (identity === undefined || this.#closed) return
+    try {
+      const watcher = watch(directory, { persistent: false }, (event, name) => this.#hear(directory, event, name))
+      watcher.on('error', () => this.#unwatch(directory))
+      this.#directories.set(directory, { watcher, identity, names })
+    } catch {
+      // EMFILE, ENOSPC (inotify(7): max_user_instances, max_user_watches), EACCES, or gone by now: the poll sees what happens here.
+    }
+  }
+
+  #unwatch(directory: string): void {
+    this.#directories.get(directory)?.watcher.close()
+    this.#directories.delete(directory)
+  }
+}
+
+interface DirectoryEntry {
+  readonly directory: string
+  readonly name: string
+}
+
+/**
+ * The directory entries that say which file a path leads to: each symlink on the way, and the file itself, or else the first part
+ * that is missing. For a ConfigMap these are `routes.yaml` and `..data` in the mount, and `routes.yaml` in the directory of the data.
+ */
+async function entriesOn(file: string): Promise<DirectoryEntry[]> {
+  const entries: DirectoryEntry[] = []
+  let directory = '/'
+  let symlinks = 0
+  // Not path.resolve, which takes `link/..` for nothing where the kernel follows the link first.
+  const rest = partsOf(isAbsolute(file) ? file : `${process.cwd()}/${file}`)
+  for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
+    if (name === '..') {
+      directory = dirname(directory)
+      continue
+    }
+    const path = join(directory, name)
+    const kind = await kindOf(path)
+    if (kind === 'directory' && rest.length > 0) {
+      directory = path
+      continue
+    }
+    entries.push({ directory, name })
+    if (typeof kind === 'string' || ++symlinks > mostSymlinks) break
+    rest.unshift(...partsOf(kind.target))
+    if (isAbsolute(kind.target)) directory = '/'
+  }
+  return entries
+}
+
+function partsOf(path: string): string[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.')
+}
+
+async function kindOf(path: string): Promise<'directory' | 'end' | { readonly target: string }> {
+  try {
+    const stats = await lstat(path)
+    if (stats.isSymbolicLink()) return { target: await readlink(path) }
+    return stats.isDirectory() ? 'directory' : 'end'
+  } catch {
+    return 'end'
+  }
+}
+
+/** Tells a directory from another that took its name, and mostly its inode number too. Undefined when there is none. */
+async function identityOf(directory: string): Promise<string | undefined> {
+  try {
+    const { dev, ino, birthtimeNs } = await stat(directory, { bigint: true })
+    return `${dev} ${ino} ${birthtimeNs}`
+  } catch {
+    return undefined
+  }
+}
+
+function firstLook(file: string): Known {
+  try {
+    const stamp = stampFrom(statSync(file, { bigint: true }))
+    return { stamp, content: statSync(file).isFile() ? digest(readFileSync(file)) : 'no file' }
+  } catch (error) {
+    return { stamp: reasonOf(error), content: reasonOf(error) }
+  }
+}
+
+/** Of the file that the path leads to. Taken before its content is read, so that a later change shows. */
+async function stampOf(file: string): Promise<string | undefined> {
+  try {
+    return stampFrom(await stat(file, { bigint: true }))
+  } catch (error) {
+    return reasonOf(error)
+  }
+}
+
+function stampFrom(
+  stats: Readonly<Record<'dev' | 'ino' | 'size' | 'mtimeNs' | 'ctimeNs' | 'mtimeMs', bigint>>,
+): string | undefined {
+  const { dev, ino, size, mtimeNs, ctimeNs, mtimeMs } = stats
+  if (Date.now() - Number(mtimeMs) < coarsestStampMs) return undefined
+  return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`
+}
+
+/** A digest, or why there is none. A pipe or device is not opened: reading it might never end. */
+async function contentOf(file: string): Promise<string> {
+  try {
+    return (await stat(file)).isFile() ? digest(await readFile(file)) : 'no file'
+  } catch (error) {
+    return reasonOf(error)
+  }
+}
+
+function digest(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest('base64')
+}
+
+function reasonOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error)
+}

@@ -1,0 +1,467 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { watchConfiguration, type ConfigurationWatch } from '../../src/config/watch.ts'
+
+/** The agreement: a change is seen within two seconds. */
+const limitMs = 2000
+/** Longer than the debounce and one poll: a second call would have come. */
+const quietMs = 1500
+
+let directory: string
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'graylane-watch-'))
+})
+afterAll(() => rm(directory, { recursive: true }))
+
+interface Way {
+  readonly way: string
+  /** Relative to the directory of the case; default routes.yaml. */
+  readonly files?: readonly string[]
+  readonly before?: (at: string) => Promise<void>
+  /** Done for 1, 2, 3 and 4: what comes after the first change must be seen as well as the first. */
+  readonly change: (at: string, n: number) => Promise<void>
+}
+
+const write = (at: string, name: string, text: string): Promise<void> => writeFile(join(at, name), text)
+const writeRoutes = (at: string): Promise<void> => write(at, 'routes.yaml', 'stable: v0\n')
+
+async function writeByRename(at: string, name: string, text: string): Promise<void> {
+  await write(at, `.${name}.new`, text)
+  await rename(join(at, `.${name}.new`), join(at, name))
+}
+
+/** As kubelet does it: data in a new directory, then the symlink `..data` swapped by one rename, then the old directory removed. */
+async function writeConfigMap(at: string, n: number, text: string): Promise<void> {
+  const data = `..2026_01_01_00_00_0${n}.${n}`
+  await mkdir(join(at, data))
+  await write(at, `${data}/routes.yaml`, text)
+  await pointTo(at, '..data', data)
+  if (n === 0) await symlink('..data/routes.yaml', join(at, 'routes.yaml'))
+  else await rm(join(at, `..2026_01_01_00_00_0${n - 1}.${n - 1}`), { recursive: true })
+}
+
+async function pointTo(at: string, link: string, target: string): Promise<void> {
+  await symlink(target, join(at, `${link}_tmp`))
+  await rename(join(at, `${link}_tmp`), join(at, link))
+}
+
+async function writeRelease(at: string, n: number): Promise<void> {
+  await mkdir(join(at, `releases/${n}`), { recursive: true })
+  await write(at, `releases/${n}/routes.yaml`, `stable: v${n}\n`)
+  await pointTo(at, 'current', `releases/${n}`)
+}
+
+const changes: readonly Way[] = [
+  { way: 'written in place', before: writeRoutes, change: (at, n) => write(at, 'routes.yaml', `stable: v${n}\n`) },
+  {
+    way: 'written in place with an old time stamp',
+    before: writeRoutes,
+    change: async (at, n) => {
+      await write(at, 'routes.yaml', `stable: v${n}\n`)
+      await utimes(join(at, 'routes.yaml'), 1000, 1000)
+    },
+  },
+  {
+    way: 'appended to',
+    before: writeRoutes,
+    change: (at, n) => writeFile(join(at, 'routes.yaml'), `# ${n}\n`, { flag: 'a' }),
+  },
+  {
+    way: 'written twenty times in a row',
+    before: writeRoutes,
+    change: async (at, n) => {
+      for (let i = 0; i < 20; i++) {
+        await write(at, 'routes.yaml', `stable: v${n}\n# ${i}\n`)
+        await sleep(5)
+      }
+    },
+  },
+  {
+    way: 'replaced by rename',
+    before: writeRoutes,
+    change: (at, n) => writeByRename(at, 'routes.yaml', `stable: v${n}\n`),
+  },
+  {
+    way: 'renamed to a backup and written anew, as editors do',
+    before: writeRoutes,
+    change: async (at, n) => {
+      await rename(join(at, 'routes.yaml'), join(at, 'routes.yaml~'))
+      await write(at, 'routes.yaml', `stable: v${n}\n`)
+    },
+  },
+  {
+    way: 'deleted and recreated at once',
+    before: writeRoutes,
+    change: async (at, n) => {
+      await rm(join(at, 'routes.yaml'))
+      await write(at, 'routes.yaml', `stable: v${n}\n`)
+    },
+  },
+  {
+    way: 'deleted, and recreated a while later',
+    before: writeRoutes,
+    change: (at, n) => (n % 2 === 1 ? rm(join(at, 'routes.yaml')) : write(at, 'routes.yaml', `stable: v${n}\n`)),
+  },
+  {
+    way: 'mounted from a ConfigMap',
+    before: (at) => writeConfigMap(at, 0, 'stable: v0\n'),
+    change: (at, n) => writeConfigMap(at, n, `stable: v${n}\n`),
+  },
+  {
+    way: 'behind a directory that is a symlink',
+    files: ['current/routes.yaml'],
+    before: (at) => writeRelease(at, 0),
+    change: writeRelease,
+  },
+  {
+    way: 'a symlink that is pointed elsewhere, or its target written in place',
+    before: async (at) => {
+      await mkdir(join(at, 'store'))
+      await write(at, 'store/a.yaml', 'stable: a\n')
+      await symlink('store/a.yaml', join(at, 'routes.yaml'))
+    },
+    change: async (at, n) => {
+      if (n % 2 === 0) return write(at, `store/b${n - 1}.yaml`, 'stable: c\n')
+      await write(at, `store/b${n}.yaml`, `stable: b${n}\n`)
+      await pointTo(at, 'routes.yaml', join(at, `store/b${n}.yaml`))
+    },
+  },
+  {
+    way: 'behind a symlink and two dots',
+    files: ['link/../routes.yaml'],
+    before: async (at) => {
+      await mkdir(join(at, 'store/inner'), { recursive: true })
+      await symlink('store/inner', join(at, 'link'))
+      await write(at, 'store/routes.yaml', 'stable: v0\n')
+    },
+    change: (at, n) => write(at, 'store/routes.yaml', `stable: v${n}\n`),
+  },
+  {
+    way: 'in a directory that does not exist yet, comes, goes and comes back',
+    files: ['deep/down/routes.yaml'],
+    change: async (at, n) => {
+      if (n === 3) return rm(join(at, 'deep'), { recursive: true })
+      await mkdir(join(at, 'deep/down'), { recursive: true })
+      await write(at, 'deep/down/routes.yaml', `stable: v${n}\n`)
+    },
+  },
+  {
+    way: 'in a directory that is swapped by rename',
+    files: ['conf/routes.yaml'],
+    before: async (at) => {
+      await mkdir(join(at, 'conf'))
+      await write(at, 'conf/routes.yaml', 'stable: v0\n')
+    },
+    change: async (at, n) => {
+      await mkdir(join(at, `next${n}`))
+      await write(at, `next${n}/routes.yaml`, `stable: v${n}\n`)
+      await rename(join(at, 'conf'), join(at, `old${n}`))
+      await rename(join(at, `next${n}`), join(at, 'conf'))
+    },
+  },
+  {
+    way: 'below a directory that is swapped by rename',
+    files: ['conf/inner/routes.yaml'],
+    before: async (at) => {
+      await mkdir(join(at, 'conf/inner'), { recursive: true })
+      await write(at, 'conf/inner/routes.yaml', 'stable: v0\n')
+    },
+    change: async (at, n) => {
+      await mkdir(join(at, `next${n}/inner`), { recursive: true })
+      await write(at, `next${n}/inner/routes.yaml`, `stable: v${n}\n`)
+      await rename(join(at, 'conf'), join(at, `old${n}`))
+      await rename(join(at, `next${n}`), join(at, 'conf'))
+    },
+  },
+  {
+    way: 'changed together with another',
+    files: ['routes.yaml', 'lists/users.txt'],
+    before: async (at) => {
+      await mkdir(join(at, 'lists'))
+      await write(at, 'lists/users.txt', 'anna\n')
+      await writeRoutes(at)
+    },
+    change: async (at, n) => {
+      await writeByRename(at, 'routes.yaml', `stable: v${n}\n`)
+      await write(at, 'lists/users.txt', `user${n}\n`)
+    },
+  },
+  {
+    way: 'made unreadable as a file, and readable again',
+    before: writeRoutes,
+    change: async (at, n) => {
+      await rm(join(at, 'routes.yaml'), { recursive: true })
+      await (n % 2 === 1 ? mkdir(join(at, 'routes.yaml')) : write(at, 'routes.yaml', `stable: v${n}\n`))
+    },
+  },
+]
+
+const sameContent: readonly Way[] = [
+  { way: 'touched', before: writeRoutes, change: (at, n) => utimes(join(at, 'routes.yaml'), 1000 + n, 1000 + n) },
+  { way: 'written in place', before: writeRoutes, change: writeRoutes },
+  {
+    way: 'replaced by rename',
+    before: writeRoutes,
+    change: (at) => writeByRename(at, 'routes.yaml', 'stable: v0\n'),
+  },
+  {
+    way: 'deleted and recreated at once',
+    before: writeRoutes,
+    change: async (at) => {
+      await rm(join(at, 'routes.yaml'))
+      await writeRoutes(at)
+    },
+  },
+  {
+    way: 'mounted anew from a ConfigMap',
+    before: (at) => writeConfigMap(at, 0, 'stable: v0\n'),
+    change: (at, n) => writeConfigMap(at, n, 'stable: v0\n'),
+  },
+  {
+    way: 'beside another file that is written',
+    before: writeRoutes,
+    change: (at, n) => write(at, 'access.log', `${n}\n`),
+  },
+]
+
+describe.concurrent('a file is seen to change, once,', () => {
+  test.each(changes)('when it is $way', async ({ files, before, change }) => {
+    await using watched = await watchFor(files, before)
+    for (let n = 1; n <= 4; n++) {
+      await change(watched.at, n)
+      await watched.callsReach(n)
+    }
+    await sleep(quietMs)
+    expect(watched.calls, 'no call beyond one a change').toBe(4)
+  })
+})
+
+describe.concurrent('the same content is no change', () => {
+  test.each(sameContent)('when the file is $way', async ({ files, before, change }) => {
+    await using watched = await watchFor(files, before)
+    for (let n = 1; n <= 3; n++) {
+      await change(watched.at, n)
+      await sleep(200)
+    }
+    await sleep(quietMs)
+    expect(watched.calls).toBe(0)
+    await writeByRename(watched.at, 'routes.yaml', 'stable: other\n')
+    await watched.callsReach(1)
+  })
+})
+
+describe.concurrent('a watch', () => {
+  test('sees a change that comes right after it began, of the same size', async () => {
+    await using watched = await watchFor(['routes.yaml'], writeRoutes, (at) => {
+      fs.writeFileSync(join(at, 'routes.yaml'), 'stable: v1\n')
+    })
+    await watched.callsReach(1)
+  })
+
+  test('sees a file that never stops being written', async () => {
+    await using watched = await watchFor(['routes.yaml'], writeRoutes)
+    const end = Date.now() + limitMs
+    for (let i = 0; watched.calls === 0 && Date.now() < end; i++) {
+      await write(watched.at, 'routes.yaml', `# ${i}\n`)
+      await sleep(20)
+    }
+    expect(watched.calls).toBeGreaterThan(0)
+  })
+
+  test('follows the files it was given last, and loses no change of those that stay', async () => {
+    await using watched = await watchFor(['routes.yaml', 'old.txt'], async (at) => {
+      await writeRoutes(at)
+      await write(at, 'old.txt', 'anna\n')
+      await write(at, 'new.txt', 'bert\n')
+    })
+    fs.writeFileSync(join(watched.at, 'routes.yaml'), 'stable: v1\n')
+    watched.watch.update([join(watched.at, 'routes.yaml'), join(watched.at, 'new.txt')])
+    await watched.callsReach(1)
+    await write(watched.at, 'old.txt', 'carl\n')
+    await sleep(quietMs)
+    expect(watched.calls, 'old.txt is followed no more').toBe(1)
+    await write(watched.at, 'new.txt', 'dora\n')
+    await watched.callsReach(2)
+  })
+
+  test('is over when it is closed, pending calls too', async () => {
+    await using watched = await watchFor(['routes.yaml'], writeRoutes)
+    await write(watched.at, 'routes.yaml', 'stable: v1\n')
+    watched.watch.close()
+    watched.watch.update([join(watched.at, 'other.yaml')])
+    await write(watched.at, 'routes.yaml', 'stable: v2\n')
+    await write(watched.at, 'other.yaml', 'stable: v2\n')
+    await sleep(quietMs)
+    expect(watched.calls).toBe(0)
+  })
+
+  test('does not open a pipe, and sees the file that replaces it', async () => {
+    await using watched = await watchFor(['routes.yaml'], async (at) => {
+      const child = spawn('mkfifo', [join(at, 'routes.yaml')], { stdio: 'ignore' })
+      expect(await once(child, 'exit')).toEqual([0, null])
+    })
+    await writeByRename(watched.at, 'routes.yaml', 'stable: v1\n')
+    await watched.callsReach(1)
+  })
+
+  test('ends in an error code, not in a loop, on a symlink to itself, and sees it mended', async () => {
+    await using watched = await watchFor(['routes.yaml'], (at) => symlink('routes.yaml', join(at, 'routes.yaml')))
+    await writeByRename(watched.at, 'routes.yaml', 'stable: v1\n')
+    await watched.callsReach(1)
+  })
+
+  test('keeps no process alive', async () => {
+    await writeRoutes(directory)
+    const module = new URL('../../src/config/watch.ts', import.meta.url).href
+    const file = join(directory, 'routes.yaml')
+    const program = `import { watchConfiguration } from ${JSON.stringify(module)}
+      watchConfiguration({ files: [${JSON.stringify(file)}], onChange: () => {} })`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'ignore' })
+    const late = setTimeout(() => child.kill('SIGKILL'), 15_000)
+    expect(await once(child, 'exit')).toEqual([0, null])
+    clearTimeout(late)
+  })
+})
+
+// fs.watch of the whole process is replaced here, so these run alone.
+describe('without help of fs.watch', () => {
+  const { watch } = fs
+  const failure = (code: string): Error => Object.assign(new Error(`${code}: inotify`), { code })
+
+  function replaceWatch(replacement: typeof fs.watch): void {
+    fs.watch = replacement
+    syncBuiltinESMExports()
+  }
+  afterEach(() => replaceWatch(watch))
+
+  test.each(['EMFILE', 'ENOSPC'])('changes are seen when it throws %s', async (code) => {
+    replaceWatch(() => {
+      throw failure(code)
+    })
+    await changesAreSeen()
+  })
+
+  test('changes are seen when its watchers fail later', async () => {
+    replaceWatch(((...parameters: Parameters<typeof watch>) => {
+      const watcher = watch(...parameters)
+      watcher.removeAllListeners('change')
+      setTimeout(() => watcher.emit('error', failure('ENOSPC')), 10)
+      return watcher
+    }) as typeof watch)
+    await changesAreSeen()
+  })
+
+  test('changes are seen when it tells nothing, as on network file systems', async () => {
+    replaceWatch(((...parameters: Parameters<typeof watch>) => {
+      const watcher = watch(...parameters)
+      watcher.removeAllListeners('change')
+      return watcher
+    }) as typeof watch)
+    await changesAreSeen()
+  })
+
+  async function changesAreSeen(): Promise<void> {
+    await using watched = await watchFor(['routes.yaml'], (at) => writeConfigMap(at, 0, 'stable: v0\n'))
+    for (let n = 1; n <= 3; n++) {
+      await writeConfigMap(watched.at, n, `stable: v${n}\n`)
+      await watched.callsReach(n)
+    }
+    await write(watched.at, '..data/routes.yaml', 'stable: v4\n')
+    await watched.callsReach(4)
+  }
+})
+
+// Counts the inotify watches of the whole process, so these run alone.
+describe.skipIf(!fs.existsSync('/proc/self/fdinfo'))('watchers', () => {
+  test('are as many as the path has directories, however often it changes, and none after close', async () => {
+    const before = await countWatchers()
+    const watched = await watchFor(['routes.yaml'], (at) => writeConfigMap(at, 0, 'stable: v0\n'))
+    await reaches(countWatchers, before + 2)
+    for (let n = 1; n <= 9; n++) {
+      await writeConfigMap(watched.at, n, `stable: v${n}\n`)
+      await watched.callsReach(n)
+    }
+    await reaches(countWatchers, before + 2)
+    await watched[Symbol.asyncDispose]()
+    await reaches(countWatchers, before)
+  })
+
+  test('go with the files that are followed no more', async () => {
+    const before = await countWatchers()
+    const watched = await watchFor(['routes.yaml'], writeRoutes)
+    for (let i = 0; i < 30; i++) {
+      await mkdir(join(watched.at, `${i}`))
+      watched.watch.update([join(watched.at, `${i}/routes.yaml`)])
+    }
+    await reaches(countWatchers, before + 1)
+    await watched[Symbol.asyncDispose]()
+    await reaches(countWatchers, before)
+  })
+
+  test('are not made any more by a look that was under way at close', async () => {
+    const before = await countWatchers()
+    for (let i = 0; i < 20; i++) {
+      const watched = await watchFor(['routes.yaml'], writeRoutes)
+      if (i % 2 === 0) await sleep(1)
+      await watched[Symbol.asyncDispose]()
+    }
+    await sleep(100)
+    expect(await countWatchers()).toBe(before)
+  })
+})
+
+interface Watched extends AsyncDisposable {
+  readonly at: string
+  readonly watch: ConfigurationWatch
+  readonly calls: number
+  callsReach(count: number): Promise<void>
+}
+
+let cases = 0
+
+/** A watch in a directory of its own; `atOnce` runs in the same turn. */
+async function watchFor(
+  files: readonly string[] = ['routes.yaml'],
+  before: (at: string) => Promise<void> = async () => {},
+  atOnce: (at: string) => void = () => {},
+): Promise<Watched> {
+  const at = join(directory, `case-${++cases}`)
+  await mkdir(at)
+  await before(at)
+  let calls = 0
+  const watch = watchConfiguration({ files: files.map((file) => `${at}/${file}`), onChange: () => void calls++ })
+  atOnce(at)
+  return {
+    at,
+    watch,
+    get calls() {
+      return calls
+    },
+    callsReach: (count) => reaches(async () => calls, count),
+    async [Symbol.asyncDispose]() {
+      watch.close()
+    },
+  }
+}
+
+async function reaches(measure: () => Promise<number>, wanted: number): Promise<void> {
+  for (const end = Date.now() + limitMs; (await measure()) !== wanted && Date.now() < end;) await sleep(10)
+  expect(await measure(), `within ${limitMs} ms`).toBe(wanted)
+}
+
+async function countWatchers(): Promise<number> {
+  let count = 0
+  for (const fd of await readdir('/proc/self/fdinfo')) {
+    const info = await readFile(`/proc/self/fdinfo/${fd}`, 'utf8').catch(() => '')
+    count += info.split('\n').filter((line) => line.startsWith('inotify wd:')).length
+  }
+  return count
+}
