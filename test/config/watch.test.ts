@@ -195,7 +195,7 @@ const changes: readonly Way[] = [
     },
   },
   {
-    way: 'made unreadable as a file, and readable again',
+    way: 'turned into a directory, and back',
     before: writeRoutes,
     change: async (at, n) => {
       await rm(join(at, 'routes.yaml'), { recursive: true })
@@ -334,12 +334,6 @@ describe.concurrent('a watch', () => {
 // fs.watch of the whole process is replaced here, so these run alone.
 describe('without help of fs.watch', () => {
   const { watch } = fs
-  const failure = (code: string): Error => Object.assign(new Error(`${code}: inotify`), { code })
-
-  function replaceWatch(replacement: typeof fs.watch): void {
-    fs.watch = replacement
-    syncBuiltinESMExports()
-  }
   afterEach(() => replaceWatch(watch))
 
   test.each(['EMFILE', 'ENOSPC'])('changes are seen when it throws %s', async (code) => {
@@ -367,16 +361,6 @@ describe('without help of fs.watch', () => {
     }) as typeof watch)
     await changesAreSeen()
   })
-
-  async function changesAreSeen(): Promise<void> {
-    await using watched = await watchFor(['routes.yaml'], (at) => writeConfigMap(at, 0, 'stable: v0\n'))
-    for (let n = 1; n <= 3; n++) {
-      await writeConfigMap(watched.at, n, `stable: v${n}\n`)
-      await watched.callsReach(n)
-    }
-    await write(watched.at, '..data/routes.yaml', 'stable: v4\n')
-    await watched.callsReach(4)
-  }
 })
 
 // Counts the inotify watches of the whole process, so these run alone.
@@ -423,6 +407,25 @@ interface Watched extends AsyncDisposable {
   readonly watch: ConfigurationWatch
   readonly calls: number
   callsReach(count: number): Promise<void>
+}
+
+async function changesAreSeen(): Promise<void> {
+  await using watched = await watchFor(['routes.yaml'], (at) => writeConfigMap(at, 0, 'stable: v0\n'))
+  for (let n = 1; n <= 3; n++) {
+    await writeConfigMap(watched.at, n, `stable: v${n}\n`)
+    await watched.callsReach(n)
+  }
+  await write(watched.at, '..data/routes.yaml', 'stable: v4\n')
+  await watched.callsReach(4)
+}
+
+function replaceWatch(replacement: typeof fs.watch): void {
+  fs.watch = replacement
+  syncBuiltinESMExports()
+}
+
+function failure(code: string): Error {
+  return Object.assign(new Error(`${code}: inotify`), { code })
 }
 
 let cases = 0
