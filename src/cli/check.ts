@@ -1,0 +1,113 @@
+// `graylane check`: reads configurations as serve does, prints every problem, and runs the tests that stand in them through the
+// gateway's own function. Starts nothing, changes nothing.
+
+import { formatProblem, type Problem } from '../config/problem.ts'
+import { rehearse } from '../rehearse.ts'
+import { runTests } from './configuration-tests.ts'
+import { painter } from './terminal.ts'
+import { readArguments, UsageError, type ExitCode } from './usage.ts'
+
+const usage = `graylane check [OPTIONS] PATH...
+
+Prints every problem of each configuration as file:line:column: severity code: text, and runs its tests.
+Exit code: 0 clean, 1 errors (with --strict: or warnings), 2 wrong usage.
+
+  --strict                     warnings count as errors
+  --format text|json|github    github: annotations for a workflow's log (default text)
+`
+
+const formats = ['text', 'json', 'github'] as const
+type Format = (typeof formats)[number]
+
+interface CheckOptions {
+  readonly paths: readonly string[]
+  readonly strict: boolean
+  readonly format: Format
+}
+
+/** What came of one path. */
+interface Checked {
+  readonly path: string
+  readonly problems: readonly Problem[]
+  /** Tests that ran; those that failed are among the problems. */
+  readonly tests: number
+}
+
+export async function runCheck(args: string[]): Promise<ExitCode> {
+  const options = readOptions(args)
+  if (options === 'help') {
+    process.stdout.write(usage)
+    return 0
+  }
+  const checked: Checked[] = []
+  for (const path of options.paths) checked.push(await check(path))
+  const bad = checked.some(({ problems }) => problems.some(({ severity }) => options.strict || severity === 'error'))
+  process.stdout.write(printers[options.format](checked, !bad))
+  return bad ? 1 : 0
+}
+
+async function check(path: string): Promise<Checked> {
+  const rehearsal = await rehearse(path)
+  if (!('explain' in rehearsal)) return { path, problems: rehearsal.problems, tests: 0 }
+  const { failures, count } = runTests(rehearsal)
+  return { path, problems: [...rehearsal.problems, ...failures], tests: count }
+}
+
+const printers: Record<Format, (checked: readonly Checked[], ok: boolean) => string> = {
+  text: printText,
+  json: (checked, ok) => `${JSON.stringify({ ok, files: checked }, undefined, 2)}\n`,
+  github: (checked) => checked.flatMap(({ problems }) => problems.map(annotation)).join(''),
+}
+
+function printText(checked: readonly Checked[]): string {
+  const paint = painter(process.stdout)
+  return checked
+    .flatMap(({ path, problems, tests }) => [
+      ...problems.map((problem) => paint(problem.severity === 'error' ? 'red' : 'yellow', formatProblem(problem))),
+      `${path}: ${summary(problems, tests)}`,
+    ])
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+function summary(problems: readonly Problem[], tests: number): string {
+  const errors = problems.filter(({ severity }) => severity === 'error').length
+  const parts = [counted(errors, 'error'), counted(problems.length - errors, 'warning'), counted(tests, 'test')]
+  return `${errors === 0 ? 'good' : 'not good'} (${parts.join(', ')})`
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** A workflow command of GitHub Actions; its escapes keep a message from becoming another command. */
+function annotation({ severity, file, line, column, code, message }: Problem): string {
+  const properties = `file=${property(file)},line=${line},col=${column},title=${property(code)}`
+  return `::${severity} ${properties}::${data(message)}\n`
+}
+
+function data(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+}
+
+function property(text: string): string {
+  return data(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
+}
+
+function readOptions(args: string[]): CheckOptions | 'help' {
+  const { values, positionals } = readArguments(
+    args,
+    {
+      strict: { type: 'boolean', default: false },
+      format: { type: 'string', default: 'text' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+    true,
+  )
+  if (values.help) return 'help'
+  const format = formats.find((known) => known === values.format)
+  if (format === undefined)
+    throw new UsageError(`--format is text, json or github, not ${JSON.stringify(values.format)}`)
+  if (positionals.length === 0) throw new UsageError('which files?')
+  return { paths: positionals, strict: values.strict, format }
+}

@@ -1,0 +1,102 @@
+// `graylane explain`: which version one imagined request gets, and why, step by step. Decides with the gateway's own function, needs no
+// running gateway and asks no upstream.
+
+import { isIP } from 'node:net'
+
+import { formatProblem } from '../config/problem.ts'
+import { rehearse, type Rehearsal } from '../rehearse.ts'
+import { painter } from './terminal.ts'
+import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
+
+const usage = `graylane explain [OPTIONS] [METHOD] URL
+
+Says which version a request gets, and why. URL is http://host/path or a path.
+
+  --config FILE         routes.yaml (default ${defaultConfigPath})
+  --ip ADDRESS          the peer that sends it (default 127.0.0.1)
+  -H 'Name: value'      a header field, as often as needed
+  --json                the answer as JSON
+
+  graylane explain --ip 192.168.0.58 -H 'Accept: text/html' http://shop.example/
+`
+
+type Explanation = ReturnType<Rehearsal['explain']>
+type ExplainInput = Parameters<Rehearsal['explain']>[0]
+
+interface ExplainOptions {
+  readonly configPath: string
+  readonly json: boolean
+  readonly input: ExplainInput
+}
+
+/** 1 when the configuration cannot be used. */
+export async function runExplain(args: string[]): Promise<ExitCode> {
+  const options = readOptions(args)
+  if (options === 'help') {
+    process.stdout.write(usage)
+    return 0
+  }
+  const rehearsal = await rehearse(options.configPath)
+  if (!('explain' in rehearsal)) {
+    for (const problem of rehearsal.problems) process.stderr.write(`${formatProblem(problem)}\n`)
+    return 1
+  }
+  const explanation = rehearsal.explain(options.input)
+  process.stdout.write(options.json ? `${JSON.stringify(explanation, undefined, 2)}\n` : describe(explanation))
+  return 0
+}
+
+function describe(explanation: Explanation): string {
+  const paint = painter(process.stdout)
+  const lines = [
+    ...explanation.steps.map(({ step, outcome }): [string, string] => [step, outcome]),
+    ...ending(explanation),
+  ]
+  const width = Math.max(...lines.map(([name]) => name.length))
+  return lines.map(([name, text]) => `${paint('dim', name.padEnd(width))}  ${text}\n`).join('')
+}
+
+function ending(explanation: Explanation): [name: string, text: string][] {
+  const { version, reason, rule, service, poolVersion, forwards, status, edgeCode, setsPin } = explanation
+  const lines: [string, string][] = []
+  if (reason !== '') lines.push(['version', `${version} (${reason}${rule === '' ? '' : `: ${rule}`})`])
+  if (forwards !== undefined) {
+    const owner = poolVersion === version ? '' : `, which lends its pool to ${version}`
+    lines.push(['upstream', `${service} of ${poolVersion}${owner}: ${forwards.target}, Host ${forwards.host}`])
+  }
+  if (status !== undefined)
+    lines.push(['answer', `${status}${edgeCode === '' ? '' : ` ${edgeCode}`}, by the edge itself`])
+  lines.push(['pin', setsPin ? 'an HTML answer sets a new one' : 'none is set'])
+  return lines
+}
+
+function readOptions(args: string[]): ExplainOptions | 'help' {
+  const { values, positionals } = readArguments(
+    args,
+    {
+      config: { type: 'string', default: defaultConfigPath },
+      ip: { type: 'string', default: '127.0.0.1' },
+      header: { type: 'string', short: 'H', multiple: true, default: [] },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+    true,
+  )
+  if (values.help) return 'help'
+  if (isIP(values.ip) === 0) throw new UsageError(`--ip: ${JSON.stringify(values.ip)} is no IP address`)
+  const [url, method = 'GET', ...rest] = positionals.toReversed()
+  if (url === undefined) throw new UsageError('which URL?')
+  if (rest.length > 0) throw new UsageError(`one METHOD and one URL, not ${positionals.join(' ')}`)
+  if (!/^[A-Za-z-]+$/.test(method)) throw new UsageError(`${JSON.stringify(method)} is no method`)
+  return {
+    configPath: values.config,
+    json: values.json,
+    input: { ip: values.ip, method, url, headers: values.header.map(readHeader) },
+  }
+}
+
+function readHeader(line: string): [name: string, value: string] {
+  const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\0\r\n]*)$/.exec(line)
+  if (match === null) throw new UsageError(`-H wants 'Name: value', not ${JSON.stringify(line)}`)
+  return [match[1] as string, match[2] as string]
+}

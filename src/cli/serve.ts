@@ -1,0 +1,155 @@
+// `graylane serve`: runs the gateway and its admin server until a signal ends it. Lines for people go to standard error, so that
+// standard output is the access log's alone.
+
+import { readFile } from 'node:fs/promises'
+
+import { createAdminServer, type AdminServer } from '../admin/server.ts'
+import { formatProblem } from '../config/problem.ts'
+import { ConfigurationError, createGateway, type Gateway } from '../gateway.ts'
+import { readListenAddress, type ListenAddress } from './listen-address.ts'
+import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
+
+const usage = `graylane serve [OPTIONS]
+
+Runs the gateway. Ready when GET /readyz on the admin address answers 200.
+
+  --config FILE             routes.yaml (default ${defaultConfigPath})
+  --admin ADDRESS:PORT      admin server (default 127.0.0.1:9901); elsewhere than on loopback it needs a token:
+                            GRAYLANE_ADMIN_TOKEN or --admin-token-file FILE, at least 16 characters
+  --probe ADDRESS:PORT      a second address with only /healthz, /readyz and /metrics
+  --workers 1               processes that share the ports; only 1 so far
+  --drain-delay SECONDS     from SIGTERM (readyz 503) until listeners close (default 5)
+
+SIGTERM and SIGINT end it when open requests have ended, 30 s at most; a second one ends it at once.
+SIGHUP reads the configuration again and opens the access log anew.
+`
+
+/** How long open requests may go on once the listeners are closed. */
+const deadlineMs = 30_000
+
+interface ServeOptions {
+  readonly configPath: string
+  readonly admin: ListenAddress
+  readonly probe: ListenAddress | undefined
+  readonly drainDelayMs: number
+  readonly tokenFile: string | undefined
+}
+
+/** Ends when the gateway was told to; 1 when it could not start. */
+export async function runServe(args: string[]): Promise<ExitCode> {
+  const options = readOptions(args)
+  if (options === 'help') {
+    process.stdout.write(usage)
+    return 0
+  }
+  // A terminal or log collector that goes away must not take the gateway with it.
+  process.stderr.on('error', () => undefined)
+  const running = await start(options)
+  if (running === undefined) return 1
+  const { gateway, admin } = running
+
+  const toldToEnd = listenToSignals(gateway)
+  const signal = await toldToEnd
+  const delayMs = signal === 'SIGINT' ? 0 : options.drainDelayMs
+  say(`${signal}: draining, listeners close in ${delayMs / 1000} s`)
+  await gateway.drain({ delayMs, deadlineMs })
+  await admin.close()
+  say('ended')
+  return 0
+}
+
+async function start(options: ServeOptions): Promise<{ gateway: Gateway; admin: AdminServer } | undefined> {
+  let gateway: Gateway | undefined
+  try {
+    const token = await readToken(options.tokenFile)
+    gateway = await createGateway({ configPath: options.configPath, log: say })
+    for (const problem of gateway.lastReload().problems) say(formatProblem(problem))
+    const { admin: listen, probe } = options
+    const admin = await createAdminServer({ view: gateway, metrics: gateway.metrics, listen, probe, token })
+    announce(gateway, admin, options.configPath)
+    return { gateway, admin }
+  } catch (error) {
+    await gateway?.close()
+    say(reasonNotToStart(error))
+    return undefined
+  }
+}
+
+function announce(gateway: Gateway, admin: AdminServer, configPath: string): void {
+  say(`configuration ${gateway.lastReload().snapshot} of ${configPath}`)
+  for (const { address, port, internal } of gateway.listeners()) {
+    const host = address.includes(':') ? `[${address}]` : address
+    say(`listening on http://${host}:${port}${internal ? ', service to service' : ''}`)
+  }
+  say(`admin on http://${admin.address}`)
+  if (admin.probeAddress !== undefined) say(`probes on http://${admin.probeAddress}`)
+}
+
+/** Resolves at the first signal to end; the second one ends the process where it stands. */
+function listenToSignals(gateway: Gateway): Promise<'SIGTERM' | 'SIGINT'> {
+  process.on('SIGHUP', () => {
+    gateway.reopenLog()
+    void gateway.reload()
+  })
+  const { promise, resolve } = Promise.withResolvers<'SIGTERM' | 'SIGINT'>()
+  let told = false
+  for (const [signal, number] of [
+    ['SIGTERM', 15],
+    ['SIGINT', 2],
+  ] as const) {
+    process.on(signal, () => {
+      if (told) process.exit(128 + number)
+      told = true
+      resolve(signal)
+    })
+  }
+  return promise
+}
+
+function reasonNotToStart(error: unknown): string {
+  if (error instanceof ConfigurationError) return `the configuration cannot be used\n${error.message}`
+  const { code, address, port, path, message } = error as NodeJS.ErrnoException & { address?: string; port?: number }
+  if (code === 'EADDRINUSE') return `port ${port} on ${address} is taken by another process`
+  if (code === 'EACCES' && port !== undefined) return `port ${port} on ${address} may not be bound by this user`
+  if (code === 'EADDRNOTAVAIL') return `${address} is no address of this machine`
+  if (code === 'ENOENT' && path !== undefined) return `there is no file ${path}`
+  return message
+}
+
+async function readToken(file: string | undefined): Promise<string | undefined> {
+  const fromEnvironment = process.env['GRAYLANE_ADMIN_TOKEN']
+  const token = file === undefined ? fromEnvironment : (await readFile(file, 'utf8')).trim()
+  return token === '' ? undefined : token
+}
+
+function say(line: string): void {
+  process.stderr.write(`graylane: ${line}\n`)
+}
+
+function readOptions(args: string[]): ServeOptions | 'help' {
+  const { values } = readArguments(args, {
+    config: { type: 'string', default: defaultConfigPath },
+    admin: { type: 'string', default: '127.0.0.1:9901' },
+    probe: { type: 'string' },
+    workers: { type: 'string', default: '1' },
+    'drain-delay': { type: 'string', default: '5' },
+    'admin-token-file': { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
+  if (values.help) return 'help'
+  if (values.workers !== '1') throw new UsageError('--workers: only 1 so far, several processes come later')
+  return {
+    configPath: values.config,
+    admin: readListenAddress('admin', values.admin),
+    probe: values.probe === undefined ? undefined : readListenAddress('probe', values.probe),
+    drainDelayMs: readSeconds('drain-delay', values['drain-delay']),
+    tokenFile: values['admin-token-file'],
+  }
+}
+
+function readSeconds(option: string, text: string): number {
+  if (!/^\d{1,4}(\.\d{1,3})?$/.test(text)) {
+    throw new UsageError(`--${option} wants seconds from 0 to 9999, not ${JSON.stringify(text)}`)
+  }
+  return Number(text) * 1000
+}

@@ -1,0 +1,42 @@
+// What every verb shares: options read strictly, errors that name the nearest right word, exit codes.
+// Never decides what a verb does.
+
+import { parseArgs, type ParseArgsConfig, type ParseArgsOptionsConfig } from 'node:util'
+
+import { didYouMean } from '../rules/route-problem.ts'
+
+export { didYouMean }
+
+/** 0 done, 1 errors found, 2 wrong usage. */
+export type ExitCode = 0 | 1 | 2
+
+/** Where the checked-out or installed package has its example. */
+export const defaultConfigPath = 'config/routes.yaml'
+
+/** Something the caller of a verb got wrong; the message is for people, and the exit code is 2. */
+export class UsageError extends Error {}
+
+interface Parsed<T extends ParseArgsOptionsConfig> {
+  readonly values: ReturnType<typeof parseArgs<{ options: T; args: string[]; allowPositionals: boolean }>>['values']
+  readonly positionals: string[]
+}
+
+/** Like util.parseArgs. Throws UsageError with the option that may have been meant. */
+export function readArguments<const T extends ParseArgsOptionsConfig>(
+  args: readonly string[],
+  options: T,
+  positionals: Pick<ParseArgsConfig, 'allowPositionals'>['allowPositionals'] = false,
+): Parsed<T> {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: positionals }) as Parsed<T>
+  } catch (error) {
+    throw new UsageError(sentence(error as NodeJS.ErrnoException, Object.keys(options)))
+  }
+}
+
+function sentence(error: NodeJS.ErrnoException, known: readonly string[]): string {
+  const unknown = /^Unknown option '(-+[^']*)'/.exec(error.message)?.[1]
+  if (unknown === undefined) return error.message
+  const options = known.map((name) => `--${name}`)
+  return `unknown option ${unknown}${didYouMean(unknown, options)}`
+}

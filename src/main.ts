@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+// The command line: finds the verb, loads it alone, ends with its exit code. Never does a verb's work.
+
+import { didYouMean, UsageError, type ExitCode } from './cli/usage.ts'
+
+interface Verb {
+  readonly summary: string
+  readonly load: () => Promise<(args: string[]) => Promise<number>>
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  serve: {
+    summary: 'run the gateway',
+    load: async () => (await import('./cli/serve.ts')).runServe,
+  },
+  check: {
+    summary: 'read configurations, print every problem, run their tests',
+    load: async () => (await import('./cli/check.ts')).runCheck,
+  },
+  explain: {
+    summary: 'say which version a request gets, and why',
+    load: async () => (await import('./cli/explain.ts')).runExplain,
+  },
+  demo: {
+    summary: 'play the story on real parts, on this machine',
+    load: async () => (await import('./cli/demo.ts')).runDemo,
+  },
+}
+
+const usage = `graylane VERB [OPTIONS]
+
+${Object.entries(verbs)
+  .map(([name, { summary }]) => `  ${name.padEnd(9)}${summary}`)
+  .join('\n')}
+
+  graylane VERB --help says more; graylane --version says which this is.
+`
+
+async function main([name, ...args]: string[]): Promise<number> {
+  if (name === '--help' || name === '-h' || name === 'help') return say(usage, 0)
+  if (name === '--version') return say(`graylane ${await version()}\n`, 0)
+  if (name === undefined) return complain(usage)
+  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
+  if (verb === undefined) {
+    return complain(`graylane: there is no verb ${name}${didYouMean(name, Object.keys(verbs))}\n\n${usage}`)
+  }
+  try {
+    const run = await verb.load()
+    return await run(args)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    return complain(`graylane ${name}: ${error.message}\ngraylane ${name} --help says what it takes.\n`)
+  }
+}
+
+function say(text: string, code: ExitCode): ExitCode {
+  process.stdout.write(text)
+  return code
+}
+
+function complain(text: string): ExitCode {
+  process.stderr.write(text)
+  return 2
+}
+
+async function version(): Promise<string> {
+  const { readFile } = await import('node:fs/promises')
+  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,63 @@
+// The gateway without sockets: a configuration compiled as gateway.ts compiles it, and requests decided by the very function that serves
+// them. For check and explain; opens no port, resolves no name, asks no upstream: every pool counts as available.
+
+import { randomBytes } from 'node:crypto'
+
+import { createKeyRing } from './affinity/key-ring.ts'
+import type { Configuration } from './config/configuration.ts'
+import { loadConfiguration } from './config/load.ts'
+import type { Problem } from './config/problem.ts'
+import { compileConfiguration, type Snapshot } from './config/snapshot.ts'
+import { closedListener, compileEdge, type Edge } from './proxy/edge.ts'
+import { Endpoints } from './proxy/endpoints.ts'
+import { explainRequest, type ExplainInput, type Explanation } from './proxy/explain.ts'
+
+export interface Rehearsal {
+  readonly configuration: Configuration
+  /** Warnings: the configuration can be used. */
+  readonly problems: readonly Problem[]
+  /** What an edge listener would do with this request now. */
+  readonly explain: (input: ExplainInput) => Explanation
+}
+
+/** A rehearsal, or the problems that prevent one. */
+export async function rehearse(configPath: string): Promise<Rehearsal | { readonly problems: readonly Problem[] }> {
+  const loaded = await loadConfiguration(configPath)
+  if (!('configuration' in loaded)) return loaded
+  const compiled = compileConfiguration(loaded.configuration)
+  if (!('snapshot' in compiled)) return compiled
+  const endpoints = new Endpoints(() => 0)
+  try {
+    const edge = compileOffline(compiled.snapshot, endpoints)
+    const listener = [...edge.listeners.values()].find(({ spec }) => !spec.internal) ?? closedListener
+    const context = { edge, listener, endpoints, nowSeconds: () => Math.floor(Date.now() / 1000), randomBytes }
+    const { configuration, problems } = loaded
+    return { configuration, problems, explain: (input) => explainRequest(context, input) }
+  } catch (error) {
+    // A header value that cannot be compiled: serve refuses it in the same words.
+    const message = error instanceof Error ? error.message : String(error)
+    return { problems: [{ file: configPath, line: 1, column: 1, severity: 'error', code: 'apply', message }] }
+  }
+}
+
+/** Throws on a header value that cannot be compiled. */
+function compileOffline({ id, table, configuration }: Snapshot, endpoints: Endpoints): Edge {
+  const edge = compileEdge({
+    id,
+    table,
+    trust: configuration.trust,
+    targetMode: configuration.path,
+    listeners: configuration.listen.map((spec, index) => ({ ...spec, name: String(index) })),
+    keysOf: (release) => {
+      const secrets = (configuration.keys.get(release) ?? []).map((key) => key.secret)
+      return createKeyRing(secrets, randomBytes)
+    },
+    endpoints,
+    instance: 'rehearsal',
+  })
+  // Names stand for their addresses: a pool without any endpoint would count as unavailable.
+  for (const pool of edge.pools) {
+    pool.replace(pool.pool.upstreams.map(({ hostname, port }) => endpoints.at(hostname, port)))
+  }
+  return edge
+}

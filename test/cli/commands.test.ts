@@ -1,0 +1,275 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
+
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+
+import { graylane } from './graylane-process.ts'
+import { routes, routesFolder, type RoutesFolder } from './routes.ts'
+
+let folder: RoutesFolder
+
+beforeAll(async () => {
+  folder = await routesFolder()
+})
+beforeEach(() => folder.write(routes()))
+afterAll(() => folder.remove())
+
+/** `FILE` in arguments and patterns is the path of routes.yaml. */
+interface Row {
+  readonly says: string
+  readonly args: readonly string[]
+  readonly yaml?: string
+  readonly code: number
+  readonly out?: RegExp
+  readonly err?: RegExp
+}
+
+async function run(row: Row): Promise<void> {
+  if (row.yaml !== undefined) await folder.write(row.yaml)
+  const ended = await graylane(row.args.map((arg) => arg.replace('FILE', folder.path)))
+  expect({
+    code: ended.code,
+    out: ended.out.replaceAll(folder.path, 'FILE'),
+    err: ended.err.replaceAll(folder.path, 'FILE'),
+  }).toEqual({
+    code: row.code,
+    out: expect.stringMatching(row.out ?? /^$/),
+    err: expect.stringMatching(row.err ?? /^$/),
+  })
+}
+
+const broken = routes().replace('stable: v1', 'stabel: v1')
+
+describe('graylane', () => {
+  const rows: Row[] = [
+    { says: 'lists the verbs when called with none', args: [], code: 2, err: /serve +run the gateway/ },
+    { says: 'lists the verbs when asked', args: ['--help'], code: 0, out: /explain +say which version/ },
+    { says: 'tells its version', args: ['--version'], code: 0, out: /^graylane \d+\.\d+\.\d+\n$/ },
+    { says: 'names the nearest verb', args: ['srve'], code: 2, err: /no verb srve.*serve/ },
+    { says: 'knows no verb of Object', args: ['constructor'], code: 2, err: /no verb constructor/ },
+  ]
+  it.each(rows)('$says', run)
+
+  it.each(['serve', 'check', 'explain'])('%s --help fits a screen', async (verb) => {
+    const { code, out } = await graylane([verb, '--help'])
+    const lines = out.split('\n')
+    expect(code).toBe(0)
+    expect(lines[0]).toMatch(new RegExp(`^graylane ${verb} `))
+    expect(lines.length).toBeLessThanOrEqual(24)
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(120)
+  })
+
+  it('writes no colours into a pipe', async () => {
+    const { out } = await graylane(['explain', '--config', folder.path, '/'])
+    expect(out).not.toContain('\u001b')
+  })
+})
+
+describe('graylane serve does not start', () => {
+  const serve = ['serve', '--config', 'FILE', '--admin', '127.0.0.1:0']
+  const rows: Row[] = [
+    { says: 'on an option it does not know', args: ['serve', '--confg', 'x'], code: 2, err: /--confg.*--config/ },
+    { says: 'on a word too many', args: ['serve', 'now'], code: 2, err: /now/ },
+    { says: 'with several workers', args: [...serve, '--workers', '4'], code: 2, err: /--workers: only 1 so far/ },
+    {
+      says: 'with an admin address that is none',
+      args: ['serve', '--admin', '9901'],
+      code: 2,
+      err: /--admin wants ADDRESS:PORT/,
+    },
+    {
+      says: 'with a port that is none',
+      args: ['serve', '--probe', '[::1]:70000'],
+      code: 2,
+      err: /--probe wants ADDRESS:PORT/,
+    },
+    { says: 'with a negative delay', args: ['serve', '--drain-delay=-1'], code: 2, err: /--drain-delay wants seconds/ },
+    {
+      says: 'without a configuration',
+      args: ['serve', '--config', 'FILE.gone', '--admin', '127.0.0.1:0'],
+      code: 1,
+      err: /FILE\.gone/,
+    },
+    {
+      says: 'with a configuration that has errors, and says where',
+      args: serve,
+      yaml: broken,
+      code: 1,
+      err: /^graylane: the configuration cannot be used\nFILE:\d+:\d+: error [a-z-]+: .*stable/,
+    },
+    {
+      says: 'with the admin server open to others and no token',
+      args: ['serve', '--config', 'FILE', '--admin', '0.0.0.0:0'],
+      code: 1,
+      err: /0\.0\.0\.0, which is not loopback: it needs a token/,
+    },
+    {
+      says: 'without the token file it was given',
+      args: [...serve, '--admin-token-file', 'FILE.token'],
+      code: 1,
+      err: /there is no file FILE\.token/,
+    },
+    {
+      says: 'on an address that is not of this machine',
+      args: ['serve', '--config', 'FILE', '--admin', '127.0.0.1:0', '--probe', '192.0.2.1:0'],
+      code: 1,
+      err: /192\.0\.2\.1 is no address of this machine/,
+    },
+  ]
+  it.each(rows)('$says', run)
+
+  it('with a short token', async () => {
+    const args = ['serve', '--config', folder.path, '--admin', '127.0.0.1:0']
+    const { code, err } = await graylane(args, { GRAYLANE_ADMIN_TOKEN: 'short' })
+    expect([code, err]).toEqual([1, 'graylane: the admin token is shorter than 16 characters\n'])
+  })
+
+  it.each(['listener', 'admin'])('on a port of its %s that is taken, and says which', async (what) => {
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = holder.address() as AddressInfo
+    if (what === 'listener') await folder.write(routes().replace('port: 0', `port: ${port}`))
+    const admin = `127.0.0.1:${what === 'admin' ? port : 0}`
+    const { code, err } = await graylane(['serve', '--config', folder.path, '--admin', admin])
+    holder.close()
+    expect([code, err]).toEqual([1, `graylane: port ${port} on 127.0.0.1 is taken by another process\n`])
+  })
+})
+
+/** Three tests, of which the first holds for v2 only. */
+function tests(version: string): string {
+  return `tests:
+  - request: { ip: 192.168.0.58, path: /a?b=c }
+    expect: { version: ${version}, service: frontend, reason: rule }
+  - request: { path: /api/x, cookies: { user: jason, other: x }, headers: { x-a: b } }
+    expect: { version: v2, service: mqtt-server }
+  - request: { path: / }
+    expect: { version: v1, reason: stable }
+`
+}
+
+describe('graylane check', () => {
+  const rows: Row[] = [
+    {
+      says: 'is content with a good file',
+      args: ['check', 'FILE'],
+      code: 0,
+      out: /^FILE: good \(0 errors, 0 warnings, 0 tests\)\n$/,
+    },
+    {
+      says: 'runs the tests that stand in the file',
+      args: ['check', 'FILE'],
+      yaml: routes({}, tests('v2')),
+      code: 0,
+      out: /^FILE: good \(0 errors, 0 warnings, 3 tests\)\n$/,
+    },
+    {
+      says: 'says at its line which test fails, and what came instead',
+      args: ['check', 'FILE'],
+      yaml: routes({}, tests('v1')),
+      code: 1,
+      out: /^FILE:17:\d+: error test: expected version v1, got v2 \(.*office.*\)\nFILE: not good \(1 error, 0 warnings, 3 tests\)\n$/,
+    },
+    {
+      says: 'prints a problem as editors read it',
+      args: ['check', 'FILE'],
+      yaml: broken,
+      code: 1,
+      out: /^FILE:10:1: error [a-z-]+: .*stabel.*stable/,
+    },
+    {
+      says: 'checks every file and fails if one is bad',
+      args: ['check', 'FILE', 'FILE.gone'],
+      code: 1,
+      out: /^FILE: good .*\n.*FILE\.gone/,
+    },
+    { says: 'wants a file', args: ['check'], code: 2, err: /which files\?/ },
+    { says: 'knows its formats', args: ['check', '--format', 'xml', 'FILE'], code: 2, err: /text, json or github/ },
+    {
+      says: 'annotates for GitHub',
+      args: ['check', '--format', 'github', 'FILE'],
+      yaml: broken,
+      code: 1,
+      out: /^::error file=FILE,line=10,col=1,title=[a-z-]+::.*stabel/,
+    },
+    { says: 'has nothing to annotate in a good file', args: ['check', '--format', 'github', 'FILE'], code: 0 },
+  ]
+  it.each(rows)('$says', run)
+
+  it('tells machines everything', async () => {
+    await folder.write(routes({}, tests('v1')))
+    const { code, out } = await graylane(['check', '--format', 'json', folder.path])
+    expect(code).toBe(1)
+    expect(JSON.parse(out)).toEqual({
+      ok: false,
+      files: [
+        {
+          path: folder.path,
+          tests: 3,
+          problems: [expect.objectContaining({ line: 17, severity: 'error', code: 'test' })],
+        },
+      ],
+    })
+  })
+
+  it('lets warnings pass, unless they are asked to count', async () => {
+    // Without keys, pins end with the process: a warning.
+    await folder.write(routes().replace('pin: { keys: [{ file: pin.key }] }', ''))
+    const lax = await graylane(['check', folder.path])
+    const strict = await graylane(['check', '--strict', folder.path])
+    expect(lax.out).toMatch(/: warning /)
+    expect([lax.code, strict.code]).toEqual([0, 1])
+  })
+})
+
+describe('graylane explain', () => {
+  const explain = ['explain', '--config', 'FILE']
+  const rows: Row[] = [
+    {
+      says: 'names the rule that decides, with its line',
+      args: [...explain, '--ip', '192.168.0.58', '-H', 'Accept: text/html', 'http://shop.example/'],
+      code: 0,
+      out: /kind +document\n[\s\S]*office \(.*:12\)[\s\S]*version +v2 \(rule: office\)\nupstream +frontend of v2: \/, Host shop\.example\npin +an HTML answer sets a new one\n$/,
+    },
+    {
+      says: 'takes a method, a path and headers as curl does',
+      args: [...explain, '-H', 'Cookie: user=jason', '-H', 'X-A: b', 'POST', '/api/orders?x=1'],
+      code: 0,
+      out: /version +v2 \(rule: line 13\)\nupstream +mqtt-server of v2: \/api\/orders\?x=1,/,
+    },
+    { says: 'says when nothing applies', args: [...explain, '/'], code: 0, out: /version +v1 \(stable\)/ },
+    {
+      says: 'says when the edge answers itself',
+      args: [...explain, '/%00'],
+      code: 0,
+      out: /answer +400 EDGE_BAD_TARGET, by the edge itself/,
+    },
+    { says: 'wants a URL', args: explain, code: 2, err: /which URL\?/ },
+    { says: 'wants one URL', args: [...explain, 'GET', '/a', '/b'], code: 2, err: /one METHOD and one URL/ },
+    { says: 'wants a method', args: [...explain, 'G:T', '/'], code: 2, err: /"G:T" is no method/ },
+    { says: 'wants an address', args: [...explain, '--ip', '010.0.0.1', '/'], code: 2, err: /no IP address/ },
+    { says: 'wants headers', args: [...explain, '-H', 'Cookie', '/'], code: 2, err: /-H wants 'Name: value'/ },
+    {
+      says: 'does not guess with a configuration that has errors',
+      args: [...explain, '/'],
+      yaml: broken,
+      code: 1,
+      err: /^FILE:10:1: error/,
+    },
+  ]
+  it.each(rows)('$says', run)
+
+  it('tells machines everything', async () => {
+    const { out } = await graylane(['explain', '--config', folder.path, '--json', '--ip', '192.168.0.58', '/api/x'])
+    expect(JSON.parse(out)).toMatchObject({
+      version: 'v2',
+      reason: 'rule',
+      rule: 'office',
+      service: 'mqtt-server',
+      poolVersion: 'v2',
+      clientAddress: '192.168.0.58',
+      forwards: { target: '/api/x' },
+      steps: expect.arrayContaining([expect.objectContaining({ step: 'decision' })]),
+    })
+  })
+})
