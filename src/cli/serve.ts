@@ -116,10 +116,10 @@ function reasonNotToStart(error: unknown): string {
   return message
 }
 
+/** An empty variable is no token; an empty file is a short one, which is refused. */
 async function readToken(file: string | undefined): Promise<string | undefined> {
-  const fromEnvironment = process.env['GRAYLANE_ADMIN_TOKEN']
-  const token = file === undefined ? fromEnvironment : (await readFile(file, 'utf8')).trim()
-  return token === '' ? undefined : token
+  if (file === undefined) return process.env['GRAYLANE_ADMIN_TOKEN'] || undefined
+  return (await readFile(file, 'utf8')).trim()
 }
 
 function say(line: string): void {

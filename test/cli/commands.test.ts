@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -118,9 +119,11 @@ describe('graylane serve does not start', () => {
   ]
   it.each(rows)('$says', run)
 
-  it('with a short token', async () => {
-    const args = ['serve', '--config', folder.path, '--admin', '127.0.0.1:0']
-    const { code, err } = await graylane(args, { GRAYLANE_ADMIN_TOKEN: 'short' })
+  it.each(['short', ''])('with the token %j in a file', async (token) => {
+    const file = `${folder.path}.token`
+    await writeFile(file, `${token}\n`)
+    const args = ['serve', '--config', folder.path, '--admin', '127.0.0.1:0', '--admin-token-file', file]
+    const { code, err } = await graylane(args, { GRAYLANE_ADMIN_TOKEN: 'a-token-of-some-length' })
     expect([code, err]).toEqual([1, 'graylane: the admin token is shorter than 16 characters\n'])
   })
 

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import fc from 'fast-check'
+import { assert, constantFrom, pre, property, string } from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { createAccessLog, createLineFormatter, type AccessLog } from '../../src/observe/access-log.ts'
@@ -67,9 +67,9 @@ describe('a line of the access log', () => {
   })
 
   it('keeps any text as data', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.constantFrom(...fields), (value, field) => {
-        fc.pre(!value.includes('?'))
+    assert(
+      property(string({ unit: 'binary' }), constantFrom(...fields), (value, field) => {
+        pre(!value.includes('?'))
         const line = lineOf({ [field]: value })
         expect(line).toMatch(/^[ -~]+\n$/)
         expect(JSON.parse(line)).toMatchObject({ [field]: value })
@@ -104,6 +104,11 @@ describe('a line of the access log', () => {
   })
 })
 
+async function paths(file: string): Promise<string[]> {
+  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '')
+  return lines.map((line) => (JSON.parse(line) as { path: string }).path)
+}
+
 describe('the access log file', () => {
   let folder: string
   let log: AccessLog | undefined
@@ -116,12 +121,6 @@ describe('the access log file', () => {
     log = undefined
     await rm(folder, { recursive: true })
   })
-
-  const paths = async (file: string): Promise<string[]> =>
-    (await readFile(file, 'utf8'))
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => (JSON.parse(line) as { path: string }).path)
 
   it('holds every line in order after close', async () => {
     const file = join(folder, 'access.log')
@@ -195,25 +194,25 @@ describe('the access log file', () => {
   })
 })
 
+const writer = join(import.meta.dirname, 'access-log-writer.ts')
+
+/** Runs the writer; `read` says what becomes of its standard output. */
+async function run(
+  lines: number,
+  read: 'all' | 'close' | 'never',
+): Promise<{ code: number; lost: number; out: string }> {
+  const child = spawn(process.execPath, [writer, String(lines)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let out = ''
+  let report = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (report += text))
+  if (read === 'all') child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
+  if (read === 'close') child.stdout.destroy()
+  const [code] = (await once(child, read === 'never' ? 'exit' : 'close')) as [number]
+  if (read === 'never') child.stdout.destroy()
+  return { code, lost: Number(/^lost (\d+)$/m.exec(report)?.[1]), out }
+}
+
 describe('the access log on standard output', () => {
-  const writer = join(import.meta.dirname, 'access-log-writer.ts')
-
-  /** Runs the writer; `read` says what becomes of its standard output. */
-  async function run(
-    lines: number,
-    read: 'all' | 'close' | 'never',
-  ): Promise<{ code: number; lost: number; out: string }> {
-    const child = spawn(process.execPath, [writer, String(lines)], { stdio: ['ignore', 'pipe', 'pipe'] })
-    let out = ''
-    let report = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (report += text))
-    if (read === 'all') child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
-    if (read === 'close') child.stdout.destroy()
-    const [code] = (await once(child, read === 'never' ? 'exit' : 'close')) as [number]
-    if (read === 'never') child.stdout.destroy()
-    return { code, lost: Number(/^lost (\d+)$/m.exec(report)?.[1]), out }
-  }
-
   it('gets every line', async () => {
     const { code, lost, out } = await run(1000, 'all')
     expect({ code, lost, lines: out.split('\n').length - 1 }).toEqual({ code: 0, lost: 0, lines: 1000 })
