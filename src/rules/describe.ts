@@ -48,7 +48,7 @@ export function describeDecision(decision: Decision): string {
 }
 
 /** `rule office (config/routes.yaml:31)`, or `rule at config/routes.yaml:31` where the file names none. */
-export function describeRule(rule: GrayRule | undefined): string {
+function describeRule(rule: GrayRule | undefined): string {
   if (rule === undefined) return 'a rule'
   const { file, line } = rule.place
   return rule.label === `line ${line}` ? `rule at ${file}:${line}` : `rule ${rule.label} (${file}:${line})`

@@ -21,7 +21,7 @@ export type Wanted =
   | { readonly kind: 'cidrs'; readonly cidrs: readonly string[] }
 
 /** A part of a request that holds values: one, every line of a field, or undefined when there is none. `id` tells attributes apart. */
-export interface Attribute<V = string | readonly string[] | undefined> {
+interface Attribute<V = string | readonly string[] | undefined> {
   readonly id: string
   readonly read: (facts: RequestFacts) => V
 }

@@ -15,7 +15,7 @@ export function didYouMean(word: string, known: Iterable<string>): string {
 }
 
 /** The known word with the fewest changed letters, case apart; undefined when more than a third of the word would have to change. */
-export function nearestWord(word: string, known: Iterable<string>): string | undefined {
+function nearestWord(word: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined
   let least = Math.max(1, Math.floor(word.length / 3)) + 1
   for (const candidate of known) {

@@ -27,7 +27,7 @@ const inBoth = seedWhere((seed) => drawn('v2', seed, 10) && drawn('v3', seed, 10
 const inNone = seedWhere((seed) => !drawn('v2', seed, 90) && !drawn('v3', seed, 90))
 
 export const office = rule('office', 'v2', matches({ clientIp: ['192.168.0.0/16'] }))
-export const inOffice = { ip: '192.168.0.58' }
+const inOffice = { ip: '192.168.0.58' }
 const testers = rule('testers', 'v3', users('jason'))
 export const someV2 = rule('some', 'v2', share(10))
 const someV3 = rule('few', 'v3', share(10))

@@ -102,7 +102,7 @@ export function factsOf(plain: PlainRequest): RequestFacts {
   }
 }
 
-export const upstream = (hostname: string, port = 80): UpstreamUrl => ({ protocol: 'http', hostname, port })
+const upstream = (hostname: string, port = 80): UpstreamUrl => ({ protocol: 'http', hostname, port })
 
 export function service(
   name: string,
