@@ -8,7 +8,7 @@ import type { Configuration } from './config/configuration.ts'
 import { formatProblem, loadConfiguration, type Problem } from './config/load.ts'
 import { compileConfiguration, type Snapshot } from './config/snapshot.ts'
 import { watchConfiguration } from './config/watch.ts'
-import { createAccessLog } from './observe/access-log.ts'
+import { type AccessLog, createAccessLog } from './observe/access-log.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import type { Observer, RequestRecord } from './observe/record.ts'
 import { closedListener, compileEdge, type Edge, type ListenerSpec } from './proxy/edge.ts'
@@ -91,6 +91,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   return gateway
 }
 
+interface Compiled {
+  readonly snapshot: Snapshot | undefined
+  readonly problems: readonly Problem[]
+  readonly files: readonly string[]
+}
+
 class RunningGateway implements Gateway {
   state: GatewayState = 'starting'
   readonly metrics: Metrics
@@ -107,7 +113,7 @@ class RunningGateway implements Gateway {
   #edge!: Edge
   #server!: Http1Server<string>
   #upstreams!: Upstreams
-  #accessLog!: ReturnType<typeof createAccessLog>
+  #accessLog: AccessLog | undefined
   #lastReload!: ReloadResult
   #reloading: Promise<unknown> = Promise.resolve()
   #stopProbing: (() => void) | undefined
@@ -127,7 +133,6 @@ class RunningGateway implements Gateway {
     const { snapshot, problems } = await this.#compile()
     if (snapshot === undefined) throw new ConfigurationError(problems)
     const { configuration } = snapshot
-    this.#accessLog = createAccessLog(configuration.accessLog)
     this.#upstreams = new Upstreams(configuration.limits)
     this.#server = createHttp1Server({
       handler: this.#handler(),
@@ -176,19 +181,22 @@ class RunningGateway implements Gateway {
     const further = this.#options.observers ?? []
     return (record: RequestRecord) => {
       this.metrics.observe(record)
-      this.#accessLog.observe(record)
+      this.#accessLog?.observe(record)
       for (const observe of further) observe(record)
     }
   }
 
   // --- configurations ----------------------------------------------------------------------------------------------------------
 
-  async #compile(): Promise<{ snapshot: Snapshot | undefined; problems: readonly Problem[] }> {
+  /** `files` are all that were asked for: also of a configuration that cannot be used, since mending one of them may mend it. */
+  async #compile(): Promise<Compiled> {
     const loaded = await loadConfiguration(this.#options.configPath)
-    if (!('configuration' in loaded)) return { snapshot: undefined, problems: loaded.problems }
-    const compiled = compileConfiguration(loaded.configuration)
-    if (!('snapshot' in compiled)) return { snapshot: undefined, problems: compiled.problems }
-    return { snapshot: compiled.snapshot, problems: loaded.problems }
+    if (!('configuration' in loaded)) return { snapshot: undefined, ...loaded }
+    const { configuration, problems } = loaded
+    const compiled = compileConfiguration(configuration)
+    if (!('snapshot' in compiled))
+      return { snapshot: undefined, problems: compiled.problems, files: configuration.files }
+    return { snapshot: compiled.snapshot, problems, files: configuration.files }
   }
 
   /** Puts a snapshot to use: everything that can fail comes before the swap, which is one assignment. */
@@ -205,16 +213,31 @@ class RunningGateway implements Gateway {
       instance: this.#instance,
     })
     await this.#resolver.fill(edge.pools)
+    const accessLog = this.#accessLogFor(configuration)
     await this.#bindNew(edge)
 
     this.#snapshot = snapshot
     this.#edge = edge
 
     this.metrics.configured(snapshot.table, snapshot.id)
+    this.#switchLog(accessLog)
+    this.#server.limits = configuration.limits
+    this.#upstreams.limits = configuration.limits
     this.#unbindOld(edge)
     this.#resolver.keepFresh(edge.pools)
     const inUse = new Set(edge.pools.flatMap((pool) => pool.list))
     for (const endpoint of this.#endpoints.retain(inUse)) this.#upstreams.retire(endpoint.key)
+  }
+
+  #accessLogFor({ accessLog }: Configuration): AccessLog {
+    const inForce = this.#snapshot?.configuration.accessLog.path
+    return this.#accessLog !== undefined && accessLog.path === inForce ? this.#accessLog : createAccessLog(accessLog)
+  }
+
+  #switchLog(next: AccessLog): void {
+    const old = this.#accessLog
+    this.#accessLog = next
+    if (old !== next) void old?.close()
   }
 
   /** The random ring of a release without keys outlives reloads: otherwise each one would forget every pin. */
@@ -270,13 +293,13 @@ class RunningGateway implements Gateway {
   }
 
   async #reload(): Promise<ReloadResult> {
-    const { snapshot, problems } = await this.#compile()
+    const { snapshot, problems, files } = await this.#compile()
+    this.#watcher?.update(files)
     const changed = snapshot !== undefined && snapshot.id !== this.#snapshot.id
     let failed = snapshot === undefined ? problems : undefined
     if (changed) {
       try {
         await this.#apply(snapshot)
-        this.#watcher?.update(snapshot.configuration.files)
       } catch (error) {
         failed = [problemOf(error, this.#options.configPath)]
       }
@@ -328,7 +351,7 @@ class RunningGateway implements Gateway {
   }
 
   reopenLog(): void {
-    this.#accessLog.reopen()
+    void this.#accessLog?.reopen()
   }
 
   // --- the end -----------------------------------------------------------------------------------------------------------------
@@ -351,7 +374,7 @@ class RunningGateway implements Gateway {
     this.#resolver.close()
     await this.#server.close(deadlineMs)
     this.#upstreams.close()
-    await this.#accessLog.close()
+    await this.#accessLog?.close()
     this.metrics.close()
     this.state = 'closed'
   }

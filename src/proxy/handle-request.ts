@@ -33,8 +33,8 @@ export function handleRequest(
   const request = exchange.request
   const proxied = new ProxiedRequest(around, edge, listener, exchange)
 
-  const target = normalizeTarget(request.target, edge.targetMode)
-  if (target.refused) return proxied.fail(edgeErrors.badTarget)
+  const target = normalizeTarget(request.target, edge.targetMode, request.method)
+  if (!target.ok) return proxied.fail(edgeErrors.badTarget)
   proxied.record.path = target.path
 
   if (passedBefore(request, listener)) return proxied.fail(edgeErrors.loop)
@@ -59,6 +59,7 @@ export function handleRequest(
   if (release === undefined) return proxied.fail(edgeErrors.noRelease)
   const edgeRelease = edge.releases.get(release) as EdgeRelease
   proxied.belongsTo(edgeRelease)
+  facts.withhold(release.spec.pin.header)
   around.trace?.({ step: 'release', outcome: `${release.name}, by host ${request.authority}` })
 
   const finding = edgeRelease.pins.read(request.get('cookie'), client.scheme === 'https')
@@ -112,7 +113,8 @@ function sendTo(proxied: ProxiedRequest, edgeRelease: EdgeRelease, service: Serv
   }
   if (directResponse !== undefined) return proxied.answerAsConfigured(directAnswer(directResponse))
   if (rewrite?.authority !== undefined) proxied.authority = rewrite.authority
-  const path = rewrite?.uri === undefined ? facts.path : rewrittenPath(rewrite.uri, facts.path, service.matched(facts)?.uri)
+  const path =
+    rewrite?.uri === undefined ? facts.path : rewrittenPath(rewrite.uri, facts.path, service.matched(facts)?.uri)
   proxied.forward(facts.query === '' ? path : `${path}?${facts.query}`)
 }
 
