@@ -2,13 +2,8 @@
 
 import { isIP } from 'node:net'
 
+import type { ListenAddress } from '../admin/server.ts'
 import { UsageError } from './usage.ts'
-
-export interface ListenAddress {
-  /** Without brackets. */
-  readonly host: string
-  readonly port: number
-}
 
 /** Throws UsageError naming the option. */
 export function readListenAddress(option: string, text: string): ListenAddress {

@@ -3,10 +3,10 @@
 
 import { readFile } from 'node:fs/promises'
 
-import { createAdminServer, type AdminServer } from '../admin/server.ts'
+import { createAdminServer, type AdminServer, type ListenAddress } from '../admin/server.ts'
 import { formatProblem } from '../config/problem.ts'
 import { ConfigurationError, createGateway, type Gateway } from '../gateway.ts'
-import { readListenAddress, type ListenAddress } from './listen-address.ts'
+import { readListenAddress } from './listen-address.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
 const usage = `graylane serve [OPTIONS]
@@ -81,8 +81,8 @@ function announce(gateway: Gateway, admin: AdminServer, configPath: string): voi
     const host = address.includes(':') ? `[${address}]` : address
     say(`listening on http://${host}:${port}${internal ? ', service to service' : ''}`)
   }
-  say(`admin on http://${admin.address}`)
   if (admin.probeAddress !== undefined) say(`probes on http://${admin.probeAddress}`)
+  say(`admin on http://${admin.address}`)
 }
 
 /** Resolves at the first signal to end; the second one ends the process where it stands. */

@@ -120,7 +120,7 @@ class FileSink implements LogSink {
 }
 
 /** A pipe or terminal. Node queues what the reader does not take yet; the bound on it is ours. */
-export function streamSink(stream: Writable): LogSink {
+function streamSink(stream: Writable): LogSink {
   let lostLines = 0
   // Without a listener, a reader that goes away (EPIPE) would end the process.
   stream.on('error', ignoreError)

@@ -15,7 +15,7 @@ export interface MetricsOptions {
 }
 
 /** What is counted elsewhere and read at each scrape. */
-export interface LiveCounts {
+interface LiveCounts {
   readonly openConnections: () => number
   readonly activeRequests: () => number
 }
@@ -90,7 +90,8 @@ interface RequestCounters {
 }
 
 function countRequest(counts: RequestCounters, record: RequestRecord, names: KnownNames): void {
-  if (record.reason !== '') {
+  // A preflight belongs to no page: its decision says nothing about a visitor (design 4.5).
+  if (record.reason !== '' && record.reason !== 'preflight') {
     counts.decisions.increment(fold(record.version, names.versions), record.reason)
     if (!record.internal) {
       counts.pins.increment(record.pinIn)

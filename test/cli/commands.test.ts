@@ -39,7 +39,7 @@ async function run(row: Row): Promise<void> {
   })
 }
 
-const broken = routes().replace('stable: v1', 'stabel: v1')
+const broken = routes().replace('stable: v1', 'stable: v9')
 
 describe('graylane', () => {
   const rows: Row[] = [
@@ -96,7 +96,7 @@ describe('graylane serve does not start', () => {
       args: serve,
       yaml: broken,
       code: 1,
-      err: /^graylane: the configuration cannot be used\nFILE:\d+:\d+: error [a-z-]+: .*stable/,
+      err: /^graylane: the configuration cannot be used\nFILE:\d+:\d+: error [a-z-]+: .*v9/,
     },
     {
       says: 'with the admin server open to others and no token',
@@ -178,7 +178,7 @@ describe('graylane check', () => {
       args: ['check', 'FILE'],
       yaml: broken,
       code: 1,
-      out: /^FILE:10:1: error [a-z-]+: .*stabel.*stable/,
+      out: /^FILE:10:9: error [a-z-]+: .*v9.*v1/,
     },
     {
       says: 'checks every file and fails if one is bad',
@@ -193,7 +193,7 @@ describe('graylane check', () => {
       args: ['check', '--format', 'github', 'FILE'],
       yaml: broken,
       code: 1,
-      out: /^::error file=FILE,line=10,col=1,title=[a-z-]+::.*stabel/,
+      out: /^::error file=FILE,line=10,col=9,title=[a-z-]+::.*v9/,
     },
     { says: 'has nothing to annotate in a good file', args: ['check', '--format', 'github', 'FILE'], code: 0 },
   ]
@@ -257,7 +257,7 @@ describe('graylane explain', () => {
       args: [...explain, '/'],
       yaml: broken,
       code: 1,
-      err: /^FILE:10:1: error/,
+      err: /^FILE:10:9: error/,
     },
   ]
   it.each(rows)('$says', run)

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 import { assert, constantFrom, pre, property, string } from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -194,7 +195,7 @@ describe('the access log file', () => {
   })
 })
 
-const writer = join(import.meta.dirname, 'access-log-writer.ts')
+const writer = fileURLToPath(import.meta.resolve('./access-log-writer.ts'))
 
 /** Runs the writer; `read` says what becomes of its standard output. */
 async function run(
@@ -227,5 +228,15 @@ describe('the access log on standard output', () => {
     const { code, lost } = await run(60_000, 'never')
     expect(code).toBe(0)
     expect(lost).toBeGreaterThan(0)
+  })
+
+  it('gets every line when it is redirected to a file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'access-log-'))
+    const file = await open(join(folder, 'out.log'), 'a')
+    const child = spawn(process.execPath, [writer, '1000'], { stdio: ['ignore', file.fd, 'ignore'] })
+    const [code] = (await once(child, 'close')) as [number]
+    await file.close()
+    expect([code, (await paths(join(folder, 'out.log'))).length]).toEqual([0, 1000])
+    await rm(folder, { recursive: true })
   })
 })
