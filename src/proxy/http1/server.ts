@@ -26,6 +26,8 @@ export interface Http1ServerOptions<L> {
 }
 
 const BACKLOG = 4096
+/** Connections looked at to find an idle one; keeps accepting cheap under a flood of busy ones. */
+const EVICTION_LOOKS = 64
 
 export function createHttp1Server<L>(options: Http1ServerOptions<L>): Http1Server<L> {
   return new Http1Server(options)
@@ -34,7 +36,8 @@ export function createHttp1Server<L>(options: Http1ServerOptions<L>): Http1Serve
 export class Http1Server<L> implements ConnectionOwner<L> {
   readonly handler: ExchangeHandler<L>
   readonly upstreams: Upstreams
-  readonly limits: Limits
+  /** May be exchanged while connections are open; each wait and check takes what it finds. */
+  limits: Limits
   readonly deadlines: Deadlines
   draining = false
   activeRequests = 0
@@ -79,6 +82,7 @@ export class Http1Server<L> implements ConnectionOwner<L> {
     }
     const { limits } = this
     const count = (this.#perAddress.get(address) ?? 0) + 1
+    if (this.#connections.size >= limits.connections) this.#evictIdle()
     const connection = new ClientConnection(this, socket, listener, localPort)
     this.#connections.add(connection)
     this.#perAddress.set(address, count)
@@ -120,6 +124,23 @@ export class Http1Server<L> implements ConnectionOwner<L> {
   }
 
   onClosed(connection: ClientConnection<L>): void {
+    this.#forget(connection)
+  }
+
+  /** Makes room for a new connection by closing one that waits for nothing, an old one first. Looks at a few only. */
+  #evictIdle(): void {
+    let looked = 0
+    for (const connection of this.#connections) {
+      if (connection.idle) {
+        connection.destroy()
+        this.#forget(connection)
+        return
+      }
+      if (++looked === EVICTION_LOOKS) return
+    }
+  }
+
+  #forget(connection: ClientConnection<L>): void {
     if (!this.#connections.delete(connection)) return
     const address = connection.remoteAddress
     const left = (this.#perAddress.get(address) ?? 1) - 1

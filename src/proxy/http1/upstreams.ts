@@ -92,7 +92,7 @@ export class EndpointPool {
 }
 
 export class Upstreams {
-  readonly limits: Limits
+  limits: Limits
   readonly deadlines = new Deadlines()
   readonly #pools = new Map<string, EndpointPool>()
 
