@@ -86,6 +86,7 @@ export class ProxiedRequest implements Forwarding, FormatContext {
     this.#visit = visit
     this.record.document = visit.kind === 'document'
     this.record.pinIn = pinIn
+    this.record.pinOut = pinOut(visit.reading, undefined)
   }
 
   decided(decision: Decision): void {
