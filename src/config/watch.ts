@@ -2,8 +2,8 @@
 // symlinks as Kubernetes mounts a ConfigMap, in directories that come and go. Never reads what the content means, and never throws.
 
 import { createHash } from 'node:crypto'
-import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
-import { lstat, readFile, readlink, stat } from 'node:fs/promises'
+import { type BigIntStats, createReadStream, type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
+import { lstat, readlink, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 
 /** The safety net under fs.watch: network file systems tell nothing, and inotify runs out of instances and watches. */
@@ -12,6 +12,8 @@ const pollMs = 1000
 const longestDebounce = 5
 /** Coarsest time stamps of a file system in use (FAT). Until a file is older, an equal time proves no equal content. */
 const coarsestStampMs = 2000
+/** Up to here a file's first content is read at once: routes.yaml always, a list of a million lines not. */
+const firstReadBytes = 1024 * 1024
 /** As the kernel's limit on symlinks in one path (path_resolution(7)). */
 const mostSymlinks = 40
 
@@ -33,17 +35,24 @@ export interface ConfigurationWatch {
 
 /**
  * Calls `onChange` once for each burst of changes, within two seconds of them. Every change after this returns is seen. Keeps no
- * process alive. The content at the start is read synchronously: once for each file.
+ * process alive. What files of up to 1 MiB hold at the start is read before this returns.
  */
 export function watchConfiguration(options: WatchOptions): ConfigurationWatch {
   return new FileWatch(options)
 }
 
+/** What tells without reading that a file is the same. */
+interface Stamp {
+  readonly text: string
+  /** False while the file is too young for its time stamps to prove anything. */
+  readonly proves: boolean
+}
+
 /** What a file was when it was looked at last. */
 interface Known {
-  /** Undefined while the file is too young for its time stamps to prove anything. */
-  stamp: string | undefined
-  content: string
+  stamp: Stamp
+  /** Undefined until it is read: large files at the first look. */
+  content: string | undefined
 }
 
 interface WatchedDirectory {
@@ -77,7 +86,8 @@ class FileWatch implements ConfigurationWatch {
   update(files: readonly string[]): void {
     if (this.#closed) return
     this.#known = new Map(files.map((file) => [file, this.#known.get(file) ?? firstLook(file)]))
-    void this.#look()
+    void this.#watchDirectories()
+    this.#lookSoon()
   }
 
   close(): void {
@@ -102,8 +112,7 @@ class FileWatch implements ConfigurationWatch {
     if (this.#polling) return
     this.#polling = true
     for (const [file, known] of this.#known) {
-      const stamp = await stampOf(file)
-      if (stamp !== undefined && stamp === known.stamp) continue
+      if (isSame(known, await stampOf(file))) continue
       this.#lookSoon()
       break
     }
@@ -135,7 +144,10 @@ class FileWatch implements ConfigurationWatch {
     while (this.#lookAgain && !this.#closed) {
       this.#lookAgain = false
       await this.#watchDirectories()
-      if (await this.#contentChanged()) this.#onChange()
+      if (!(await this.#contentChanged())) continue
+      // The directories may be those of before the change: a symlink that was swapped just after it was read.
+      this.#lookSoon()
+      this.#onChange()
     }
     this.#looking = false
   }
@@ -143,9 +155,12 @@ class FileWatch implements ConfigurationWatch {
   async #contentChanged(): Promise<boolean> {
     let changed = false
     for (const [file, known] of this.#known) {
+      // Before the content, so that a change after it shows.
       const stamp = await stampOf(file)
+      if (isSame(known, stamp)) continue
       const content = await contentOf(file)
-      if (this.#known.get(file) === known && content !== known.content) changed = true
+      const differs = known.content === undefined ? stamp.text !== known.stamp.text : content !== known.content
+      if (differs && this.#known.get(file) === known) changed = true
       known.stamp = stamp
       known.content = content
     }
@@ -247,41 +262,46 @@ async function identityOf(directory: string): Promise<string | undefined> {
 
 function firstLook(file: string): Known {
   try {
-    const stamp = stampFrom(statSync(file, { bigint: true }))
-    return { stamp, content: statSync(file).isFile() ? digest(readFileSync(file)) : 'no file' }
+    const stats = statSync(file, { bigint: true })
+    const readNow = stats.isFile() && stats.size <= firstReadBytes
+    const content = readNow ? createHash('sha256').update(readFileSync(file)).digest('base64') : undefined
+    return { stamp: stampFrom(stats), content }
   } catch (error) {
-    return { stamp: reasonOf(error), content: reasonOf(error) }
+    return { stamp: { text: reasonOf(error), proves: true }, content: reasonOf(error) }
   }
 }
 
-/** Of the file that the path leads to. Taken before its content is read, so that a later change shows. */
-async function stampOf(file: string): Promise<string | undefined> {
+function isSame(known: Known, stamp: Stamp): boolean {
+  return known.content !== undefined && known.stamp.proves && known.stamp.text === stamp.text
+}
+
+/** Of the file that the path leads to. */
+async function stampOf(file: string): Promise<Stamp> {
   try {
     return stampFrom(await stat(file, { bigint: true }))
   } catch (error) {
-    return reasonOf(error)
+    return { text: reasonOf(error), proves: true }
   }
 }
 
-function stampFrom(
-  stats: Readonly<Record<'dev' | 'ino' | 'size' | 'mtimeNs' | 'ctimeNs' | 'mtimeMs', bigint>>,
-): string | undefined {
-  const { dev, ino, size, mtimeNs, ctimeNs, mtimeMs } = stats
-  if (Date.now() - Number(mtimeMs) < coarsestStampMs) return undefined
-  return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`
+function stampFrom(stats: BigIntStats): Stamp {
+  const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = stats
+  // ctime, which nobody can set: a write that comes later cannot be dated back to it.
+  const proves = Date.now() - Number(ctimeMs) >= coarsestStampMs
+  return { text: `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`, proves }
 }
 
-/** A digest, or why there is none. A pipe or device is not opened: reading it might never end. */
+/** A digest, or why there is none. Read in pieces, between which requests go on. */
 async function contentOf(file: string): Promise<string> {
   try {
-    return (await stat(file)).isFile() ? digest(await readFile(file)) : 'no file'
+    // A pipe or device is not opened: reading it might never end.
+    if (!(await stat(file)).isFile()) return 'no file'
+    const hash = createHash('sha256')
+    for await (const piece of createReadStream(file)) hash.update(piece as Uint8Array)
+    return hash.digest('base64')
   } catch (error) {
     return reasonOf(error)
   }
-}
-
-function digest(content: Uint8Array): string {
-  return createHash('sha256').update(content).digest('base64')
 }
 
 function reasonOf(error: unknown): string {

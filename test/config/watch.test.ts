@@ -6,7 +6,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { watchConfiguration, type ConfigurationWatch } from '../../src/config/watch.ts'
 
 /** The agreement: a change is seen within two seconds. */
@@ -28,6 +28,8 @@ interface Way {
   readonly before?: (at: string) => Promise<void>
   /** Done for 1, 2, 3 and 4: what comes after the first change must be seen as well as the first. */
   readonly change: (at: string, n: number) => Promise<void>
+  /** Beyond what fs.watch tells: only the poll sees it. */
+  readonly pollOnly?: true
 }
 
 const write = (at: string, name: string, text: string): Promise<void> => writeFile(join(at, name), text)
@@ -59,6 +61,9 @@ async function writeRelease(at: string, n: number): Promise<void> {
   await pointTo(at, 'current', `releases/${n}`)
 }
 
+/** More than is read before watchConfiguration returns. */
+const manyLines = Array.from({ length: 200_000 }, (_, i) => `user-${i}\n`).join('')
+
 const changes: readonly Way[] = [
   { way: 'written in place', before: writeRoutes, change: (at, n) => write(at, 'routes.yaml', `stable: v${n}\n`) },
   {
@@ -75,10 +80,10 @@ const changes: readonly Way[] = [
     change: (at, n) => writeFile(join(at, 'routes.yaml'), `# ${n}\n`, { flag: 'a' }),
   },
   {
-    way: 'written twenty times in a row',
+    way: 'written eight times in a row',
     before: writeRoutes,
     change: async (at, n) => {
-      for (let i = 0; i < 20; i++) {
+      for (let i = 0; i < 8; i++) {
         await write(at, 'routes.yaml', `stable: v${n}\n# ${i}\n`)
         await sleep(5)
       }
@@ -169,6 +174,7 @@ const changes: readonly Way[] = [
   },
   {
     way: 'below a directory that is swapped by rename',
+    pollOnly: true,
     files: ['conf/inner/routes.yaml'],
     before: async (at) => {
       await mkdir(join(at, 'conf/inner'), { recursive: true })
@@ -195,6 +201,12 @@ const changes: readonly Way[] = [
     },
   },
   {
+    way: 'a list of many lines, of which one changes',
+    files: ['users.txt'],
+    before: (at) => write(at, 'users.txt', manyLines),
+    change: (at, n) => writeByRename(at, 'users.txt', manyLines.replace('user-99\n', `user-${n}\n`)),
+  },
+  {
     way: 'turned into a directory, and back',
     before: writeRoutes,
     change: async (at, n) => {
@@ -211,6 +223,15 @@ const sameContent: readonly Way[] = [
     way: 'replaced by rename',
     before: writeRoutes,
     change: (at) => writeByRename(at, 'routes.yaml', 'stable: v0\n'),
+  },
+  {
+    way: 'a list of many lines that is written anew',
+    files: ['users.txt', 'routes.yaml'],
+    before: (at) => write(at, 'users.txt', manyLines),
+    change: async (at) => {
+      await sleep(300)
+      await writeByRename(at, 'users.txt', manyLines)
+    },
   },
   {
     way: 'deleted and recreated at once',
@@ -244,6 +265,24 @@ describe.concurrent('a file is seen to change, once,', () => {
   })
 })
 
+describe('without the poll', () => {
+  beforeAll(() => void vi.useFakeTimers({ toFake: ['setInterval'] }))
+  afterAll(() => void vi.useRealTimers())
+
+  describe.concurrent('a file is seen to change', () => {
+    test.each(changes.filter(({ pollOnly }) => pollOnly !== true))(
+      'when it is $way',
+      async ({ files, before, change }) => {
+        await using watched = await watchFor(files, before)
+        for (let n = 1; n <= 4; n++) {
+          await change(watched.at, n)
+          await watched.callsReach(n)
+        }
+      },
+    )
+  })
+})
+
 describe.concurrent('the same content is no change', () => {
   test.each(sameContent)('when the file is $way', async ({ files, before, change }) => {
     await using watched = await watchFor(files, before)
@@ -268,6 +307,7 @@ describe.concurrent('a watch', () => {
 
   test('sees a file that never stops being written', async () => {
     await using watched = await watchFor(['routes.yaml'], writeRoutes)
+    await sleep(200)
     const end = Date.now() + limitMs
     for (let i = 0; watched.calls === 0 && Date.now() < end; i++) {
       await write(watched.at, 'routes.yaml', `# ${i}\n`)
@@ -308,12 +348,14 @@ describe.concurrent('a watch', () => {
       const child = spawn('mkfifo', [join(at, 'routes.yaml')], { stdio: 'ignore' })
       expect(await once(child, 'exit')).toEqual([0, null])
     })
+    await sleep(300)
     await writeByRename(watched.at, 'routes.yaml', 'stable: v1\n')
     await watched.callsReach(1)
   })
 
   test('ends in an error code, not in a loop, on a symlink to itself, and sees it mended', async () => {
     await using watched = await watchFor(['routes.yaml'], (at) => symlink('routes.yaml', join(at, 'routes.yaml')))
+    await sleep(300)
     await writeByRename(watched.at, 'routes.yaml', 'stable: v1\n')
     await watched.callsReach(1)
   })
