@@ -82,6 +82,7 @@ describe('the admin server', () => {
       files: ['routes.yaml'],
       releases: [{ name: 'shop', versions: { v1: { pools: { frontend: ['http://127.0.1.1:8080'] } } } }],
       keys: { shop: [{ id: '00112233' }] },
+      seeds: { written: {} },
       requestHeaders: { remove: [], set: { authorization: '(not shown)', user: '%VERSION%' }, add: {} },
       users: { values: 1000 },
     })

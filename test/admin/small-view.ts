@@ -27,6 +27,7 @@ export function smallView(): SmallView {
         { name: 'shop', versions: new Map([['v1', { pools: new Map([['frontend', ['http://127.0.1.1:8080']]]) }]]) },
       ],
       keys: new Map([['shop', [{ id: '00112233', secret: Buffer.from(canary) }]]]),
+      seeds: { bytes: Buffer.from(canary), written: { secret: canary } },
       requestHeaders: {
         remove: [],
         set: new Map([
