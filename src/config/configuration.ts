@@ -1,0 +1,65 @@
+// The normalized long form of a configuration: short forms spelled out, defaults filled in, list files and keys read.
+// Pure data; what it means is compiled by others.
+
+import type { Static } from 'typebox'
+import type { PinKey, TrustSpec } from '../affinity/types.ts'
+import type { Place, ReleaseSpec } from '../rules/types.ts'
+import type { limits, RoutesDocument } from './schema.ts'
+
+export interface Configuration {
+  /** Path of routes.yaml as it was given. */
+  readonly file: string
+  /** Hex of SHA-256 over all content, list files and the ids of keys included. */
+  readonly hash: string
+  readonly listen: readonly ListenSpec[]
+  readonly trust: TrustSpec
+  readonly path: PathMode
+  readonly limits: LimitsSpec
+  /** `stdout`, `off`, or an absolute path. */
+  readonly accessLog: { readonly path: string }
+  readonly releases: readonly ReleaseSpec[]
+  /** By release. Empty: a random key. */
+  readonly keys: ReadonlyMap<string, readonly PinKey[]>
+  /** By release. */
+  readonly tests: ReadonlyMap<string, readonly RouteTest[]>
+  /** Absolute paths of every file that was read. */
+  readonly files: readonly string[]
+}
+
+export interface ListenSpec {
+  /** 0: any free port. */
+  readonly port: number
+  readonly address: string
+  readonly internal: boolean
+  /** CIDRs that may use an internal listener; empty for anybody who reaches it. */
+  readonly from: readonly string[]
+  readonly sourceLabels: Readonly<Record<string, string>> | undefined
+  readonly place: Place
+}
+
+export type PathMode = NonNullable<RoutesDocument['path']>
+
+type Limits = Static<typeof limits>
+
+/** The keys of `limits`; what ends in Timeout is given in milliseconds under a name that ends in Ms. */
+export type LimitsSpec = {
+  readonly [K in keyof Limits as K extends `${string}Timeout` ? `${K}Ms` : K]: number
+}
+
+/** One entry of `tests`. */
+export interface RouteTest {
+  readonly request: {
+    readonly ip: string
+    readonly path: string
+    readonly method: string
+    /** Names as written. */
+    readonly headers: ReadonlyMap<string, string>
+    readonly cookies: ReadonlyMap<string, string>
+  }
+  readonly expect: {
+    readonly version: string
+    readonly service: string | undefined
+    readonly reason: string | undefined
+  }
+  readonly place: Place
+}

@@ -1,0 +1,168 @@
+// routes.yaml from disk to its long form, or to what is wrong with it. Reads list files and keys; touches nothing else, and never throws
+// on what a file holds.
+
+import { networkInterfaces } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import type { PinKey } from '../affinity/types.ts'
+import type { Configuration, LimitsSpec, RouteTest } from './configuration.ts'
+import { complain, type Draft, type Surroundings } from './draft.ts'
+import { listenSpecs, trustSpec } from './listeners.ts'
+import type { Problem, Report } from './problem.ts'
+import { readBySchema } from './read-by-schema.ts'
+import { readRelease, type ReleaseRead } from './release.ts'
+import type { Shape } from './schema-parts.ts'
+import { limits as limitsSchema, type RoutesDocument, routesDocument } from './schema.ts'
+import { Sources } from './sources.ts'
+import { durationMs, longestTimerMs } from './written-values.ts'
+import { readYaml, type YamlNode } from './yaml-tree.ts'
+
+export { formatProblem, type Problem } from './problem.ts'
+
+export type Loaded =
+  | { readonly configuration: Configuration; /** warnings */ readonly problems: readonly Problem[] }
+  | {
+      readonly problems: readonly Problem[]
+      /** as far as they were asked for: one of them may come to be */ readonly files: readonly string[]
+    }
+
+const problemsAtMost = 100
+/** Only the first document of a file says these. */
+const onceInAFile = ['listen', 'trust', 'path', 'limits', 'accessLog'] as const
+
+/** Reads the file and all that it names. Problems come in the order of the file. */
+export async function loadConfiguration(path: string, around: Partial<Surroundings> = {}): Promise<Loaded> {
+  const problems: Problem[] = []
+  const report: Report = (problem) => {
+    if (problems.length < problemsAtMost) problems.push(problem)
+  }
+  const sources = new Sources(path, report)
+  const surroundings = { env: process.env, anyAddress: anyAddress(), ...around }
+  const drafts = await readDrafts(sources, surroundings, report)
+  const failed = (): boolean => problems.some(({ severity }) => severity === 'error')
+  if (drafts !== undefined && !failed()) {
+    const configuration = await compose(path, drafts, sources)
+    if (!failed()) return { configuration, problems: problems.toSorted(byPlace(path)) }
+  }
+  return { problems: problems.toSorted(byPlace(path)), files: sources.files }
+}
+
+async function readDrafts(
+  sources: Sources,
+  surroundings: Surroundings,
+  report: Report,
+): Promise<readonly Draft[] | undefined> {
+  const source = await sources.configuration()
+  if (source === undefined) return undefined
+  const trees = readYaml(source, report)
+  if (trees === undefined) return undefined
+  const written = trees.filter((tree) => !isEmpty(tree))
+  if (written.length === 0) {
+    report({
+      ...source.placeOf(0),
+      severity: 'error',
+      code: 'file',
+      message: 'the file is empty: listen, services, versions and stable are wanted',
+    })
+    return undefined
+  }
+  return written.map((tree) => {
+    const { value, origins } = readBySchema(routesDocument, tree, report)
+    return { document: value, origins, sources, surroundings, report }
+  })
+}
+
+function isEmpty(tree: YamlNode): boolean {
+  return tree.kind === 'scalar' && tree.text === '' && !tree.quoted
+}
+
+// --- the whole file --------------------------------------------------------------------------------------------------------------------------
+
+/** Whole only when nothing was reported. */
+async function compose(path: string, drafts: readonly Draft[], sources: Sources): Promise<Configuration> {
+  const [first] = drafts as readonly [Draft, ...Draft[]]
+  if (drafts.length > 1) checkTogether(drafts)
+  const read: ReleaseRead[] = []
+  for (const draft of drafts) read.push(await readRelease(draft))
+  const { document } = first
+  return {
+    file: path,
+    listen: listenSpecs(first),
+    trust: trustSpec(first),
+    path: document.path ?? 'strict',
+    limits: limitsSpec(first),
+    accessLog: { path: accessLogPath(path, document.accessLog) },
+    releases: read.map(({ release }) => release),
+    keys: new Map<string, readonly PinKey[]>(read.map(({ release, keys }) => [release.name, keys])),
+    tests: new Map<string, readonly RouteTest[]>(read.map(({ release, tests }) => [release.name, tests])),
+    files: sources.files,
+    hash: sources.digest(),
+  }
+}
+
+function checkTogether(drafts: readonly Draft[]): void {
+  const names = new Map<string, number>()
+  for (const [index, draft] of drafts.entries()) {
+    const { document, origins } = draft
+    if (document.name === undefined) {
+      complain(
+        draft,
+        document,
+        undefined,
+        'missing-key',
+        'name is missing: with several releases in one file each has its own',
+      )
+    } else {
+      const line = names.get(document.name)
+      if (line !== undefined)
+        complain(draft, document, 'name', 'duplicate-name', `release ${document.name} is there already (line ${line})`)
+      names.set(document.name, line ?? origins.place(document, 'name').line)
+    }
+    for (const key of index === 0 ? [] : onceInAFile) {
+      if (document[key] === undefined) continue
+      draft.report({
+        ...origins.keyPlace(document, key),
+        severity: 'error',
+        code: 'value',
+        message: `${key} holds for the whole file and stands in its first document`,
+        keyPath: key,
+      })
+    }
+  }
+}
+
+function limitsSpec(draft: Draft): LimitsSpec {
+  const written: Record<string, number | string> = draft.document.limits ?? {}
+  const spec: Record<string, number> = {}
+  for (const [key, shape] of Object.entries(limitsSchema.properties)) {
+    const value = written[key] ?? (shape as Shape).default
+    if (typeof value === 'number') spec[key] = value
+    else {
+      const ms = durationMs(String(value))
+      if (ms < 1 || ms > longestTimerMs) {
+        complain(draft, written, key, 'value', `${key}: ${value} is not between 1ms and 24 days`)
+      }
+      spec[`${key}Ms`] = ms
+    }
+  }
+  return spec as LimitsSpec
+}
+
+function accessLogPath(path: string, accessLog: RoutesDocument['accessLog'] = 'stdout'): string {
+  const target = typeof accessLog === 'string' ? accessLog : accessLog.path
+  return target === 'stdout' || target === 'off' ? target : resolve(dirname(path), target)
+}
+
+/** `::` takes IPv4 as well; a system without IPv6 cannot bind it. */
+function anyAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flat()
+  return addresses.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0'
+}
+
+/** The configuration's own problems first, then those of list files. */
+function byPlace(root: string): (a: Problem, b: Problem) => number {
+  return (a, b) => {
+    if (a.file === b.file) return a.line - b.line || a.column - b.column
+    if (a.file === root || b.file === root) return a.file === root ? -1 : 1
+    return a.file < b.file ? -1 : 1
+  }
+}

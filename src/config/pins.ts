@@ -1,0 +1,121 @@
+// `pin` and `identity` in their long form, and the signing keys.
+
+import { createKeyRing } from '../affinity/key-ring.ts'
+import type { PinKey } from '../affinity/types.ts'
+import type { IdentitySource, PinSpec } from '../rules/types.ts'
+import { complain, type Draft } from './draft.ts'
+import type { RoutesDocument } from './schema.ts'
+import { durationMs } from './written-values.ts'
+
+const secretBytesAtLeast = 32
+/** Browsers keep no cookie longer (RFC 6265bis 5.5), and a pin's cookie lives ttl and 7 days. */
+const longestTtlDays = 393
+const dayMs = 86_400_000
+/** Names that mean something else to every HTTP speaker. */
+const takenFields = new Set(
+  (
+    'accept accept-encoding authorization cache-control connection content-length content-type cookie date etag host location ' +
+    'set-cookie te trailer transfer-encoding upgrade user-agent vary via x-forwarded-for x-forwarded-host x-forwarded-proto'
+  ).split(' '),
+)
+
+export function pinSpec(draft: Draft): PinSpec {
+  const { pin } = draft.document
+  const { cookie, header, ttl, epoch, repin, sameSite, domain, pageHeader } = pin
+  if (/^__(host|secure)-/i.test(cookie))
+    complain(draft, pin, 'cookie', 'value', 'leave the prefix out: https adds __Host-')
+  for (const [key, name] of [
+    ['header', header],
+    ['pageHeader', pageHeader],
+  ] as const) {
+    if (takenFields.has(name.toLowerCase())) complain(draft, pin, key, 'value', `${name} has another meaning in HTTP`)
+  }
+  if (header.toLowerCase() === pageHeader.toLowerCase()) {
+    complain(
+      draft,
+      pin,
+      'pageHeader',
+      'value',
+      `${pageHeader} is the header of the version: the page needs one of its own`,
+    )
+  }
+  return {
+    cookie,
+    header: header.toLowerCase(),
+    ttlSeconds: ttlSeconds(draft, ttl),
+    epoch,
+    repin,
+    sameSite,
+    domain: domain?.replace(/^\./, '').toLowerCase(),
+    pageHeader: pageHeader.toLowerCase(),
+  }
+}
+
+function ttlSeconds(draft: Draft, ttl: string): number {
+  const ms = durationMs(ttl)
+  if (ms < 1000 || ms % 1000 !== 0)
+    complain(draft, draft.document.pin, 'ttl', 'value', `${ttl} is not a number of whole seconds`)
+  if (ms > longestTtlDays * dayMs)
+    complain(draft, draft.document.pin, 'ttl', 'value', `${ttl} is longer than ${longestTtlDays} days`)
+  return ms / 1000
+}
+
+export function identitySources(identity: RoutesDocument['identity']): readonly IdentitySource[] {
+  return identity.map((source) => {
+    if (source.startsWith('cookies.')) return { kind: 'cookie', name: source.slice('cookies.'.length) }
+    if (source.startsWith('headers.')) return { kind: 'header', name: source.slice('headers.'.length).toLowerCase() }
+    return { kind: 'clientIp' }
+  })
+}
+
+/** The keys in their order; empty, with a warning, when none is named. A key that is named has to be there. */
+export async function pinKeys(draft: Draft): Promise<readonly PinKey[]> {
+  const { pin } = draft.document
+  const keys: PinKey[] = []
+  for (const [index, source] of pin.keys.entries()) {
+    const secret = await readSecret(draft, source)
+    if (secret === undefined) continue
+    if (secret.byteLength < secretBytesAtLeast) {
+      complain(
+        draft,
+        pin.keys,
+        index,
+        'key',
+        `this key has ${secret.byteLength} bytes; at least ${secretBytesAtLeast} are needed`,
+      )
+      continue
+    }
+    const key = createKeyRing([secret], () => new Uint8Array()).signing
+    draft.sources.mixIntoDigest(key.id)
+    keys.push(key)
+  }
+  if (pin.keys.length === 0) warnOfRandomKey(draft)
+  return keys
+}
+
+type KeySource = RoutesDocument['pin']['keys'][number]
+
+async function readSecret(draft: Draft, source: KeySource): Promise<Uint8Array | undefined> {
+  const { env, file } = source
+  if ((env === undefined) === (file === undefined)) {
+    complain(draft, source, undefined, 'value', 'a key comes from env or from file: { env: GRAYLANE_KEY }')
+    return undefined
+  }
+  if (file !== undefined) return draft.sources.key(file, draft.origins.place(source, 'file'))
+  const text = draft.surroundings.env[env as string]
+  if (text !== undefined) return Buffer.from(text)
+  complain(draft, source, 'env', 'key', `the environment variable ${env} is not set`)
+  return undefined
+}
+
+function warnOfRandomKey(draft: Draft): void {
+  const message = 'no pin.keys: a random key is used, so pins end with this process and no other gateway reads them'
+  const { document, origins } = draft
+  draft.report({
+    ...origins.keyPlace(document, 'pin'),
+    severity: 'warning',
+    code: 'no-keys',
+    message,
+    keyPath: 'pin.keys',
+  })
+}

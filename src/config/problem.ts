@@ -1,0 +1,26 @@
+// What is wrong with a configuration, and where: the one shape in which people and editors are told.
+
+import type { Place } from '../rules/types.ts'
+
+export interface Problem extends Place {
+  readonly severity: 'error' | 'warning'
+  /** A stable word for machines: `unknown-key`, `yaml`, `list`. */
+  readonly code: string
+  /** A sentence without a full stop. */
+  readonly message: string
+  /** The keys that lead there: `gray[1].match[0].headers`. */
+  readonly keyPath?: string
+}
+
+export type Report = (problem: Problem) => void
+
+/** `file:line:column: severity code: text`, on one line whatever the message quotes. */
+export function formatProblem(problem: Problem): string {
+  const { file, line, column, severity, code, message } = problem
+  return `${file}:${line}:${column}: ${severity} ${code}: ${message.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ')}`
+}
+
+/** A written value as a message shows it: quoted, and short. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text)
+}

@@ -1,0 +1,83 @@
+// One YAML document to one release in its long form, and its tests.
+
+import type { PinKey } from '../affinity/types.ts'
+import { hostProblem } from '../rules/hosts.ts'
+import type { ReleaseSpec } from '../rules/types.ts'
+import type { RouteTest } from './configuration.ts'
+import { checkVersion, complain, type Draft, unlisted } from './draft.ts'
+import { grayRuleSpecs } from './gray-rules.ts'
+import { isIp } from './listeners.ts'
+import { identitySources, pinKeys, pinSpec } from './pins.ts'
+import { quote } from './problem.ts'
+import type { RoutesDocument } from './schema.ts'
+import { serviceSpecs } from './services.ts'
+import { versionSpecs } from './versions.ts'
+import { durationMs } from './written-values.ts'
+
+const nameOfTheOnlyRelease = 'default'
+
+export interface ReleaseRead {
+  readonly release: ReleaseSpec
+  readonly keys: readonly PinKey[]
+  readonly tests: readonly RouteTest[]
+}
+
+/** Whole only when nothing was reported. */
+export async function readRelease(draft: Draft): Promise<ReleaseRead> {
+  const { document, origins } = draft
+  const { name = nameOfTheOnlyRelease, hosts, stable, draining, identity } = document
+  checkHosts(draft)
+  checkLife(draft)
+  return {
+    release: {
+      name,
+      place: origins.place(document, 'name'),
+      hosts,
+      services: await serviceSpecs(draft),
+      versions: versionSpecs(draft),
+      stable,
+      draining: new Set(draining),
+      gray: await grayRuleSpecs(draft),
+      identity: identitySources(identity),
+      pin: pinSpec(draft),
+    },
+    keys: await pinKeys(draft),
+    tests: document.tests.map((test) => routeTest(draft, test)),
+  }
+}
+
+function checkHosts(draft: Draft): void {
+  const { hosts } = draft.document
+  if (hosts.length === 0)
+    complain(draft, draft.document, 'hosts', 'value', 'hosts lists nothing, so no request comes here')
+  for (const [index, host] of hosts.entries()) {
+    const problem = hostProblem(host)
+    if (problem !== undefined) complain(draft, hosts, index, 'value', problem)
+  }
+}
+
+function checkLife(draft: Draft): void {
+  const { document } = draft
+  const { stable, draining, rollout } = document
+  checkVersion(draft, document, 'stable', stable)
+  for (const [index, name] of draining.entries()) {
+    checkVersion(draft, draining, index, name)
+    if (name === stable)
+      complain(draft, draining, index, 'value', `${name} is stable: everyone whom no rule takes goes there`)
+  }
+  if (rollout !== undefined && durationMs(rollout.settle) !== 0) {
+    complain(draft, rollout, 'settle', 'not-honoured', 'rollout.settle is not honoured yet (0s is)')
+  }
+}
+
+function routeTest(draft: Draft, test: RoutesDocument['tests'][number]): RouteTest {
+  const { request, expect } = test
+  const { services } = draft.document
+  if (!isIp(request.ip)) complain(draft, request, 'ip', 'value', `${quote(request.ip)} is not an IP address`)
+  checkVersion(draft, expect, 'version', expect.version)
+  if (expect.service !== undefined && !services.has(expect.service)) {
+    complain(draft, expect, 'service', 'unknown-name', unlisted('service', expect.service, services))
+  }
+  const { version, service, reason } = expect
+  return { request, expect: { version, service, reason }, place: draft.origins.place(test) }
+}

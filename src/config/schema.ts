@@ -1,0 +1,331 @@
+// routes.yaml as one schema: the source of its TypeScript types, of what is accepted, of messages, and of routes.schema.json for editors.
+// Says nothing of how parts hang together (does that version exist?): that is told by the files that read on.
+
+import Type, { type Static } from 'typebox'
+import {
+  anyKeys,
+  Cidr,
+  CookieName,
+  cookieKeys,
+  Dictionary,
+  Duration,
+  fieldKeys,
+  FieldName,
+  FieldValue,
+  IdentitySource,
+  matchFieldKeys,
+  Name,
+  nameKeys,
+  Nothing,
+  NotYet,
+  Percentage,
+  poolKeys,
+  Refused,
+  Section,
+  SectionWithEntries,
+  Text,
+  Whole,
+} from './schema-parts.ts'
+
+const port = (lowest: 0 | 1, description: string) => Whole(lowest, 65_535, { description })
+
+const listFile = Section(
+  { file: Text('the path of a file', { description: 'Relative to this file.' }) },
+  { title: 'ListFile', description: 'One value a line; blank lines and # comments are skipped. Followed for changes.' },
+)
+
+const addresses = Type.Union([Type.Array(Cidr()), listFile], {
+  title: 'Addresses',
+  description: 'Addresses and CIDRs, IPv4 and IPv6, or a file of them.',
+})
+
+const texts = Type.Union([Type.Array(Text('a text')), listFile], {
+  title: 'Texts',
+  description: 'Values, or a file of them.',
+})
+
+// --- match -------------------------------------------------------------------------------------------------------------------------------
+
+const stringMatch = Section(
+  {
+    exact: Type.Optional(Text('a text', { description: 'The whole value.' })),
+    prefix: Type.Optional(Text('a text', { description: 'How the value begins.' })),
+    regex: Type.Optional(Text('a regex', { description: 'RE2, over the whole value. Quote it inside braces.' })),
+    in: Type.Optional(texts),
+  },
+  { title: 'StringMatch', description: "Istio's StringMatch, and `in`. {} means: is present." },
+)
+
+const matchItem = Section(
+  {
+    uri: Type.Optional(stringMatch),
+    ignoreUriCase: Type.Optional(Type.Boolean({ description: 'For exact and prefix of uri.' })),
+    scheme: Type.Optional(stringMatch),
+    method: Type.Optional(stringMatch),
+    authority: Type.Optional(stringMatch),
+    headers: Type.Optional(Dictionary(matchFieldKeys, stringMatch)),
+    withoutHeaders: Type.Optional(Dictionary(matchFieldKeys, Type.Union([stringMatch, Nothing()]))),
+    queryParams: Type.Optional(Dictionary(anyKeys, stringMatch)),
+    cookies: Type.Optional(Dictionary(cookieKeys, stringMatch)),
+    clientIp: Type.Optional(addresses),
+    port: Type.Optional(port(1, 'The port of the listener that took the request.')),
+    sourceLabels: Type.Optional(Dictionary(anyKeys, Text('a text'))),
+    name: NotYet('name'),
+    gateways: NotYet('gateways'),
+    sourceNamespace: NotYet('sourceNamespace'),
+    statPrefix: NotYet('statPrefix'),
+    ip: Refused('inside match it is called clientIp'),
+    exact: Refused(
+      'exact stands under what it is about, as in uri: { exact: /a } or headers: { x-user: { exact: a } }',
+    ),
+    prefix: Refused('prefix stands under what it is about, as in uri: { prefix: /api/ }'),
+    regex: Refused("regex stands under what it is about, as in uri: { regex: '/a/.*' }"),
+    in: Refused('in stands under what it is about, as in cookies: { user: { in: [jason] } }'),
+  },
+  {
+    title: 'HTTPMatchRequest',
+    description: "Istio's HTTPMatchRequest, plus clientIp and cookies. All fields have to hold.",
+  },
+)
+
+const match = Type.Array(matchItem, { description: 'One item that holds is enough.' })
+
+// --- services and versions -------------------------------------------------------------------------------------------------------------
+
+const fieldValues = Dictionary(fieldKeys, FieldValue(), {
+  description: "Values know Envoy's format words and %VERSION%; %% is a percent sign.",
+})
+
+const headerOperations = Section(
+  {
+    set: Type.Optional(fieldValues),
+    add: Type.Optional(fieldValues),
+    remove: Type.Optional(Type.Array(FieldName())),
+  },
+  { title: 'HeaderOperations', description: 'remove is done first, then set, then add.' },
+)
+
+const service = Section(
+  {
+    match: Type.Optional(match),
+    url: Type.Optional(
+      Text('a URL such as http://frontend-{version}:80', {
+        description: 'The pool of every version that lists none; {version} is its name.',
+      }),
+    ),
+    timeout: Duration({ default: '0s', description: 'For the whole answer; 0s for none.' }),
+    rewrite: Type.Optional(
+      Section({
+        uri: Type.Optional(Text('a path', { pattern: '^/' })),
+        authority: Type.Optional(Text('a host', { pattern: '^[^\\s/]+$' })),
+        uriRegexRewrite: NotYet('uriRegexRewrite'),
+      }),
+    ),
+    redirect: Type.Optional(
+      Section({
+        uri: Type.Optional(Text('a path', { pattern: '^/' })),
+        authority: Type.Optional(Text('a host', { pattern: '^[^\\s/]+$' })),
+        scheme: Type.Optional(Type.Enum(['http', 'https'])),
+        port: Type.Optional(port(1, 'Port of the new place.')),
+        redirectCode: Type.Enum([301, 302, 303, 307, 308], { default: 301 }),
+        derivePort: NotYet('derivePort'),
+        prefixRewrite: NotYet('prefixRewrite'),
+      }),
+    ),
+    directResponse: Type.Optional(
+      Section({
+        status: Whole(200, 599),
+        body: Type.Optional(Section({ string: Text('a text'), bytes: NotYet('bytes') })),
+      }),
+    ),
+    headers: Type.Optional(
+      Section({ request: Type.Optional(headerOperations), response: Type.Optional(headerOperations) }),
+    ),
+    onStale: Type.Enum(['reload', 'stable'], {
+      default: 'reload',
+      description: 'For a subresource whose pinned version is gone: 409 with reload, or stable (a chosen crossing).',
+    }),
+    retries: NotYet('retries'),
+    corsPolicy: NotYet('corsPolicy'),
+    fault: NotYet('fault'),
+    mirror: NotYet('mirror'),
+    mirrors: NotYet('mirrors'),
+    mirrorPercentage: NotYet('mirrorPercentage'),
+    trafficPolicy: NotYet('trafficPolicy'),
+    cache: NotYet('cache'),
+    assets: NotYet('assets'),
+    route: Refused('a service has no route of its own: versions list its pools, and gray picks a version'),
+    uri: Refused('uri stands under match, as in match: [{ uri: { prefix: /api/ } }]'),
+    prefix: Refused('prefix stands under match, as in match: [{ uri: { prefix: /api/ } }]'),
+  },
+  { title: 'Service' },
+)
+
+const upstream = Text('a URL such as http://10.0.0.1:8080', { title: 'Upstream' })
+
+const version = SectionWithEntries(
+  { base: Type.Optional(Name({ description: 'Lends its pools where this version lists none; default: stable.' })) },
+  poolKeys,
+  Type.Union([upstream, Type.Array(upstream, { minItems: 1 })], { title: 'Pool' }),
+  { title: 'Version', description: 'One pool for each service, released together.' },
+)
+
+// --- gray --------------------------------------------------------------------------------------------------------------------------------
+
+const underMatch = (name: string) => Refused(`${name} stands under match, as in match: [{ ${name}: ... }]`)
+
+const grayRule = Section(
+  {
+    name: Type.Optional(Name({ description: 'Shown as the reason of a decision.' })),
+    version: Name({ description: 'Where the visitors of this rule go.' }),
+    ip: Type.Optional(addresses),
+    users: Type.Optional(texts),
+    match: Type.Optional(Type.Array(matchItem, { minItems: 1, description: 'One item that holds is enough.' })),
+    share: Type.Optional(Percentage({ title: 'Share', description: 'Of the visitors that reach this rule; sticky.' })),
+    onUnavailable: Type.Enum(['stable', 'fail'], {
+      default: 'stable',
+      description: 'What a page load gets while a pool of that version is unavailable.',
+    }),
+    weight: Refused('a weight is written share: 5%'),
+    clientIp: Refused('in a gray rule it is called ip'),
+    headers: underMatch('headers'),
+    withoutHeaders: underMatch('withoutHeaders'),
+    cookies: underMatch('cookies'),
+    uri: underMatch('uri'),
+    method: underMatch('method'),
+    authority: underMatch('authority'),
+    queryParams: underMatch('queryParams'),
+  },
+  { title: 'GrayRule', description: 'Exactly one of ip, users, match and share.' },
+)
+
+// --- the rest -----------------------------------------------------------------------------------------------------------------------------
+
+const pin = Section(
+  {
+    cookie: CookieName({ default: 'graylane', description: 'https adds the prefix __Host-.' }),
+    header: FieldName({ default: 'x-version' }),
+    ttl: Duration({ default: '8h', description: 'How long a page load keeps what no rule gives any more.' }),
+    epoch: Whole(0, 999_999_999, { default: 1, description: 'Raising it makes all older pins stale.' }),
+    repin: Type.Enum(['widen', 'keep'], { default: 'widen' }),
+    sameSite: Type.Enum(['lax', 'none'], { default: 'lax' }),
+    domain: Type.Optional(Text('a domain', { pattern: '^\\.?[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)+$' })),
+    pageHeader: FieldName({ default: 'x-page-version', description: 'By which a page names its own version.' }),
+    keys: Type.Array(
+      Section({
+        env: Type.Optional(Text('the name of an environment variable')),
+        file: Type.Optional(Text('the path of a file')),
+      }),
+      { default: [], description: 'At least 32 bytes each. The first signs, all verify.' },
+    ),
+  },
+  { default: {} },
+)
+
+const listener = Section({
+  port: port(0, '0: any free port.'),
+  address: Type.Optional(Text('an IP address')),
+  internal: Type.Boolean({ default: false, description: 'Service-to-service: the service is found by Host.' }),
+  from: Type.Optional(Type.Array(Cidr(), { minItems: 1, description: 'Who may use an internal listener.' })),
+  sourceLabels: Type.Optional(Dictionary(anyKeys, Text('a text'))),
+  tls: NotYet('tls'),
+})
+
+const trust = Type.Union(
+  [
+    Type.Array(Cidr()),
+    Section({
+      proxies: Type.Optional(Type.Array(Cidr())),
+      hops: Type.Optional(Whole(0, 64, { description: "Istio's numTrustedProxies." })),
+      header: Type.Optional(FieldName({ description: "A CDN's header that holds the client's address." })),
+    }),
+  ],
+  { description: 'Whose X-Forwarded-For and -Proto are believed. Default: nobody.' },
+)
+
+/** Names and defaults are those of the engine; a key that ends in Timeout is a duration. */
+export const limits = Section(
+  {
+    headBytes: Whole(1024, 1_048_576, { default: 32_768 }),
+    targetBytes: Whole(256, 1_048_576, { default: 8_192 }),
+    fields: Whole(10, 10_000, { default: 100 }),
+    headTimeout: Duration({ default: '10s' }),
+    idleTimeout: Duration({ default: '60s' }),
+    bodyIdleTimeout: Duration({ default: '30s' }),
+    writeStallTimeout: Duration({ default: '30s' }),
+    requestsPerConnection: Whole(1, 1_000_000_000, { default: 10_000 }),
+    connections: Whole(1, 10_000_000, { default: 20_000 }),
+    connectionsPerAddress: Whole(0, 10_000_000, { default: 0, description: '0: no limit.' }),
+    connectTimeout: Duration({ default: '2s' }),
+    upstreamIdleTimeout: Duration({ default: '50s' }),
+    upstreamConnections: Whole(1, 1_000_000, { default: 1_024 }),
+    upstreamWaiting: Whole(0, 1_000_000, { default: 1_024 }),
+    interimResponses: Whole(0, 1_000, { default: 8 }),
+    drainBytes: Whole(0, 1_073_741_824, { default: 65_536 }),
+  },
+  { default: {} },
+)
+
+const routeTest = Section({
+  request: Section({
+    ip: Text('an IP address', { default: '127.0.0.1' }),
+    path: Text('a path', { pattern: '^/', default: '/' }),
+    method: Text('a method', { pattern: '^[A-Z-]+$', default: 'GET' }),
+    headers: Dictionary(fieldKeys, FieldValue(), { default: {} }),
+    cookies: Dictionary(cookieKeys, Text('a cookie value', { pattern: '^[!-:<-~]*$' }), { default: {} }),
+  }),
+  expect: Section({
+    version: Name(),
+    service: Type.Optional(Name()),
+    reason: Type.Optional(Type.Enum(['rule', 'share', 'pin', 'page', 'stable', 'preflight', 'stale'])),
+  }),
+})
+
+export const routesDocument = Section(
+  {
+    name: Type.Optional(Name({ description: 'Salts shares, scopes pins, labels metrics.' })),
+    hosts: Type.Array(Text('a host'), { default: ['*'], description: "Istio's wildcard hosts." }),
+    listen: Type.Optional(Type.Array(listener, { minItems: 1, description: 'Ports to serve.' })),
+    trust: Type.Optional(trust),
+    path: Type.Optional(
+      Type.Enum(['strict', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'], {
+        description: "What a request target may hold: strict (the default), or one of Istio's normalizations.",
+      }),
+    ),
+    limits: Type.Optional(limits),
+    accessLog: Type.Optional(
+      Type.Union([Text('a path'), Section({ path: Text('stdout, off or a path') })], {
+        description: 'stdout (the default), off, or a file.',
+      }),
+    ),
+    services: Dictionary(
+      nameKeys,
+      Type.Union([Text('a path such as /api/', { pattern: '^/' }), service, Nothing()], { title: 'ServiceOrPrefix' }),
+      { description: 'Which request belongs to whom; the first match wins. A path is short for that prefix of uri.' },
+    ),
+    versions: Dictionary(nameKeys, Type.Union([version, Nothing()])),
+    stable: Name({ description: 'The version that everyone else gets.' }),
+    draining: Type.Array(Name(), { default: [], description: 'Versions that draw nobody and serve their open pages.' }),
+    gray: Type.Array(grayRule, { default: [], description: 'Top to bottom, the first hit decides.' }),
+    identity: Type.Array(IdentitySource(), {
+      default: ['clientIp'],
+      description: 'Who a visitor is, for users and for share: the first that is present.',
+    }),
+    pin,
+    rollout: Type.Optional(Section({ settle: Duration({ default: '0s' }) })),
+    tests: Type.Array(routeTest, { default: [], description: 'Run by `graylane check`.' }),
+    assets: NotYet('assets'),
+    istio: NotYet('istio'),
+    tls: NotYet('tls'),
+  },
+  { title: 'graylane routes.yaml' },
+)
+
+export type RoutesDocument = Static<typeof routesDocument>
+export type GrayRuleText = RoutesDocument['gray'][number]
+export type MatchItemText = Static<typeof matchItem>
+export type StringMatchText = Static<typeof stringMatch>
+export type ServiceText = Static<typeof service>
+export type VersionText = Static<typeof version>
+export type ListText = Static<typeof texts>
+export type HeaderOperationsText = Static<typeof headerOperations>

@@ -1,0 +1,125 @@
+// `services` in their long form: Istio's HTTPRoute fields, each under the name and with the checks it has there.
+
+import type { HeaderOperationsSpec, ServiceSpec } from '../rules/types.ts'
+import { complain, complainOfKey, type Draft } from './draft.ts'
+import { lowerCaseKeys, matchSpecs } from './matches.ts'
+import type { HeaderOperationsText, RoutesDocument, ServiceText } from './schema.ts'
+import { durationMs, longestTimerMs } from './written-values.ts'
+
+type ServiceEntry = RoutesDocument['services'] extends ReadonlyMap<string, infer V> ? V : never
+
+/** What the engine writes itself; a configuration that sets it would break the framing of messages (RFC 9112 section 6). */
+const engineFields = new Set(
+  'connection content-length host keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' '),
+)
+
+export function serviceSpecs(draft: Draft): Promise<readonly ServiceSpec[]> {
+  const { services } = draft.document
+  if (services.size === 0) complain(draft, services, undefined, 'value', 'services lists nothing')
+  return Promise.all([...services].map(([name, entry]) => serviceSpec(draft, name, entry)))
+}
+
+/** A service's own settings; none for the short form. */
+export function serviceText(entry: ServiceEntry): ServiceText | undefined {
+  return typeof entry === 'string' || entry === null ? undefined : entry
+}
+
+async function serviceSpec(draft: Draft, name: string, entry: ServiceEntry): Promise<ServiceSpec> {
+  const { origins, document } = draft
+  if (name === 'base') {
+    complainOfKey(draft, document.services, name, 'value', 'a service cannot be called base: versions use that key')
+  }
+  const place = origins.keyPlace(document.services, name)
+  const valuePlace = origins.place(document.services, name)
+  const plain = { name, place, timeoutMs: 0, onStale: 'reload' } as const
+  if (entry === null) return { ...plain, match: [] }
+  if (typeof entry === 'string')
+    return { ...plain, match: [{ place: valuePlace, uri: { kind: 'prefix', value: entry } }] }
+  const { headers, timeout, onStale } = entry
+  checkActions(draft, entry)
+  return {
+    name,
+    place,
+    match: await matchSpecs(draft, entry.match),
+    timeoutMs: timeoutMs(draft, entry, timeout),
+    onStale,
+    ...actions(entry),
+    ...(headers?.request && { requestHeaders: headerOperations(draft, headers.request) }),
+    ...(headers?.response && { responseHeaders: headerOperations(draft, headers.response) }),
+  }
+}
+
+function timeoutMs(draft: Draft, entry: ServiceText, timeout: string): number {
+  const value = durationMs(timeout)
+  if (value > longestTimerMs) complain(draft, entry, 'timeout', 'value', `${timeout} is longer than 24 days`)
+  return value
+}
+
+function actions(entry: ServiceText): Pick<ServiceSpec, 'rewrite' | 'redirect' | 'directResponse'> {
+  const { rewrite, redirect, directResponse } = entry
+  return {
+    ...(rewrite && { rewrite }),
+    ...(redirect && { redirect }),
+    ...(directResponse && {
+      directResponse: { status: directResponse.status, body: directResponse.body?.string ?? '' },
+    }),
+  }
+}
+
+/** Istio's validation of HTTPRoute. */
+function checkActions(draft: Draft, entry: ServiceText): void {
+  const { rewrite, redirect, directResponse } = entry
+  if (redirect && directResponse)
+    complain(draft, entry, 'directResponse', 'value', 'a service takes redirect or directResponse, not both')
+  if (rewrite && (redirect || directResponse)) {
+    complain(
+      draft,
+      entry,
+      'rewrite',
+      'value',
+      `rewrite does nothing beside ${redirect ? 'redirect' : 'directResponse'}`,
+    )
+  }
+  if (rewrite && rewrite.uri === undefined && rewrite.authority === undefined) {
+    complain(draft, entry, 'rewrite', 'value', 'rewrite needs uri or authority')
+  }
+  if (
+    redirect &&
+    [redirect.uri, redirect.authority, redirect.scheme, redirect.port].every((part) => part === undefined)
+  ) {
+    complain(draft, entry, 'redirect', 'value', 'redirect needs uri, authority, scheme or port')
+  }
+}
+
+function headerOperations(draft: Draft, operations: HeaderOperationsText): HeaderOperationsSpec {
+  const { set = new Map<string, string>(), add = new Map<string, string>(), remove = [] } = operations
+  for (const fields of [operations.set, operations.add]) if (fields !== undefined) checkFields(draft, fields)
+  for (const [index, name] of remove.entries()) checkFieldName(draft, remove, index, name)
+  return {
+    remove: remove.map((name) => name.toLowerCase()),
+    set: operations.set === undefined ? set : lowerCaseKeys(draft, set),
+    add: operations.add === undefined ? add : lowerCaseKeys(draft, add),
+  }
+}
+
+function checkFields(draft: Draft, fields: ReadonlyMap<string, string>): void {
+  for (const [name, value] of fields) {
+    checkFieldName(draft, fields, name, name)
+    // Envoy's format words stand between percent signs, and %% is one (Istio refuses a lone one too).
+    if (!/^([^%]|%%|%[A-Z_]+(\([^)%]*\))?%)*$/.test(value)) {
+      complain(
+        draft,
+        fields,
+        name,
+        'value',
+        'a lone % in a header value: %% is a percent sign, words stand between two of them as in %VERSION%',
+      )
+    }
+  }
+}
+
+function checkFieldName(draft: Draft, owner: object, key: string | number, name: string): void {
+  if (!engineFields.has(name.toLowerCase())) return
+  const hint = name.toLowerCase() === 'host' ? ': use rewrite.authority' : ''
+  complain(draft, owner, key, 'value', `${name} is not to be changed here${hint}`)
+}

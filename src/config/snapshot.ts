@@ -1,0 +1,31 @@
+// One immutable compiled configuration: what a gateway has in force. Pins and trust are compiled where they are used.
+
+import { compileRoutes } from '../rules/compile.ts'
+import type { RouteTable } from '../rules/types.ts'
+import type { Configuration } from './configuration.ts'
+import type { Problem } from './problem.ts'
+
+export interface Snapshot {
+  /** The first twelve hex digits of the configuration's hash: the same wherever the content is the same. */
+  readonly id: string
+  readonly configuration: Configuration
+  readonly table: RouteTable
+}
+
+/** The snapshot, or what does not hold together in the configuration. */
+export function compileConfiguration(
+  configuration: Configuration,
+): { readonly snapshot: Snapshot } | { readonly problems: readonly Problem[] } {
+  const compiled = compileRoutes(configuration.releases)
+  if ('problems' in compiled) {
+    return {
+      problems: compiled.problems.map(({ place, message }) => ({
+        ...place,
+        severity: 'error',
+        code: 'route',
+        message,
+      })),
+    }
+  }
+  return { snapshot: Object.freeze({ id: configuration.hash.slice(0, 12), configuration, table: compiled.table }) }
+}

@@ -1,0 +1,173 @@
+// The files that one load reads: each once, with a bound, remembered for the watcher and for the hash.
+// Never throws: a file that cannot be read is a problem at the place that names it.
+
+import { createHash } from 'node:crypto'
+import { type FileHandle, open } from 'node:fs/promises'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { parseCidr } from '../rules/address.ts'
+import type { Place } from '../rules/types.ts'
+import { quote, type Report } from './problem.ts'
+import { decodeSource, type SourceText } from './source-text.ts'
+
+const mebibyte = 1024 * 1024
+const bytesAtMost = { configuration: mebibyte, list: 64 * mebibyte, key: mebibyte / 16 }
+/** A list is read in slices, so that requests under way wait no longer than for one of them. */
+const linesAtOnce = 20_000
+const badLinesShown = 10
+
+export class Sources {
+  readonly #root: string
+  readonly #directory: string
+  readonly #report: Report
+  readonly #hash = createHash('sha256')
+  readonly #paths = new Set<string>()
+  readonly #texts = new Map<string, Promise<SourceText | undefined>>()
+  readonly #lists = new Map<string, Promise<ReadonlySet<string>>>()
+
+  /** @param path of routes.yaml; the other files are relative to it */
+  constructor(path: string, report: Report) {
+    this.#root = path
+    this.#directory = dirname(path)
+    this.#report = report
+  }
+
+  /** Absolute paths of all files that were asked for, also of those that could not be read. */
+  get files(): readonly string[] {
+    return [...this.#paths]
+  }
+
+  /** Hex of SHA-256 over all content. A key counts by its id: the hash is shown, and must tell nothing of a key. */
+  digest(): string {
+    return this.#hash.copy().digest('hex')
+  }
+
+  mixIntoDigest(part: Uint8Array | string): void {
+    this.#hash.update(`${part.length}:`).update(part)
+  }
+
+  /** routes.yaml itself; undefined after a report. */
+  configuration(): Promise<SourceText | undefined> {
+    return this.#text(this.#root, { file: this.#root, line: 1, column: 1 }, 'configuration')
+  }
+
+  /** The lines of a list; empty after a report. */
+  list(file: string, asker: Place): Promise<ReadonlySet<string>> {
+    return this.#once(file, 'texts', async () => {
+      const source = await this.#text(this.#shown(file), asker, 'list')
+      return source === undefined ? new Set() : readLines(source, (value) => value)
+    })
+  }
+
+  /** The same, each line an address or CIDR; lines that are none are reported. */
+  addresses(file: string, asker: Place): Promise<ReadonlySet<string>> {
+    return this.#once(file, 'addresses', async () => {
+      const source = await this.#text(this.#shown(file), asker, 'list')
+      if (source === undefined) return new Set()
+      let bad = 0
+      return readLines(source, (value, offset) => {
+        if (parseCidr(value) !== undefined) return value
+        bad += 1
+        const message = `${quote(value)} is not an address or CIDR`
+        if (bad <= badLinesShown) this.#report({ ...source.placeOf(offset), severity: 'error', code: 'list', message })
+        return undefined
+      })
+    })
+  }
+
+  /** A key's bytes, without the line end that editors put behind them; undefined after a report. */
+  async key(file: string, asker: Place): Promise<Uint8Array | undefined> {
+    const bytes = await this.#bytes(this.#shown(file), asker, 'key')
+    if (bytes?.at(-1) !== 0x0a) return bytes
+    return bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1)
+  }
+
+  /** A path as messages show it. */
+  #shown(file: string): string {
+    return isAbsolute(file) ? file : join(this.#directory, file)
+  }
+
+  #once(file: string, kind: string, read: () => Promise<ReadonlySet<string>>): Promise<ReadonlySet<string>> {
+    const id = `${kind} ${file}`
+    const known = this.#lists.get(id) ?? read()
+    this.#lists.set(id, known)
+    return known
+  }
+
+  #text(path: string, asker: Place, kind: 'configuration' | 'list'): Promise<SourceText | undefined> {
+    const known = this.#texts.get(path) ?? this.#readText(path, asker, kind)
+    this.#texts.set(path, known)
+    return known
+  }
+
+  async #readText(path: string, asker: Place, kind: 'configuration' | 'list'): Promise<SourceText | undefined> {
+    const bytes = await this.#bytes(path, asker, kind)
+    if (bytes === undefined) return undefined
+    this.mixIntoDigest(bytes)
+    return decodeSource(path, bytes, this.#report)
+  }
+
+  async #bytes(path: string, asker: Place, kind: keyof typeof bytesAtMost): Promise<Uint8Array | undefined> {
+    this.#paths.add(resolve(path))
+    const result = await readBounded(path, bytesAtMost[kind])
+    if (typeof result !== 'string') return result
+    this.#report({ ...asker, severity: 'error', code: 'file', message: `${path}: ${result}` })
+    return undefined
+  }
+}
+
+/** The content, or what is wrong. */
+async function readBounded(path: string, most: number): Promise<Uint8Array | string> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(path)
+    const { size, isFile } = await handle.stat().then((stats) => ({ size: stats.size, isFile: stats.isFile() }))
+    if (!isFile) return 'not a file'
+    if (size > most) return `larger than ${most / mebibyte} MiB`
+    const bytes = await handle.readFile()
+    // It may have grown meanwhile.
+    return bytes.length > most ? `larger than ${most / mebibyte} MiB` : bytes
+  } catch (error) {
+    return sentence(error)
+  } finally {
+    await handle?.close()
+  }
+}
+
+function sentence(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file'
+    case 'EACCES':
+    case 'EPERM':
+      return 'no permission to read it'
+    case 'EISDIR':
+      return 'not a file'
+    default:
+      return message
+  }
+}
+
+/**
+ * One value a line. A `#` at the beginning or behind white space begins a comment, as in YAML.
+ * @param take gets a value and its offset, and gives what is kept
+ */
+async function readLines(
+  { text }: SourceText,
+  take: (value: string, offset: number) => string | undefined,
+): Promise<ReadonlySet<string>> {
+  const values = new Set<string>()
+  let lines = 0
+  for (let start = 0; start < text.length; lines += 1) {
+    const feed = text.indexOf('\n', start)
+    const end = feed === -1 ? text.length : feed
+    const line = text.slice(start, end)
+    const comment = line.includes('#') ? line.search(/(^|\s)#/) : -1
+    const value = (comment === -1 ? line : line.slice(0, comment)).trim()
+    const kept = value === '' ? undefined : take(value, start + line.indexOf(value))
+    if (kept !== undefined) values.add(kept)
+    start = end + 1
+    if (lines % linesAtOnce === linesAtOnce - 1) await new Promise((next) => setImmediate(next))
+  }
+  return values
+}
