@@ -42,7 +42,7 @@ export function applyHeaderOperations(operations: HeaderOperations, head: Head, 
 }
 
 /** Throws on a lone `%` or an unknown word: a configuration with one is refused before it is put to use. */
-export function compileFormat(value: string): readonly Part[] {
+function compileFormat(value: string): readonly Part[] {
   const parts: Part[] = []
   let at = 0
   while (at < value.length) {
