@@ -118,7 +118,7 @@ function checkTogether(drafts: readonly Draft[]): void {
       names.set(document.name, line ?? origins.place(document, 'name').line)
     }
     for (const key of index === 0 ? [] : onceInAFile) {
-      if (document[key] === undefined) continue
+      if (!origins.isWritten(document, key)) continue
       draft.report({
         ...origins.keyPlace(document, key),
         severity: 'error',

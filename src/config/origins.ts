@@ -40,6 +40,11 @@ export class Origins {
     return origin.keys.get(key) ?? origin.place
   }
 
+  /** Whether the file itself has this key; the value may be a default. */
+  isWritten(owner: object, key: string): boolean {
+    return this.#of(owner).keys.has(key)
+  }
+
   /** The keys that lead to a part, as people write them. */
   path(owner: object, key?: string | number): string {
     const { path } = this.#of(owner)
