@@ -3,7 +3,7 @@
 import type { Case, CaseGroup } from './case.ts'
 import { api, fetchMetadata, page, secureApi, securePage } from './case.ts'
 
-function config(pin = ''): string {
+function config(pin = '', ttl = '8h'): string {
   return `
 name: shop
 listen:
@@ -19,7 +19,7 @@ gray:
   - { name: office, version: v2, ip: [127.0.0.58] }
   - { name: all, version: v3, match: [{ cookies: { all: { exact: "3" } } }] }
 identity: [cookies.user]
-pin: { keys: [{ file: pin.key }, { file: old.key }], epoch: 2, ttl: 8h${pin} }
+pin: { keys: [{ file: pin.key }, { file: old.key }], epoch: 2, ttl: ${ttl}${pin} }
 `
 }
 
@@ -250,10 +250,21 @@ export const answers: readonly CaseGroup[] = [
     `__Host-graylane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=None; Secure`,
   ),
   attributes(
-    'a short ttl and another name',
+    'another name',
     ', cookie: lane',
     'its own name',
     page,
     `lane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Lax`,
   ),
+  {
+    title: '4.9 attributes, another ttl',
+    config: config('', '90s'),
+    cases: [
+      {
+        says: 'Max-Age is ttl and seven days, since ttl binds documents only',
+        headers: page,
+        expect: { setCookie: `graylane=VALUE; Path=/; Max-Age=${90 + 7 * 24 * 3600}; HttpOnly; SameSite=Lax` },
+      },
+    ],
+  },
 ]

@@ -13,7 +13,7 @@ export interface CaseGroup {
   /**
    * routes.yaml. `<frontend v2>` stands for the URL of a backend that answers as that service and version, `<frontend v2 @127.0.1.2>`
    * for one at that address, `<frontend v2 down>` for one that refuses connections until a row starts it. pin.key, old.key and
-   * users.txt lie beside it.
+   * users.txt lie beside it. More releases follow behind `---`.
    */
   readonly config: string
   readonly cases: readonly Case[]
@@ -96,6 +96,8 @@ export interface Expectation {
   readonly answer?: Readonly<Record<string, string | null>>
   /** Request target that the backend saw. */
   readonly url?: string
+  /** Endpoints tried. */
+  readonly attempts?: number
   /** EDGE_* code. */
   readonly code?: string
   /** Each is part of the body. */

@@ -3,11 +3,11 @@
 import type { Case, CaseGroup } from './case.ts'
 import { page } from './case.ts'
 
-function config(trust: string): string {
+function config(trust: string, listen = '{ port: 0, address: 127.0.0.1 }'): string {
   return `
 name: shop
 listen:
-  - { port: 0, address: 127.0.0.1 }
+  - ${listen}
 ${trust}
 services: { frontend: / }
 versions:
@@ -115,6 +115,19 @@ export const clientAddress: readonly CaseGroup[] = [
     title: '4.1 client address, nobody trusted',
     config: config(''),
     cases: [forwardedFor('is the peer, whatever it claims', ['192.168.0.58'], '127.0.0.1', false)],
+  },
+  {
+    title: '4.1 client address, at a listener of all addresses',
+    config: config('trust: [127.0.0.1/32]', '{ port: 0 }'),
+    cases: [
+      {
+        says: 'is IPv4 though the socket shows it as v4-mapped IPv6',
+        from: '127.0.0.58',
+        headers: page,
+        expect: { ...office, client: '127.0.0.58', upstream: { 'x-forwarded-for': '127.0.0.58' } },
+      },
+      forwardedFor('is what a trusted peer says there', ['192.168.0.58'], '192.168.0.58', true),
+    ],
   },
   {
     title: '4.1 client address, one trusted hop',

@@ -69,10 +69,15 @@ export class GatewayUnderTest {
   async send(row: Case): Promise<Result> {
     const listener = this.#gateway.listeners()[row.to ?? 0]
     if (listener === undefined) throw new Error(`no listener ${row.to}`)
-    const target = { host: listener.address, port: listener.port, from: row.from ?? '127.0.0.1' }
+    const host = listener.address === '::' ? '127.0.0.1' : listener.address
+    const target = { host, port: listener.port, from: row.from ?? '127.0.0.1' }
     const answer = await sendRaw(target, linesOf(row), row.body)
     const record = await this.#records.next()
     return { answer, echo: echoIn(answer), record }
+  }
+
+  get gateway(): Gateway {
+    return this.#gateway
   }
 
   async startBackend(name: string): Promise<void> {

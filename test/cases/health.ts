@@ -50,6 +50,18 @@ const pools: CaseGroup = {
       expect: { version: 'v4', by: 'frontend v4', reason: 'rule' },
     },
     {
+      says: 'by then it is out of balancing: nobody tries it at the third request',
+      from: '127.0.0.60',
+      headers: page,
+      expect: { version: 'v4', by: 'frontend v4', attempts: 1 },
+    },
+    {
+      says: 'nor at the fourth',
+      from: '127.0.0.60',
+      headers: page,
+      expect: { version: 'v4', by: 'frontend v4', attempts: 1 },
+    },
+    {
       says: 'until the pool counts as unavailable, a refused connection is 503 for a subresource',
       path: '/api/x',
       headers: secureApi,

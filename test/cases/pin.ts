@@ -39,7 +39,54 @@ function doesNotHold(says: string, pinIn: 'none' | 'stale' | 'forged' | 'two', .
 
 const change = (from: string, to: string) => (value: string) => value.replace(from, to)
 
+const twoReleases: CaseGroup = {
+  title: '4.4 reading the pin, two releases under one key',
+  config: `
+name: shop
+hosts: [shop.test]
+listen:
+  - { port: 0, address: 127.0.0.1 }
+services: { frontend: / }
+versions:
+  v1: { frontend: <frontend v1> }
+  v2: { frontend: <frontend v2> }
+stable: v1
+pin: { keys: [{ file: pin.key }] }
+---
+name: blog
+hosts: ["*.blog.test"]
+services: { pages: / }
+versions:
+  v1: { pages: <pages v1> }
+  v2: { pages: <pages v2> }
+stable: v1
+pin: { keys: [{ file: pin.key }] }
+`,
+  cases: [
+    {
+      says: 'a pin holds in its release',
+      headers: page,
+      pins: [{ pin: 'v2' }],
+      expect: { version: 'v2', by: 'frontend v2', pin: 'kept' },
+    },
+    {
+      says: 'a pin holds in its release, the other one',
+      host: 'a.blog.test',
+      headers: page,
+      pins: [{ pin: 'v2', release: 'blog' }],
+      expect: { version: 'v2', by: 'pages v2', pin: 'kept' },
+    },
+    {
+      says: 'and not in the other',
+      headers: page,
+      pins: [{ pin: 'v2', release: 'blog' }],
+      expect: { version: 'v1', by: 'frontend v1', pinIn: 'forged', pin: { version: 'v1' } },
+    },
+  ],
+}
+
 export const pin: readonly CaseGroup[] = [
+  twoReleases,
   {
     title: '4.4 reading the pin',
     config: config(),

@@ -14,7 +14,7 @@ versions:
   v2: { frontend: <frontend v2> }
 stable: v1
 gray:
-  - { name: asked, version: v2, match: [{ headers: { x-version: { exact: v2 } } }] }
+  - { name: asked, version: v2, match: [{ headers: { x-version: { exact: v2 } } }, { headers: { x_version: { exact: v2 } } }] }
 pin: { keys: [{ file: pin.key }] }
 `
 

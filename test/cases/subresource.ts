@@ -3,7 +3,8 @@
 import type { Case, CaseGroup } from './case.ts'
 import { api, page, secureApi, seedWhere } from './case.ts'
 
-const config = `
+function config(pin = ''): string {
+  return `
 name: shop
 listen:
   - { port: 0, address: 127.0.0.1 }
@@ -22,8 +23,9 @@ gray:
   - { name: office, version: v2, ip: [127.0.0.58] }
   - { name: some, version: v2, share: 50% }
 identity: [cookies.id]
-pin: { keys: [{ file: pin.key }], epoch: 2, ttl: 8h }
+pin: { keys: [{ file: pin.key }], epoch: 2, ttl: 8h${pin} }
 `
+}
 
 const drawn = seedWhere((draw) => draw('v2') < 5000)
 const notDrawn = seedWhere((draw) => draw('v2') >= 5000)
@@ -223,9 +225,27 @@ const preflights: readonly Case[] = [
 ]
 
 export const subresource: readonly CaseGroup[] = [
-  { title: '4.5 a pinned subresource', config, cases: pinned },
-  { title: '4.5 a subresource whose page names its version', config, cases: named },
-  { title: '4.5 a subresource with a stale pin', config, cases: stalePins },
-  { title: '4.5 a subresource without a pin', config, cases: unpinned },
-  { title: '4.5 a CORS preflight', config, cases: preflights },
+  { title: '4.5 a pinned subresource', config: config(), cases: pinned },
+  { title: '4.5 a subresource whose page names its version', config: config(), cases: named },
+  {
+    title: '4.5 a subresource whose page names its version in a field of the configuration',
+    config: config(', pageHeader: X-Tab'),
+    cases: [
+      {
+        says: 'is served by that version',
+        headers: [...secureApi, 'x-tab: v1'],
+        pins: [{ pin: 'v2', epoch: 2, history: ['v2', 'v1'] }],
+        expect: { version: 'v1', reason: 'page' },
+      },
+      {
+        says: 'is not served by what the usual field says',
+        headers: [...secureApi, 'X-Page-Version: v1'],
+        pins: [{ pin: 'v2', epoch: 2, history: ['v2', 'v1'] }],
+        expect: { version: 'v2', reason: 'pin' },
+      },
+    ],
+  },
+  { title: '4.5 a subresource with a stale pin', config: config(), cases: stalePins },
+  { title: '4.5 a subresource without a pin', config: config(), cases: unpinned },
+  { title: '4.5 a CORS preflight', config: config(), cases: preflights },
 ]
