@@ -15,9 +15,9 @@ export interface ListenSeats {
 
 /** Where that file tells graylane to listen. Throws an Error when it has no edge or no internal listener. */
 export async function readListeners(configPath: string): Promise<ListenSeats> {
-  const listeners = listenersOf(parseDocument(await readFile(configPath, 'utf8')))
-  const edge = listeners.find((listener) => listener.get('internal') !== true)
-  const internal = listeners.find((listener) => listener.get('internal') === true)
+  const listeners = listenersOf(await readYaml(configPath))
+  const edge = listeners.find((listener) => !isInternal(listener))
+  const internal = listeners.find(isInternal)
   if (edge === undefined || internal === undefined) {
     throw new Error(`${configPath}: the demo needs a listener for browsers and one with internal: true`)
   }
@@ -36,9 +36,9 @@ export async function copyWithPorts(
   ports: { edge: number; internal: number },
   moved: ReadonlyMap<string, string>,
 ): Promise<{ path: string; remove(): Promise<void> }> {
-  const document = parseDocument(await readFile(configPath, 'utf8'))
+  const document = await readYaml(configPath)
   for (const listener of listenersOf(document)) {
-    listener.set('port', listener.get('internal') === true ? ports.internal : ports.edge)
+    listener.set('port', String(isInternal(listener) ? ports.internal : ports.edge))
     listener.set('address', '127.0.0.1')
   }
   visit(document, {
@@ -53,8 +53,20 @@ export async function copyWithPorts(
     },
   })
   const path = join(tmpdir(), `graylane-demo-${randomUUID()}.yaml`)
-  await writeFile(path, document.toString())
+  await writeFile(path, document.toString({ lineWidth: 0 }))
   return { path, remove: () => rm(path, { force: true }) }
+}
+
+/** Every scalar as it is written (failsafe), as graylane reads them: a copy must not make 1.1 out of version 1.10. */
+async function readYaml(configPath: string): Promise<Document> {
+  const document = parseDocument(await readFile(configPath, 'utf8'), { schema: 'failsafe' })
+  const [error] = document.errors
+  if (error !== undefined) throw new Error(`${configPath}: ${error.message}`)
+  return document
+}
+
+function isInternal(listener: YAMLMap): boolean {
+  return listener.get('internal') === 'true'
 }
 
 function listenersOf(document: Document): YAMLMap[] {

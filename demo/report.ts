@@ -1,6 +1,7 @@
 // What the demo prints: the table of who answered whom, the count of crossings, and what to try next.
 // Only makes text; says nothing that is not in the story it is given.
 
+import type { Stage } from './stage.ts'
 import { namesOf, type Group, type Story } from './story.ts'
 import { parts, type Answer, type Part } from './visitor.ts'
 import { devicesIn } from './whose.ts'
@@ -43,16 +44,22 @@ export function verdictOf(story: Story): string[] {
   ]
 }
 
-export function invitation(edgeUrl: string, adminUrl: string): string[] {
+/** What to try next, by hand. */
+export function invitation({
+  edgeUrl,
+  adminUrl,
+  configPath,
+}: Pick<Stage, 'edgeUrl' | 'adminUrl' | 'configPath'>): string[] {
   return [
     'Try it yourself',
-    `  as anybody (v1)     open ${edgeUrl} and press V11`,
-    `  as a listed address curl -i -H 'X-Forwarded-For: 192.168.0.58' ${edgeUrl}`,
-    `                      (v2; believed because curl calls from loopback, see trust in routes.yaml)`,
-    `  as a tester (v3)    in the page's console: document.cookie = 'user=jason'; location.reload()`,
-    `                      or: curl -i -H 'x-user: jason' ${edgeUrl}`,
-    `  as somebody new     a private window: the pin keeps a browser on its version`,
-    `  what it counted     curl ${adminUrl}/metrics`,
+    `  as anybody (v1)      open ${edgeUrl} and press V11`,
+    `  from the list (v2)   curl -i -H 'X-Forwarded-For: 192.168.0.58' ${edgeUrl}`,
+    '                       (believed because curl calls from loopback: trust in routes.yaml)',
+    "  as a tester (v3)     in the page's console: document.cookie = 'user=jason'; location.reload()",
+    `                       or: curl -i -H 'x-user: jason' ${edgeUrl}`,
+    '  as somebody new      a private window: the pin keeps a browser on its version',
+    `  roll out             stable: v2 and draining: [v1] in ${configPath}: open pages stay v1`,
+    `  what it counted      curl ${adminUrl}/metrics`,
   ]
 }
 

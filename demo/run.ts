@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { invitation, tableOf, verdictOf } from './report.ts'
+import { requestPrinter } from './request-lines.ts'
 import { startStage, type Stage, type StageOptions } from './stage.ts'
 import { playStory } from './story.ts'
 
@@ -26,9 +27,9 @@ export async function playDemo(options: DemoOptions): Promise<0 | 1> {
 
 /** Until the signal fires. Throws when graylane ends before. */
 async function stayUp(stage: Stage, { print, signal }: DemoOptions): Promise<void> {
-  const lines = ['', ...invitation(stage.edgeUrl, stage.adminUrl), '', 'Ctrl-C ends it. Requests as they come:']
+  const lines = ['', ...invitation(stage), '', 'Ctrl-C ends it. What graylane logs meanwhile:']
   for (const line of lines) print(line)
-  stage.gateway.follow((line) => print(`  ${line}`))
+  stage.gateway.follow(requestPrinter(print))
   await Promise.race([fired(signal), stage.gateway.ended])
   // Ctrl-C reaches graylane too, and it may be gone before our own signal is seen.
   await Promise.race([fired(signal), sleep(200)])

@@ -74,7 +74,8 @@ function colour(line: string): string {
 
 function explain(error: unknown, signal: AbortSignal): string {
   if (signal.aborted) return 'The demo was ended while it started.'
-  const { code, message } = error as NodeJS.ErrnoException
+  const { code, message, path } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT' && path !== undefined) return `The demo cannot run: there is no file ${path}`
   if (code === 'ERR_MODULE_NOT_FOUND') {
     return `The demo runs from a checkout, with its development packages: npx -y pnpm@12 demo\n(${message})`
   }

@@ -68,11 +68,14 @@ describe('graylane demo', () => {
   })
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('stays up until %s and leaves nothing running', async (signal) => {
-    const demo = startDemo(['--ports', 'auto'])
-    const text = await demo.until('Requests as they come:')
+    const config = await changedConfig((document) => document.set('accessLog', { path: 'stdout' }))
+    const demo = startDemo(['--ports', 'auto', '--config', config])
+    const text = await demo.until('What graylane logs meanwhile:')
     const ports = [...text.matchAll(/127\.0\.[01]\.[123]:\d+/g)].map(([place]) => place)
     const edge = /open (http:\S+)/.exec(text)?.[1] ?? ''
-    expect((await fetch(edge)).headers.get('x-version')).toBe('v1')
+    expect((await fetch(edge, { headers: { 'x-user': 'jason' } })).headers.get('x-version')).toBe('v3')
+    await demo.until('browser -> frontend 127.0.1.3:')
+    expect(demo.output()).toMatch(/^ {2}v3 +rule testers +200 GET \/ {2}browser/m)
     demo.child.kill(signal)
     expect(await demo.code).toBe(0)
     expect(ports.length).toBeGreaterThan(8)
@@ -81,9 +84,15 @@ describe('graylane demo', () => {
     }
   })
 
+  it('says that there is no such configuration', async () => {
+    const { code, output } = await runDemo(['--once', '--config', join(directory, 'absent.yaml')])
+    expect(output).toBe(`The demo cannot run: there is no file ${join(directory, 'absent.yaml')}\n`)
+    expect(code).toBe(1)
+  })
+
   it('names the nearest right word when an option is unknown', async () => {
     const { code, output } = await runDemo(['--onse'])
-    expect(output).toContain('unknown option --onse, did you mean --once?')
+    expect(output).toMatch(/unknown option --onse\b.*did you mean --once\?/)
     expect(code).toBe(2)
   })
 })
