@@ -4,6 +4,7 @@ import type { GrayConditionSpec, GrayRuleSpec } from '../rules/types.ts'
 import { checkVersion, complain, complainOfKey, type Draft } from './draft.ts'
 import { addressList, matchSpecs, textList } from './matches.ts'
 import type { GrayRuleText, MatchItemText } from './schema.ts'
+import { claimedAddress } from './slips.ts'
 import { hundredthsOfPercent } from './written-values.ts'
 
 const conditions = ['ip', 'users', 'match', 'share'] as const
@@ -56,10 +57,8 @@ function checkItem(draft: Draft, item: MatchItemText): void {
   }
   const { headers } = item
   for (const name of headers?.keys() ?? []) {
-    if (!['x-forwarded-for', 'x-real-ip', 'forwarded'].includes(name.toLowerCase())) continue
-    // Anyone can send it; `trust` says whose word about addresses counts.
-    const message = `${name} is what the client claims: use ip (or clientIp in match), which reads it as trust allows`
-    complainOfKey(draft, headers as object, name, 'slip', message)
+    const message = claimedAddress(name)
+    if (message !== undefined) complainOfKey(draft, headers as object, name, 'slip', message)
   }
 }
 

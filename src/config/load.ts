@@ -14,7 +14,7 @@ import type { Shape } from './schema-parts.ts'
 import { limits as limitsSchema, type RoutesDocument, routesDocument } from './schema.ts'
 import { Sources } from './sources.ts'
 import { durationMs, longestTimerMs } from './written-values.ts'
-import { readYaml, type YamlNode } from './yaml-tree.ts'
+import { isEmpty, readYaml } from './yaml-tree.ts'
 
 export { formatProblem, type Problem } from './problem.ts'
 
@@ -69,10 +69,6 @@ async function readDrafts(
     const { value, origins } = readBySchema(routesDocument, tree, report)
     return { document: value, origins, sources, surroundings, report }
   })
-}
-
-function isEmpty(tree: YamlNode): boolean {
-  return tree.kind === 'scalar' && tree.text === '' && !tree.quoted
 }
 
 // --- the whole file --------------------------------------------------------------------------------------------------------------------------

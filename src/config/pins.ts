@@ -31,13 +31,8 @@ export function pinSpec(draft: Draft): PinSpec {
     if (takenFields.has(name.toLowerCase())) complain(draft, pin, key, 'value', `${name} has another meaning in HTTP`)
   }
   if (header.toLowerCase() === pageHeader.toLowerCase()) {
-    complain(
-      draft,
-      pin,
-      'pageHeader',
-      'value',
-      `${pageHeader} is the header of the version: the page needs one of its own`,
-    )
+    const message = 'header and pageHeader have to differ: one is what we say, the other what the page says'
+    complain(draft, pin, 'header', 'value', message)
   }
   return {
     cookie,

@@ -17,7 +17,12 @@ export type Report = (problem: Problem) => void
 /** `file:line:column: severity code: text`, on one line whatever the message quotes. */
 export function formatProblem(problem: Problem): string {
   const { file, line, column, severity, code, message } = problem
-  return `${file}:${line}:${column}: ${severity} ${code}: ${message.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ')}`
+  return `${file}:${line}:${column}: ${severity} ${code}: ${message.replace(/[\p{Cc}\u2028\u2029]/gu, ' ')}`
+}
+
+/** A value as one would write it in YAML, inside brackets too. */
+export function quoteIfNeeded(text: string): string {
+  return /^[\w/](?:[\w./%@+-]|:(?=\w))*$/.test(text) ? text : quote(text)
 }
 
 /** A written value as a message shows it: quoted, and short. */

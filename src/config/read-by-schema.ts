@@ -5,10 +5,10 @@ import type { Static, TSchema } from 'typebox'
 import { didYouMean } from '../rules/route-problem.ts'
 import type { Place } from '../rules/types.ts'
 import { Origins, within } from './origins.ts'
-import { quote, type Report } from './problem.ts'
+import { quote, quoteIfNeeded, type Report } from './problem.ts'
 import type { Shape } from './schema-parts.ts'
 import { likelySlip } from './slips.ts'
-import type { YamlEntry, YamlMap, YamlNode, YamlScalar } from './yaml-tree.ts'
+import { isEmpty, type YamlEntry, type YamlMap, type YamlNode, type YamlScalar } from './yaml-tree.ts'
 
 /** The value, whole only when nothing was reported, and where its parts were written. */
 export function readBySchema<S extends TSchema>(
@@ -58,6 +58,7 @@ class SchemaReader {
     const entries = new Map<string, unknown>()
     const [pattern, entryShape] = Object.entries(shape.patternProperties ?? {})[0] ?? []
     const isKey = pattern === undefined ? undefined : new RegExp(pattern, 'u')
+    const unknown: string[] = []
     for (const entry of node.entries) {
       const { key, value } = entry
       const known = propertyOf(shape, key)
@@ -65,21 +66,30 @@ class SchemaReader {
       else if (known !== undefined) section[key] = this.read(known, value, within(path, key))
       else if (entryShape !== undefined && isKey?.test(key) === true) {
         entries.set(key, this.read(entryShape, value, within(path, key)))
-      } else this.#unknownKey(shape, entry, path)
+      } else {
+        unknown.push(key)
+        this.#unknownKey(shape, entry, path)
+      }
     }
     const result = shape.properties === undefined ? entries : section
     this.origins.add(result, path, node.place, node.entries)
     if (shape.properties !== undefined) {
       if (entryShape !== undefined) this.origins.add((section['entries'] = entries), path, node.place, node.entries)
-      this.#complete(shape, section, node.place, path)
+      this.#complete(shape, section, unknown, node.place, path)
     }
     return result
   }
 
-  /** Missing keys: the default, or a problem. */
-  #complete(shape: Shape, section: Record<string, unknown>, place: Place, path: string): void {
+  /** Missing keys: the default, or a problem, unless a misspelt one was told already. */
+  #complete(
+    shape: Shape,
+    section: Record<string, unknown>,
+    unknown: readonly string[],
+    place: Place,
+    path: string,
+  ): void {
     for (const [key, property] of Object.entries(shape.properties ?? {})) {
-      if (Object.hasOwn(section, key)) continue
+      if (Object.hasOwn(section, key) || unknown.some((other) => didYouMean(other, [key]) !== '')) continue
       if (property.default !== undefined)
         section[key] = this.read(property, asNode(property.default, place), within(path, key))
       else if (shape.required?.includes(key) === true) {
@@ -114,13 +124,16 @@ class SchemaReader {
   #scalar(shape: Shape, node: YamlScalar, path: string): unknown {
     const { text, place } = node
     if (isNothing(shape)) return null
-    if (text === '' && !node.quoted) {
+    if (isEmpty(node)) {
       const hint = takesEmptyText(shape) ? '; an empty text is written ""' : ''
       return this.#fail(place, 'value', `${path} has no value${hint}`, path)
     }
     if (shape.enum !== undefined) {
       const chosen = shape.enum.find((value) => String(value) === text)
-      const hint = didYouMean(text, shape.enum.map(String))
+      const hint = didYouMean(
+        text,
+        shape.enum.filter((value) => typeof value === 'string'),
+      )
       return chosen ?? this.#fail(place, 'value', `${path}: ${quote(text)} is not ${expected(shape)}${hint}`, path)
     }
     if (shape.type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
@@ -142,15 +155,19 @@ class SchemaReader {
 
 /** Whether a node of this kind may be meant; its content is another matter. */
 function fits(shape: Shape, node: YamlNode): boolean {
-  if (shape.anyOf !== undefined) return shape.anyOf.some((alternative) => fits(alternative, node))
+  if (shape.anyOf !== undefined) return shape.anyOf.some((other) => fits(other, node))
   switch (node.kind) {
     case 'map':
       return shape.type === 'object'
     case 'list':
       return shape.type === 'array'
     case 'scalar':
-      return isNothing(shape) ? node.text === '' && !node.quoted : shape.type !== 'object' && shape.type !== 'array'
+      return isNothing(shape) ? isEmpty(node) : shape.type !== 'object' && shape.type !== 'array'
   }
+}
+
+function alternativesOf(shape: Shape): readonly Shape[] {
+  return shape.anyOf ?? [shape]
 }
 
 function isNothing(shape: Shape): boolean {
@@ -187,24 +204,27 @@ function asNode(value: unknown, place: Place): YamlNode {
 // --- words -----------------------------------------------------------------------------------------------------------------------------------
 
 function wrongKind(shape: Shape, node: YamlNode, path: string): string {
-  if (node.kind === 'scalar' && node.text === '' && !node.quoted)
-    return `${path || 'the document'} has no value: ${expected(shape)} is wanted`
-  const found = node.kind === 'scalar' ? quote(node.text) : `a ${node.kind}`
-  return `${path === '' ? '' : `${path}: `}${found} is not ${expected(shape)}`
+  const at = path === '' ? '' : `${path}: `
+  const list = alternativesOf(shape).find(({ type }) => type === 'array')
+  if (isEmpty(node)) return `${path || 'the document'} has no value: ${expected(shape)} is wanted`
+  if (list !== undefined && node.kind === 'scalar' && list.items?.type !== 'object') {
+    return `${at}a list is wanted, in brackets or with - in front of each item: [${quoteIfNeeded(node.text)}]`
+  }
+  if (list !== undefined && node.kind === 'map' && list.items?.type === 'object') {
+    return `${at}a list is wanted: put a - in front of each item`
+  }
+  return `${at}${node.kind === 'scalar' ? quote(node.text) : `a ${node.kind}`} is not ${expected(shape)}`
 }
 
 function expected(shape: Shape): string {
-  if (shape.anyOf !== undefined)
-    return either(shape.anyOf.filter((alternative) => !isNothing(alternative)).map(expected))
+  if (shape.anyOf !== undefined) return either(shape.anyOf.filter((other) => !isNothing(other)).map(expected))
   if (shape.expects !== undefined) return shape.expects
   if (shape.enum !== undefined) return either(shape.enum.map(String))
   switch (shape.type) {
     case 'object':
-      return shape.properties === undefined
-        ? 'a map'
-        : `a map (${wantedKeys(shape).slice(0, 4).join(', ')}${wantedKeys(shape).length > 4 ? ', ...' : ''})`
+      return shape.properties === undefined ? 'a map' : `a map (${firstKeys(shape)})`
     case 'array':
-      return `a list ([ ... ]) of ${plural(shape.items ?? {})}`
+      return 'a list'
     case 'boolean':
       return 'true or false'
     case 'integer':
@@ -214,9 +234,13 @@ function expected(shape: Shape): string {
   }
 }
 
-function plural(shape: Shape): string {
-  if (shape.type === 'object') return 'maps'
-  return expected(shape).replace(/^an? /, '')
+/** The keys to begin with: those that have to be there, then some of the others. */
+function firstKeys(shape: Shape): string {
+  const keys = Object.entries(shape.properties ?? {}).filter(([, property]) => property.not === undefined)
+  const isNeeded = ([key, property]: [string, Shape]): boolean =>
+    property.default === undefined && shape.required?.includes(key) === true
+  const sorted = [...keys.filter(isNeeded), ...keys.filter((key) => !isNeeded(key))].map(([key]) => key)
+  return sorted.length > 4 ? `${sorted.slice(0, 4).join(', ')}, ...` : sorted.join(', ')
 }
 
 function either(words: readonly string[]): string {

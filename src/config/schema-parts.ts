@@ -1,7 +1,7 @@
 // The words that the schema of routes.yaml is made of. Each is JSON Schema for editors, a static type for us, and the text of messages.
 // Scalars are texts as written: an editor may take 1.10 for a number and true for a boolean, so their schemas allow for that.
 
-import Type, { type Static, type TOptional, type TSchema } from 'typebox'
+import { type Static, type TOptional, type TSchema, Type } from 'typebox'
 
 /** What our reader knows of a schema: JSON Schema's keywords, and two that editors use for messages. */
 export interface Shape {
@@ -33,6 +33,7 @@ interface Notes {
   readonly default?: unknown
   readonly examples?: readonly unknown[]
   readonly title?: string
+  readonly expects?: string
 }
 
 /** A scalar of any look, kept as written. */
@@ -152,6 +153,10 @@ export function Percentage(options: Notes = {}) {
 
 export function Cidr() {
   return Text('an address or CIDR', { examples: ['192.168.0.58', '10.8.0.0/16', '2001:db8::/32'] })
+}
+
+export function FilePath() {
+  return Text('the path of a file', { pattern: '.', description: 'Relative to this file.' })
 }
 
 /** RFC 9110 5.5 without obs-text troubles: one line, no NUL. */

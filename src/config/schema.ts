@@ -1,7 +1,7 @@
 // routes.yaml as one schema: the source of its TypeScript types, of what is accepted, of messages, and of routes.schema.json for editors.
 // Says nothing of how parts hang together (does that version exist?): that is told by the files that read on.
 
-import Type, { type Static } from 'typebox'
+import { type Static, Type } from 'typebox'
 import {
   anyKeys,
   Cidr,
@@ -12,6 +12,7 @@ import {
   fieldKeys,
   FieldName,
   FieldValue,
+  FilePath,
   IdentitySource,
   matchFieldKeys,
   Name,
@@ -30,7 +31,7 @@ import {
 const port = (lowest: 0 | 1, description: string) => Whole(lowest, 65_535, { description })
 
 const listFile = Section(
-  { file: Text('the path of a file', { description: 'Relative to this file.' }) },
+  { file: FilePath() },
   { title: 'ListFile', description: 'One value a line; blank lines and # comments are skipped. Followed for changes.' },
 )
 
@@ -63,7 +64,7 @@ const matchItem = Section(
     scheme: Type.Optional(stringMatch),
     method: Type.Optional(stringMatch),
     authority: Type.Optional(stringMatch),
-    headers: Type.Optional(Dictionary(matchFieldKeys, stringMatch)),
+    headers: Type.Optional(Dictionary(matchFieldKeys, stringMatch, { title: 'HeaderMatches' })),
     withoutHeaders: Type.Optional(Dictionary(matchFieldKeys, Type.Union([stringMatch, Nothing()]))),
     queryParams: Type.Optional(Dictionary(anyKeys, stringMatch)),
     cookies: Type.Optional(Dictionary(cookieKeys, stringMatch)),
@@ -105,6 +106,8 @@ const headerOperations = Section(
   { title: 'HeaderOperations', description: 'remove is done first, then set, then add.' },
 )
 
+const underMessage = (name: string) => Refused(`${name} stands under request or response`)
+
 const service = Section(
   {
     match: Type.Optional(match),
@@ -139,7 +142,13 @@ const service = Section(
       }),
     ),
     headers: Type.Optional(
-      Section({ request: Type.Optional(headerOperations), response: Type.Optional(headerOperations) }),
+      Section({
+        request: Type.Optional(headerOperations),
+        response: Type.Optional(headerOperations),
+        set: underMessage('set'),
+        add: underMessage('add'),
+        remove: underMessage('remove'),
+      }),
     ),
     onStale: Type.Enum(['reload', 'stable'], {
       default: 'reload',
@@ -167,7 +176,11 @@ const version = SectionWithEntries(
   { base: Type.Optional(Name({ description: 'Lends its pools where this version lists none; default: stable.' })) },
   poolKeys,
   Type.Union([upstream, Type.Array(upstream, { minItems: 1 })], { title: 'Pool' }),
-  { title: 'Version', description: 'One pool for each service, released together.' },
+  {
+    title: 'Version',
+    expects: 'a map of services and their pools',
+    description: 'One pool for each service, released together.',
+  },
 )
 
 // --- gray --------------------------------------------------------------------------------------------------------------------------------
@@ -213,8 +226,8 @@ const pin = Section(
     pageHeader: FieldName({ default: 'x-page-version', description: 'By which a page names its own version.' }),
     keys: Type.Array(
       Section({
-        env: Type.Optional(Text('the name of an environment variable')),
-        file: Type.Optional(Text('the path of a file')),
+        env: Type.Optional(Text('the name of an environment variable', { pattern: '^[^=]+$' })),
+        file: Type.Optional(FilePath()),
       }),
       { default: [], description: 'At least 32 bytes each. The first signs, all verify.' },
     ),
@@ -294,7 +307,7 @@ export const routesDocument = Section(
     ),
     limits: Type.Optional(limits),
     accessLog: Type.Optional(
-      Type.Union([Text('a path'), Section({ path: Text('stdout, off or a path') })], {
+      Type.Union([FilePath(), Section({ path: FilePath() })], {
         description: 'stdout (the default), off, or a file.',
       }),
     ),

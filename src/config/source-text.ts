@@ -23,7 +23,7 @@ export function decodeSource(file: string, bytes: Uint8Array, report: Report): S
   }
   const source = sourceText(file, new TextDecoder().decode(bytes))
   // YAML 1.2.2 section 5.1 allows no control characters but these; a terminal or a log would obey them.
-  const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.exec(source.text)
+  const control = /[^\P{Cc}\t\n\r]/u.exec(source.text)
   if (control === null) return source
   const code = control[0].charCodeAt(0).toString(16).padStart(4, '0').toUpperCase()
   report({
@@ -60,7 +60,7 @@ function encodingProblem(bytes: Uint8Array): { line: number; column: number; mes
   return { ...firstBadByte(bytes), message: 'not UTF-8 here: save the file as UTF-8' }
 }
 
-/** Line and column (in bytes) of the first byte that cannot be UTF-8, by halving. */
+/** Line and column of the first byte that cannot be UTF-8, by halving. */
 function firstBadByte(bytes: Uint8Array): { line: number; column: number } {
   let line = 1
   let start = 0
@@ -77,7 +77,7 @@ function firstBadByte(bytes: Uint8Array): { line: number; column: number } {
   let good = 0
   for (let length = 1; length <= Math.min(bad.length, 10_000); length += 1)
     if (isUtf8(bad.subarray(0, length))) good = length
-  return { line, column: good + 1 }
+  return { line, column: new TextDecoder().decode(bad.subarray(0, good)).length + 1 }
 }
 
 function lineStarts(text: string): readonly number[] {

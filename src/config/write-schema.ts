@@ -8,7 +8,7 @@ import { routesDocument } from './schema.ts'
 /** The schema as JSON Schema (draft 7, which editors know best), parts with a title told once. Ends in a line feed. */
 export function editorSchema(): string {
   const definitions: Record<string, unknown> = {}
-  const { title, ...root } = plain(routesDocument as Shape, definitions) as { title: string }
+  const { title, ...root } = plain(routesDocument as object, definitions) as { title: string }
   const sorted = Object.fromEntries(Object.entries(definitions).toSorted(([a], [b]) => (a < b ? -1 : 1)))
   const schema = { $schema: 'http://json-schema.org/draft-07/schema#', title, ...root, definitions: sorted }
   return `${JSON.stringify(schema, undefined, 2)}\n`

@@ -23,21 +23,30 @@ export function syntaxMessage(
     case 'BLOCK_AS_IMPLICIT_KEY':
       return nestedMapping(line, offset)
     case 'MULTILINE_IMPLICIT_KEY':
-      return {
-        offset,
-        message: 'not a key: is a colon with a space behind it missing, or is this line indented wrongly?',
-      }
+      return { offset, message: notAKey }
     case 'MISSING_CHAR':
-      if (error.message.includes('quote'))
-        return { offset: scan.lastQuote ?? offset, message: 'this quote is never closed' }
-      break
+      return error.message.includes('quote')
+        ? { offset: scan.lastQuote ?? offset, message: 'this quote is never closed' }
+        : { offset, message: notAKey }
     case 'BAD_INDENT':
-    case 'UNEXPECTED_TOKEN':
-      if (scan.openFlow === undefined) break
-      return { offset: scan.openFlow, message: `this ${source.text[scan.openFlow]} is never closed` }
-    default:
+    case 'UNEXPECTED_TOKEN': {
+      if (scan.openFlow !== undefined) {
+        return { offset: scan.openFlow, message: `this ${source.text[scan.openFlow]} is never closed` }
+      }
+      const message = strayToken(source.text[offset] ?? '')
+      if (message !== undefined) return { offset, message }
+    }
   }
   return { offset, message: plainWords(error.message) }
+}
+
+const notAKey = 'not a key: is a colon with a space behind it missing, or is this line indented wrongly?'
+
+function strayToken(char: string): string | undefined {
+  if (char === '}' || char === ']') return `this ${char} closes nothing`
+  if (char !== '' && '[{,'.includes(char)) return `a text with ${char} in it has to be in quotes here`
+  if (/^[\s#]?$/.test(char)) return undefined
+  return 'this does not belong to the value before it: put the whole value in quotes, or on a line of its own'
 }
 
 /** A value that YAML ends at `{ } [ ] ,` though a regex goes on; undefined when that is not it. */

@@ -35,9 +35,14 @@ export interface YamlList {
   readonly place: Place
 }
 
+/** Nothing was written, not even an empty text in quotes. */
+export function isEmpty(node: YamlNode): boolean {
+  return node.kind === 'scalar' && node.text === '' && !node.quoted
+}
+
 const deepest = 32
 /** A megabyte of `[a,a,a...` would keep the process busy for seconds; a list that long belongs into a file of its own. */
-const mostLexemes = 300_000
+const mostLexemes = 200_000
 const mostReports = 20
 
 /** One tree for each document; undefined after a report. */
