@@ -1,42 +1,40 @@
-// The routes.yaml the demo runs on: where graylane will listen, and a copy with other ports when these are not wanted.
-// Never changes the file it was given; what the file means is graylane's own business.
+// The routes.yaml the demo runs on: a copy on loopback of the one it was given, so that nobody outside reaches the demo, and so that
+// who plays with it leaves the original alone. What the file means is graylane's own business.
 
 import { randomUUID } from 'node:crypto'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { isMap, isScalar, isSeq, parseDocument, visit, type Document, type YAMLMap } from 'yaml'
-import type { Seat } from './listen.ts'
 
-export interface ListenSeats {
-  readonly edge: Seat
-  readonly internal: Seat
+export interface ListenPorts {
+  readonly edge: number
+  readonly internal: number
 }
 
-/** Where that file tells graylane to listen. Throws an Error when it has no edge or no internal listener. */
-export async function readListeners(configPath: string): Promise<ListenSeats> {
+/** The ports that file tells graylane to listen on. Throws an Error when it has no edge or no internal listener. */
+export async function readPorts(configPath: string): Promise<ListenPorts> {
   const listeners = listenersOf(await readYaml(configPath))
   const edge = listeners.find((listener) => !isInternal(listener))
   const internal = listeners.find(isInternal)
   if (edge === undefined || internal === undefined) {
     throw new Error(`${configPath}: the demo needs a listener for browsers and one with internal: true`)
   }
-  return {
-    edge: seatOf(edge, 'the edge of graylane', '0.0.0.0'),
-    internal: seatOf(internal, "graylane's internal listener", '127.0.0.1'),
-  }
+  return { edge: Number(edge.get('port')), internal: Number(internal.get('port')) }
 }
 
 /**
- * Writes a copy that listens on 127.0.0.1 at these two ports and finds its pools where `moved` says (old host:port to new one).
+ * Writes a copy that listens on 127.0.0.1 at these ports, logs to standard output, and finds its pools where `moved` says (old
+ * host:port to new one). A wildcard address would not do: it takes 8080 of every loopback address, the frontends' own included.
  * Relative list files are named by their whole path, since the copy lies elsewhere. Whoever asks for it calls `remove`.
  */
-export async function copyWithPorts(
+export async function copyOnLoopback(
   configPath: string,
-  ports: { edge: number; internal: number },
+  ports: ListenPorts,
   moved: ReadonlyMap<string, string>,
 ): Promise<{ path: string; remove(): Promise<void> }> {
   const document = await readYaml(configPath)
+  document.set('accessLog', 'stdout')
   for (const listener of listenersOf(document)) {
     listener.set('port', String(isInternal(listener) ? ports.internal : ports.edge))
     listener.set('address', '127.0.0.1')
@@ -72,9 +70,4 @@ function isInternal(listener: YAMLMap): boolean {
 function listenersOf(document: Document): YAMLMap[] {
   const listen = document.get('listen')
   return isSeq(listen) ? listen.items.filter((item) => isMap(item)) : []
-}
-
-function seatOf(listener: YAMLMap, part: string, anyHost: string): Seat {
-  const host = listener.get('address')
-  return { part, host: typeof host === 'string' ? host : anyHost, port: Number(listener.get('port')) }
 }

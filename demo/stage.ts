@@ -2,7 +2,7 @@
 // Plays nothing by itself: run.ts does, and so do the tests in a browser.
 
 import { startBroker } from './broker.ts'
-import { copyWithPorts, readListeners } from './demo-config.ts'
+import { copyOnLoopback, readPorts, type ListenPorts } from './demo-config.ts'
 import { startDevices } from './devices.ts'
 import { buildPages, type Build } from './frontend/build.ts'
 import { startFrontend } from './frontend-server.ts'
@@ -14,7 +14,7 @@ import { readWhose, type Whose } from './whose.ts'
 export interface StageOptions {
   /** routes.yaml; its pools are expected at 127.0.1.N:8080 (frontend vN) and 127.0.1.N:8000 (mqtt-server vN). */
   readonly configPath: string
-  /** True: every port is the kernel's choice, and graylane runs on a copy of the configuration. */
+  /** True: every port is the kernel's choice. */
   readonly anyPorts: boolean
   /** One line for each part that is up. */
   readonly print: (line: string) => void
@@ -26,7 +26,7 @@ export interface StageOptions {
 export interface Stage {
   readonly edgeUrl: string
   readonly adminUrl: string
-  /** The file graylane runs on. */
+  /** The file graylane runs on: a copy on loopback. */
   readonly configPath: string
   readonly whose: Whose
   readonly gateway: GatewayProcess
@@ -38,16 +38,14 @@ interface Cast {
   keep<T extends { close(): Promise<void> }>(part: T): T
 }
 
-/** The ports of graylane; `settle` gives the file to run on, and frees the ports that were held for it. */
-interface Ports {
-  readonly edge: number
-  readonly internal: number
+/** The ports of graylane; those that are held for it are let go by `release`. */
+interface Ports extends ListenPorts {
   readonly admin: number
-  settle(moved: ReadonlyMap<string, string>): Promise<string>
+  release(): Promise<void>
 }
 
 const versions = ['v1', 'v2', 'v3']
-const adminSeat: Seat = { part: "graylane's admin port", host: '127.0.0.1', port: 9901 }
+const adminPort = 9901
 
 /** Starts every part. Throws an Error for the user when one cannot start; then nothing of it is left running. */
 export async function startStage(options: StageOptions): Promise<Stage> {
@@ -82,64 +80,58 @@ async function startParts(options: StageOptions, cast: Cast): Promise<Omit<Stage
   tick(`${devices.names.length} devices`, `${devices.names.at(0)} to ${devices.names.at(-1)}, publishing`)
   const moved = new Map<string, string>()
   for (const [index, build] of builds.entries()) {
-    const release = await startRelease(build, index, broker.url, ports.internal, options, cast)
+    const internalUrl = `http://127.0.0.1:${ports.internal}`
+    const release = await startRelease(
+      build,
+      index,
+      { brokerUrl: broker.url, internalUrl, any: options.anyPorts },
+      cast,
+    )
     tick(`release ${build.version}`, `frontend ${placeOf(release.frontend)}, mqtt-server ${placeOf(release.backend)}`)
     moved.set(`${release.frontend.host}:8080`, placeOf(release.frontend))
     moved.set(`${release.backend.host}:8000`, placeOf(release.backend))
   }
   const whose = await readWhose(builds)
-  const configPath = await ports.settle(moved)
-  const gateway = cast.keep(await startGateway(configPath, ports.admin, options.signal))
+  const copy = await copyOnLoopback(options.configPath, ports, moved)
+  cast.keep({ close: copy.remove })
+  await ports.release()
+  const gateway = cast.keep(await startGateway(copy.path, ports.admin, options.signal))
   const edgeUrl = `http://127.0.0.1:${ports.edge}/`
   tick('graylane', `${edgeUrl}, internal 127.0.0.1:${ports.internal}, ${options.configPath}`)
-  return { edgeUrl, adminUrl: `http://127.0.0.1:${ports.admin}`, configPath, whose, gateway }
+  return { edgeUrl, adminUrl: `http://127.0.0.1:${ports.admin}`, configPath: copy.path, whose, gateway }
 }
 
 async function startRelease(
   build: Build,
   index: number,
-  brokerUrl: string,
-  internalPort: number,
-  { anyPorts: any }: StageOptions,
+  { brokerUrl, internalUrl, any }: { brokerUrl: string; internalUrl: string; any: boolean },
   cast: Cast,
 ): Promise<{ frontend: RunningServer; backend: RunningServer }> {
-  const backend = cast.keep(
-    await startMqttServer(build.version, seatOf('mqtt-server', index, any ? 0 : 8000), brokerUrl),
-  )
-  const internalUrl = `http://127.0.0.1:${internalPort}`
+  const backendSeat = seatOf('mqtt-server', index, any ? 0 : 8000)
+  const backend = cast.keep(await startMqttServer(build.version, backendSeat, brokerUrl))
   const frontend = cast.keep(await startFrontend(build, seatOf('frontend', index, any ? 0 : 8080), internalUrl))
   return { frontend, backend }
 }
 
 /** Every address of the demo is tried before anything starts. */
 async function configuredPorts(options: StageOptions): Promise<Ports> {
-  const { edge, internal } = await readListeners(options.configPath)
-  const releases = versions.flatMap((_, index) => [seatOf('frontend', index, 8080), seatOf('mqtt-server', index, 8000)])
-  await checkSeats([edge, internal, adminSeat, ...releases])
-  return {
-    edge: edge.port,
-    internal: internal.port,
-    admin: adminSeat.port,
-    settle: async () => options.configPath,
-  }
+  const { edge, internal } = await readPorts(options.configPath)
+  const host = '127.0.0.1'
+  await checkSeats([
+    { part: 'the edge of graylane', host, port: edge },
+    { part: "graylane's internal listener", host, port: internal },
+    { part: "graylane's admin port", host, port: adminPort },
+    ...versions.flatMap((_, index) => [seatOf('frontend', index, 8080), seatOf('mqtt-server', index, 8000)]),
+  ])
+  return { edge, internal, admin: adminPort, release: async () => undefined }
 }
 
 async function anyPorts(options: StageOptions, cast: Cast): Promise<Ports> {
-  await readListeners(options.configPath)
+  await readPorts(options.configPath)
   const reserved = await reservePorts(3)
   cast.keep({ close: reserved.release })
   const [edge = 0, internal = 0, admin = 0] = reserved.ports
-  return {
-    edge,
-    internal,
-    admin,
-    async settle(moved) {
-      const copy = await copyWithPorts(options.configPath, { edge, internal }, moved)
-      cast.keep({ close: copy.remove })
-      await reserved.release()
-      return copy.path
-    },
-  }
+  return { edge, internal, admin, release: reserved.release }
 }
 
 /** Release vN lives at 127.0.1.N: loopback addresses need no set-up and tell callers apart. */
