@@ -49,7 +49,7 @@ function walk(peer: Address, claimed: string, isProxy: (address: Address) => boo
   let client = peer
   let end = claimed.length
   for (let walked = 0; walked < hopsWalked && end >= 0 && isProxy(client); walked += 1) {
-    const comma = lastComma(claimed, end)
+    const comma = claimed.lastIndexOf(',', end - 1)
     const hop = parseHop(claimed.slice(comma + 1, end))
     if (hop === undefined) return client
     client = hop
@@ -62,15 +62,10 @@ function walk(peer: Address, claimed: string, isProxy: (address: Address) => boo
 function countHops(peer: Address, claimed: string, hops: number): Address {
   let end = claimed.length
   for (let skip = hops - 1; skip > 0; skip -= 1) {
-    end = lastComma(claimed, end)
-    if (end < 0) return peer
+    end = claimed.lastIndexOf(',', end - 1)
+    if (end <= 0) return peer
   }
-  return parseHop(claimed.slice(lastComma(claimed, end) + 1, end)) ?? peer
-}
-
-/** Index of the last comma left of `end`, or -1. (lastIndexOf takes a negative position for 0, hence the first test.) */
-function lastComma(text: string, end: number): number {
-  return end === 0 ? -1 : text.lastIndexOf(',', end - 1)
+  return parseHop(claimed.slice(claimed.lastIndexOf(',', end - 1) + 1, end)) ?? peer
 }
 
 /** One entry; `parseAddress` cuts what proxies put around an address: brackets, a port, a zone (RFC 7239 section 6 has the shapes). */
