@@ -58,7 +58,8 @@ export function invitation({
     "  as a tester (v3)     in the page's console: document.cookie = 'user=jason'; location.reload()",
     `                       or: curl -i -H 'x-user: jason' ${edgeUrl}`,
     '  as somebody new      a private window: the pin keeps a browser on its version',
-    `  roll out             stable: v2 and draining: [v1] in ${configPath}: open pages stay v1`,
+    '  roll out             stable: v2 and draining: [v1] in the file below: open pages stay v1, the next load is v2',
+    `                       ${configPath}`,
     `  what it counted      curl ${adminUrl}/metrics`,
   ]
 }
