@@ -73,6 +73,8 @@ class FileWatch implements ConfigurationWatch {
   #burstSince: number | undefined
   #looking = false
   #lookAgain = false
+  /** The last look left its findings to the next one. */
+  #waited = false
   #polling = false
   #closed = false
 
@@ -99,13 +101,9 @@ class FileWatch implements ConfigurationWatch {
 
   // --- signs of a change -------------------------------------------------------------------------------------------------------
 
-  #hear(directory: string, event: string, name: string | null): void {
+  #hear(directory: string, name: string | null): void {
     const itself = name === basename(directory)
-    const matters = name === null || itself || this.#directories.get(directory)?.names.has(name) === true
-    if (!matters) return
-    // Removed or renamed, the directory takes its inotify watch along: the next look watches what is there then.
-    if (itself && event === 'rename') this.#unwatch(directory)
-    this.#lookSoon()
+    if (name === null || itself || this.#directories.get(directory)?.names.has(name) === true) this.#lookSoon()
   }
 
   async #pollStamps(): Promise<void> {
@@ -144,27 +142,35 @@ class FileWatch implements ConfigurationWatch {
     while (this.#lookAgain && !this.#closed) {
       this.#lookAgain = false
       await this.#watchDirectories()
-      if (!(await this.#contentChanged())) continue
-      // The directories may be those of before the change: a symlink that was swapped just after it was read.
-      this.#lookSoon()
-      this.#onChange()
+      const fresh = await this.#readChanged()
+      // A sign meanwhile: this may be the middle of a change, a file deleted and not yet recreated. Waits for its end, but not for ever.
+      this.#waited = this.#burstSince !== undefined && !this.#waited
+      if (!this.#waited) this.#take(fresh)
     }
     this.#looking = false
   }
 
-  async #contentChanged(): Promise<boolean> {
-    let changed = false
+  /** The files that are not as they were known. */
+  async #readChanged(): Promise<ReadonlyMap<string, Known>> {
+    const fresh = new Map<string, Known>()
     for (const [file, known] of this.#known) {
       // Before the content, so that a change after it shows.
       const stamp = await stampOf(file)
-      if (isSame(known, stamp)) continue
-      const content = await contentOf(file)
-      const differs = known.content === undefined ? stamp.text !== known.stamp.text : content !== known.content
-      if (differs && this.#known.get(file) === known) changed = true
+      if (!isSame(known, stamp)) fresh.set(file, { stamp, content: await contentOf(file) })
+    }
+    return fresh
+  }
+
+  #take(fresh: ReadonlyMap<string, Known>): void {
+    let changed = false
+    for (const [file, { stamp, content }] of fresh) {
+      const known = this.#known.get(file)
+      if (known === undefined) continue
+      changed ||= known.content === undefined ? stamp.text !== known.stamp.text : content !== known.content
       known.stamp = stamp
       known.content = content
     }
-    return changed && !this.#closed
+    if (changed && !this.#closed) this.#onChange()
   }
 
   async #watchDirectories(): Promise<void> {
@@ -185,10 +191,11 @@ class FileWatch implements ConfigurationWatch {
       watched.names = names
       return
     }
+    // Removed or renamed, a directory takes its inotify watch along.
     this.#unwatch(directory)
     if (identity === undefined || this.#closed) return
     try {
-      const watcher = watch(directory, { persistent: false }, (event, name) => this.#hear(directory, event, name))
+      const watcher = watch(directory, { persistent: false }, (_, name) => this.#hear(directory, name))
       watcher.on('error', () => this.#unwatch(directory))
       this.#directories.set(directory, { watcher, identity, names })
     } catch {

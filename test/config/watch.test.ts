@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { pointTo, writeByRename, writeConfigMap, writeInPlace } from '../support/rewrite-file.ts'
 import { watchConfiguration, type ConfigurationWatch } from '../../src/config/watch.ts'
 
 /** The agreement: a change is seen within two seconds. */
@@ -32,32 +33,11 @@ interface Way {
   readonly pollOnly?: true
 }
 
-const write = (at: string, name: string, text: string): Promise<void> => writeFile(join(at, name), text)
-const writeRoutes = (at: string): Promise<void> => write(at, 'routes.yaml', 'stable: v0\n')
-
-async function writeByRename(at: string, name: string, text: string): Promise<void> {
-  await write(at, `.${name}.new`, text)
-  await rename(join(at, `.${name}.new`), join(at, name))
-}
-
-/** As kubelet does it: data in a new directory, then the symlink `..data` swapped by one rename, then the old directory removed. */
-async function writeConfigMap(at: string, n: number, text: string): Promise<void> {
-  const data = `..2026_01_01_00_00_0${n}.${n}`
-  await mkdir(join(at, data))
-  await write(at, `${data}/routes.yaml`, text)
-  await pointTo(at, '..data', data)
-  if (n === 0) await symlink('..data/routes.yaml', join(at, 'routes.yaml'))
-  else await rm(join(at, `..2026_01_01_00_00_0${n - 1}.${n - 1}`), { recursive: true })
-}
-
-async function pointTo(at: string, link: string, target: string): Promise<void> {
-  await symlink(target, join(at, `${link}_tmp`))
-  await rename(join(at, `${link}_tmp`), join(at, link))
-}
+const writeRoutes = (at: string): Promise<void> => writeInPlace(at, 'routes.yaml', 'stable: v0\n')
 
 async function writeRelease(at: string, n: number): Promise<void> {
   await mkdir(join(at, `releases/${n}`), { recursive: true })
-  await write(at, `releases/${n}/routes.yaml`, `stable: v${n}\n`)
+  await writeInPlace(at, `releases/${n}/routes.yaml`, `stable: v${n}\n`)
   await pointTo(at, 'current', `releases/${n}`)
 }
 
@@ -65,12 +45,16 @@ async function writeRelease(at: string, n: number): Promise<void> {
 const manyLines = Array.from({ length: 200_000 }, (_, i) => `user-${i}\n`).join('')
 
 const changes: readonly Way[] = [
-  { way: 'written in place', before: writeRoutes, change: (at, n) => write(at, 'routes.yaml', `stable: v${n}\n`) },
+  {
+    way: 'written in place',
+    before: writeRoutes,
+    change: (at, n) => writeInPlace(at, 'routes.yaml', `stable: v${n}\n`),
+  },
   {
     way: 'written in place with an old time stamp',
     before: writeRoutes,
     change: async (at, n) => {
-      await write(at, 'routes.yaml', `stable: v${n}\n`)
+      await writeInPlace(at, 'routes.yaml', `stable: v${n}\n`)
       await utimes(join(at, 'routes.yaml'), 1000, 1000)
     },
   },
@@ -84,7 +68,7 @@ const changes: readonly Way[] = [
     before: writeRoutes,
     change: async (at, n) => {
       for (let i = 0; i < 8; i++) {
-        await write(at, 'routes.yaml', `stable: v${n}\n# ${i}\n`)
+        await writeInPlace(at, 'routes.yaml', `stable: v${n}\n# ${i}\n`)
         await sleep(5)
       }
     },
@@ -99,7 +83,7 @@ const changes: readonly Way[] = [
     before: writeRoutes,
     change: async (at, n) => {
       await rename(join(at, 'routes.yaml'), join(at, 'routes.yaml~'))
-      await write(at, 'routes.yaml', `stable: v${n}\n`)
+      await writeInPlace(at, 'routes.yaml', `stable: v${n}\n`)
     },
   },
   {
@@ -107,18 +91,18 @@ const changes: readonly Way[] = [
     before: writeRoutes,
     change: async (at, n) => {
       await rm(join(at, 'routes.yaml'))
-      await write(at, 'routes.yaml', `stable: v${n}\n`)
+      await writeInPlace(at, 'routes.yaml', `stable: v${n}\n`)
     },
   },
   {
     way: 'deleted, and recreated a while later',
     before: writeRoutes,
-    change: (at, n) => (n % 2 === 1 ? rm(join(at, 'routes.yaml')) : write(at, 'routes.yaml', `stable: v${n}\n`)),
+    change: (at, n) => (n % 2 === 1 ? rm(join(at, 'routes.yaml')) : writeInPlace(at, 'routes.yaml', `stable: v${n}\n`)),
   },
   {
     way: 'mounted from a ConfigMap',
-    before: (at) => writeConfigMap(at, 0, 'stable: v0\n'),
-    change: (at, n) => writeConfigMap(at, n, `stable: v${n}\n`),
+    before: (at) => writeConfigMap(at, 'routes.yaml', 'stable: v0\n', 0),
+    change: (at, n) => writeConfigMap(at, 'routes.yaml', `stable: v${n}\n`, n),
   },
   {
     way: 'behind a directory that is a symlink',
@@ -130,12 +114,12 @@ const changes: readonly Way[] = [
     way: 'a symlink that is pointed elsewhere, or its target written in place',
     before: async (at) => {
       await mkdir(join(at, 'store'))
-      await write(at, 'store/a.yaml', 'stable: a\n')
+      await writeInPlace(at, 'store/a.yaml', 'stable: a\n')
       await symlink('store/a.yaml', join(at, 'routes.yaml'))
     },
     change: async (at, n) => {
-      if (n % 2 === 0) return write(at, `store/b${n - 1}.yaml`, 'stable: c\n')
-      await write(at, `store/b${n}.yaml`, `stable: b${n}\n`)
+      if (n % 2 === 0) return writeInPlace(at, `store/b${n - 1}.yaml`, 'stable: c\n')
+      await writeInPlace(at, `store/b${n}.yaml`, `stable: b${n}\n`)
       await pointTo(at, 'routes.yaml', join(at, `store/b${n}.yaml`))
     },
   },
@@ -145,9 +129,9 @@ const changes: readonly Way[] = [
     before: async (at) => {
       await mkdir(join(at, 'store/inner'), { recursive: true })
       await symlink('store/inner', join(at, 'link'))
-      await write(at, 'store/routes.yaml', 'stable: v0\n')
+      await writeInPlace(at, 'store/routes.yaml', 'stable: v0\n')
     },
-    change: (at, n) => write(at, 'store/routes.yaml', `stable: v${n}\n`),
+    change: (at, n) => writeInPlace(at, 'store/routes.yaml', `stable: v${n}\n`),
   },
   {
     way: 'in a directory that does not exist yet, comes, goes and comes back',
@@ -155,7 +139,7 @@ const changes: readonly Way[] = [
     change: async (at, n) => {
       if (n === 3) return rm(join(at, 'deep'), { recursive: true })
       await mkdir(join(at, 'deep/down'), { recursive: true })
-      await write(at, 'deep/down/routes.yaml', `stable: v${n}\n`)
+      await writeInPlace(at, 'deep/down/routes.yaml', `stable: v${n}\n`)
     },
   },
   {
@@ -163,11 +147,11 @@ const changes: readonly Way[] = [
     files: ['conf/routes.yaml'],
     before: async (at) => {
       await mkdir(join(at, 'conf'))
-      await write(at, 'conf/routes.yaml', 'stable: v0\n')
+      await writeInPlace(at, 'conf/routes.yaml', 'stable: v0\n')
     },
     change: async (at, n) => {
       await mkdir(join(at, `next${n}`))
-      await write(at, `next${n}/routes.yaml`, `stable: v${n}\n`)
+      await writeInPlace(at, `next${n}/routes.yaml`, `stable: v${n}\n`)
       await rename(join(at, 'conf'), join(at, `old${n}`))
       await rename(join(at, `next${n}`), join(at, 'conf'))
     },
@@ -178,11 +162,11 @@ const changes: readonly Way[] = [
     files: ['conf/inner/routes.yaml'],
     before: async (at) => {
       await mkdir(join(at, 'conf/inner'), { recursive: true })
-      await write(at, 'conf/inner/routes.yaml', 'stable: v0\n')
+      await writeInPlace(at, 'conf/inner/routes.yaml', 'stable: v0\n')
     },
     change: async (at, n) => {
       await mkdir(join(at, `next${n}/inner`), { recursive: true })
-      await write(at, `next${n}/inner/routes.yaml`, `stable: v${n}\n`)
+      await writeInPlace(at, `next${n}/inner/routes.yaml`, `stable: v${n}\n`)
       await rename(join(at, 'conf'), join(at, `old${n}`))
       await rename(join(at, `next${n}`), join(at, 'conf'))
     },
@@ -192,18 +176,18 @@ const changes: readonly Way[] = [
     files: ['routes.yaml', 'lists/users.txt'],
     before: async (at) => {
       await mkdir(join(at, 'lists'))
-      await write(at, 'lists/users.txt', 'anna\n')
+      await writeInPlace(at, 'lists/users.txt', 'anna\n')
       await writeRoutes(at)
     },
     change: async (at, n) => {
       await writeByRename(at, 'routes.yaml', `stable: v${n}\n`)
-      await write(at, 'lists/users.txt', `user${n}\n`)
+      await writeInPlace(at, 'lists/users.txt', `user${n}\n`)
     },
   },
   {
     way: 'a list of many lines, of which one changes',
     files: ['users.txt'],
-    before: (at) => write(at, 'users.txt', manyLines),
+    before: (at) => writeInPlace(at, 'users.txt', manyLines),
     change: (at, n) => writeByRename(at, 'users.txt', manyLines.replace('user-99\n', `user-${n}\n`)),
   },
   {
@@ -211,7 +195,7 @@ const changes: readonly Way[] = [
     before: writeRoutes,
     change: async (at, n) => {
       await rm(join(at, 'routes.yaml'), { recursive: true })
-      await (n % 2 === 1 ? mkdir(join(at, 'routes.yaml')) : write(at, 'routes.yaml', `stable: v${n}\n`))
+      await (n % 2 === 1 ? mkdir(join(at, 'routes.yaml')) : writeInPlace(at, 'routes.yaml', `stable: v${n}\n`))
     },
   },
 ]
@@ -227,7 +211,7 @@ const sameContent: readonly Way[] = [
   {
     way: 'a list of many lines that is written anew',
     files: ['users.txt', 'routes.yaml'],
-    before: (at) => write(at, 'users.txt', manyLines),
+    before: (at) => writeInPlace(at, 'users.txt', manyLines),
     change: async (at) => {
       await sleep(300)
       await writeByRename(at, 'users.txt', manyLines)
@@ -243,13 +227,13 @@ const sameContent: readonly Way[] = [
   },
   {
     way: 'mounted anew from a ConfigMap',
-    before: (at) => writeConfigMap(at, 0, 'stable: v0\n'),
-    change: (at, n) => writeConfigMap(at, n, 'stable: v0\n'),
+    before: (at) => writeConfigMap(at, 'routes.yaml', 'stable: v0\n', 0),
+    change: (at, n) => writeConfigMap(at, 'routes.yaml', 'stable: v0\n', n),
   },
   {
     way: 'beside another file that is written',
     before: writeRoutes,
-    change: (at, n) => write(at, 'access.log', `${n}\n`),
+    change: (at, n) => writeInPlace(at, 'access.log', `${n}\n`),
   },
 ]
 
@@ -310,8 +294,8 @@ describe.concurrent('a watch', () => {
     await sleep(200)
     const end = Date.now() + limitMs
     for (let i = 0; watched.calls === 0 && Date.now() < end; i++) {
-      await write(watched.at, 'routes.yaml', `# ${i}\n`)
-      await sleep(20)
+      fs.writeFileSync(join(watched.at, 'routes.yaml'), `# ${i}\n`)
+      await new Promise((resume) => setImmediate(resume))
     }
     expect(watched.calls).toBeGreaterThan(0)
   })
@@ -319,26 +303,26 @@ describe.concurrent('a watch', () => {
   test('follows the files it was given last, and loses no change of those that stay', async () => {
     await using watched = await watchFor(['routes.yaml', 'old.txt'], async (at) => {
       await writeRoutes(at)
-      await write(at, 'old.txt', 'anna\n')
-      await write(at, 'new.txt', 'bert\n')
+      await writeInPlace(at, 'old.txt', 'anna\n')
+      await writeInPlace(at, 'new.txt', 'bert\n')
     })
     fs.writeFileSync(join(watched.at, 'routes.yaml'), 'stable: v1\n')
     watched.watch.update([join(watched.at, 'routes.yaml'), join(watched.at, 'new.txt')])
     await watched.callsReach(1)
-    await write(watched.at, 'old.txt', 'carl\n')
+    await writeInPlace(watched.at, 'old.txt', 'carl\n')
     await sleep(quietMs)
     expect(watched.calls, 'old.txt is followed no more').toBe(1)
-    await write(watched.at, 'new.txt', 'dora\n')
+    await writeInPlace(watched.at, 'new.txt', 'dora\n')
     await watched.callsReach(2)
   })
 
   test('is over when it is closed, pending calls too', async () => {
     await using watched = await watchFor(['routes.yaml'], writeRoutes)
-    await write(watched.at, 'routes.yaml', 'stable: v1\n')
+    await writeInPlace(watched.at, 'routes.yaml', 'stable: v1\n')
     watched.watch.close()
     watched.watch.update([join(watched.at, 'other.yaml')])
-    await write(watched.at, 'routes.yaml', 'stable: v2\n')
-    await write(watched.at, 'other.yaml', 'stable: v2\n')
+    await writeInPlace(watched.at, 'routes.yaml', 'stable: v2\n')
+    await writeInPlace(watched.at, 'other.yaml', 'stable: v2\n')
     await sleep(quietMs)
     expect(watched.calls).toBe(0)
   })
@@ -405,14 +389,53 @@ describe('without help of fs.watch', () => {
   })
 })
 
+// The stat calls of the whole process are replaced here, so these run alone.
+describe('when stat is slow to tell', () => {
+  const { statSync } = fs
+  const { stat } = fs.promises
+
+  afterEach(() => replaceStat(statSync, stat))
+
+  test('a file that is gone for a moment, just when it is looked at, did not change', async () => {
+    await using watched = await watchFor(['routes.yaml'], writeRoutes)
+    const file = join(watched.at, 'routes.yaml')
+    let times = 0
+    replaceStat(statSync, (async (...parameters: Parameters<typeof stat>) => {
+      if (parameters[0] === file && times++ === 0) {
+        fs.rmSync(file)
+        await sleep(20)
+        setTimeout(() => fs.writeFileSync(file, 'stable: v0\n'), 30)
+      }
+      return stat(...parameters)
+    }) as typeof stat)
+    await sleep(quietMs)
+    expect(times).toBeGreaterThan(1)
+    expect(watched.calls).toBe(0)
+    await writeByRename(watched.at, 'routes.yaml', 'stable: v1\n')
+    await watched.callsReach(1)
+  })
+
+  test('changes of the same size are seen, though time stamps are even seconds', async () => {
+    replaceStat(
+      ((...parameters: Parameters<typeof statSync>) => evenSeconds(statSync(...parameters))) as typeof statSync,
+      (async (...parameters: Parameters<typeof stat>) => evenSeconds(await stat(...parameters))) as typeof stat,
+    )
+    await using watched = await watchFor(['routes.yaml'], writeRoutes)
+    for (let n = 1; n <= 6; n++) {
+      await writeInPlace(watched.at, 'routes.yaml', `stable: v${n}\n`)
+      await watched.callsReach(n)
+    }
+  })
+})
+
 // Counts the inotify watches of the whole process, so these run alone.
 describe.skipIf(!fs.existsSync('/proc/self/fdinfo'))('watchers', () => {
   test('are as many as the path has directories, however often it changes, and none after close', async () => {
     const before = await countWatchers()
-    const watched = await watchFor(['routes.yaml'], (at) => writeConfigMap(at, 0, 'stable: v0\n'))
+    const watched = await watchFor(['routes.yaml'], (at) => writeConfigMap(at, 'routes.yaml', 'stable: v0\n', 0))
     await reaches(countWatchers, before + 2)
     for (let n = 1; n <= 9; n++) {
-      await writeConfigMap(watched.at, n, `stable: v${n}\n`)
+      await writeConfigMap(watched.at, 'routes.yaml', `stable: v${n}\n`, n)
       await watched.callsReach(n)
     }
     await reaches(countWatchers, before + 2)
@@ -452,18 +475,33 @@ interface Watched extends AsyncDisposable {
 }
 
 async function changesAreSeen(): Promise<void> {
-  await using watched = await watchFor(['routes.yaml'], (at) => writeConfigMap(at, 0, 'stable: v0\n'))
+  await using watched = await watchFor(['routes.yaml'], (at) => writeConfigMap(at, 'routes.yaml', 'stable: v0\n', 0))
   for (let n = 1; n <= 3; n++) {
-    await writeConfigMap(watched.at, n, `stable: v${n}\n`)
+    await writeConfigMap(watched.at, 'routes.yaml', `stable: v${n}\n`, n)
     await watched.callsReach(n)
   }
-  await write(watched.at, '..data/routes.yaml', 'stable: v4\n')
+  await writeInPlace(watched.at, '..data/routes.yaml', 'stable: v4\n')
   await watched.callsReach(4)
 }
 
 function replaceWatch(replacement: typeof fs.watch): void {
   fs.watch = replacement
   syncBuiltinESMExports()
+}
+
+function replaceStat(sync: typeof fs.statSync, async: typeof fs.promises.stat): void {
+  fs.statSync = sync
+  fs.promises.stat = async
+  syncBuiltinESMExports()
+}
+
+function evenSeconds(stats: unknown): unknown {
+  for (const [name, value] of Object.entries(stats as Record<string, unknown>)) {
+    if (typeof value !== 'bigint' || !/^[mc]time(Ns|Ms)$/.test(name)) continue
+    const grain = name.endsWith('Ns') ? 2_000_000_000n : 2000n
+    Object.assign(stats as object, { [name]: value - (value % grain) })
+  }
+  return stats
 }
 
 function failure(code: string): Error {
