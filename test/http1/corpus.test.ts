@@ -2,9 +2,10 @@
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { RecordingUpstream, playCase } from './corpus-player.ts'
+import { playCase } from './corpus-player.ts'
 import type { CorpusCase } from './corpus-player.ts'
 import { endpointOf, startPlainProxy } from './plain-proxy.ts'
+import { RecordingUpstream } from './recording-upstream.ts'
 
 const corpus = JSON.parse(readFileSync(new URL('corpus.json', import.meta.url), 'utf8')) as { cases: CorpusCase[] }
 

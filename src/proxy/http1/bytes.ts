@@ -5,6 +5,7 @@ export const LF = 10
 export const SP = 32
 export const TAB = 9
 export const COLON = 58
+const DEL = 127
 
 const tokenMarks = "!#$%&'*+-.^_`|~"
 
@@ -12,7 +13,7 @@ const tokenMarks = "!#$%&'*+-.^_`|~"
 export const tokenByte = table((code, char) => isAlphanumeric(code) || tokenMarks.includes(char))
 
 /** 1 for what a field value or a reason may hold: HTAB, visible ASCII, SP and obs-text. */
-export const valueByte = table((code) => code === TAB || (code >= SP && code !== 127))
+export const valueByte = table((code) => code === TAB || (code >= SP && code !== DEL))
 
 /** 1 for what the parser lets into a target. What a target may really hold is target.ts's business. */
 export const targetByte = table((code) => code > SP && code !== 127)

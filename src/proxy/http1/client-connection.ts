@@ -143,8 +143,8 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
   /** Something was written: a half-closed client has shown that it may still be there. */
   noteProgress(): void {
     if (!this.ended || this.#exchange === null) return
-    const { tunnelling } = this.#exchange
-    this.owner.deadlines.set(this, tunnelling ? this.owner.limits.idleTimeoutMs : HALF_CLOSED_MS)
+    const { tunnel } = this.#exchange
+    this.owner.deadlines.set(this, tunnel !== null ? this.owner.limits.idleTimeoutMs : HALF_CLOSED_MS)
   }
 
   /** The answer is out. */
@@ -190,8 +190,9 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
 
   /** Bytes behind the request at hand: of the tunnel, or of the next request. */
   #afterRequest(bytes: Buffer): void {
-    if (this.#exchange!.tunnelling) {
-      this.#exchange!.onClientTunnelData(bytes)
+    const tunnel = this.#exchange?.tunnel
+    if (tunnel) {
+      tunnel.onClientData(bytes)
       return
     }
     this.#pending = this.#pending === null ? bytes : Buffer.concat([this.#pending, bytes])
@@ -343,10 +344,8 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     this.ended = true
     const exchange = this.#exchange
     if (this.#lingering) return
-    if (exchange !== null && exchange.tunnelling) {
-      exchange.onClientTunnelEnd()
-      this.noteProgress()
-    } else if (exchange !== null && this.requestRead) this.owner.deadlines.set(this, HALF_CLOSED_MS)
+    if (exchange !== null && exchange.tunnel !== null) exchange.tunnel.onClientEnd()
+    else if (exchange !== null && this.requestRead) this.owner.deadlines.set(this, HALF_CLOSED_MS)
     // Cut off inside a message, or nothing left to say.
     else if (exchange !== null || !this.requestRead) this.destroy()
     else this.socket.end()

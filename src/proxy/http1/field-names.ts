@@ -118,35 +118,34 @@ export function idOfName(name: string): number {
   return idByName.get(name) ?? 0
 }
 
-interface Candidate {
-  readonly id: number
-  readonly bytes: Uint8Array
-}
+/** All names behind each other; names[id] stands at nameStarts[id]. */
+const nameBytes = Uint8Array.from(names.join(''), (char) => char.charCodeAt(0))
+const nameStarts = Int32Array.from(names, (_, id) => names.slice(0, id).join('').length)
+const nameLengths = Uint8Array.from(names, (name) => name.length)
 
-const buckets: (Candidate[] | null)[] = Array.from({ length: 256 }, () => null)
+/** The first name of each bucket, and for each name the next one in its bucket; 0 for none. */
+const firstInBucket = new Uint8Array(512)
+const nextInBucket = new Uint8Array(names.length)
 for (const [name, id] of idByName) {
-  const bytes = Uint8Array.from(name, (char) => char.charCodeAt(0))
-  const bucket = bucketOf(bytes.length, bytes[0]!, bytes[bytes.length - 1]!)
-  const candidates = (buckets[bucket] ??= [])
-  candidates.push({ id, bytes })
+  const bucket = bucketOf(name.length, name.charCodeAt(0), name.charCodeAt(name.length - 1))
+  nextInBucket[id] = firstInBucket[bucket]!
+  firstInBucket[bucket] = id
 }
 
 /** The number of the name at bytes[from..to), whatever its letter case; 0 when it has none. */
 export function idOfBytes(bytes: Uint8Array, from: number, to: number): number {
   const length = to - from
-  const candidates = buckets[bucketOf(length, lowerByte[bytes[from]!]!, lowerByte[bytes[to - 1]!]!)]!
-  if (candidates === null) return 0
-  for (let i = 0; i < candidates.length; i++) {
-    const candidate = candidates[i]!
-    const expected = candidate.bytes
-    if (expected.length !== length) continue
+  let id = firstInBucket[bucketOf(length, lowerByte[bytes[from]!]!, lowerByte[bytes[to - 1]!]!)]!
+  for (; id !== 0; id = nextInBucket[id]!) {
+    if (nameLengths[id] !== length) continue
+    const start = nameStarts[id]!
     let at = 0
-    while (at < length && lowerByte[bytes[from + at]!] === expected[at]) at++
-    if (at === length) return candidate.id
+    while (at < length && lowerByte[bytes[from + at]!] === nameBytes[start + at]) at++
+    if (at === length) return id
   }
   return 0
 }
 
 function bucketOf(length: number, first: number, last: number): number {
-  return (length * 37 + first * 11 + last) & 255
+  return (length * 37 + first * 11 + last) & 511
 }

@@ -29,9 +29,10 @@ export class MessageHead implements Head {
   closeAsked = false
   keepAliveAsked = false
   upgradeAsked = false
-  // What is added, in order; '' for a line taken back.
-  readonly addedNames: string[] = []
-  readonly addedLines: string[] = []
+  // What is added, in order; '' for a line taken back. The arrays are kept, only the count goes back to 0.
+  readonly #addedNames: string[] = []
+  readonly #addedLines: string[] = []
+  #added = 0
 
   get(name: string): string | undefined {
     const id = idOfName(name)
@@ -63,10 +64,10 @@ export class MessageHead implements Head {
     if (id === 0 || this.hasId(id)) {
       for (let line = this.find(name, id, 0); line !== -1; line = this.find(name, id, line + 1)) this.dropped[line] = 1
     }
-    for (let i = 0; i < this.addedNames.length; i++) {
-      if (this.addedNames[i] === name) {
-        this.addedNames[i] = ''
-        this.addedLines[i] = ''
+    for (let i = 0; i < this.#added; i++) {
+      if (this.#addedNames[i] === name) {
+        this.#addedNames[i] = ''
+        this.#addedLines[i] = ''
       }
     }
   }
@@ -87,8 +88,8 @@ export class MessageHead implements Head {
   }
 
   append(name: string, value: string): void {
-    this.addedNames.push(name)
-    this.addedLines.push(`${name}: ${fieldText(value)}\r\n`)
+    this.#addedNames[this.#added] = name
+    this.#addedLines[this.#added++] = `${name}: ${fieldText(value)}\r\n`
   }
 
   set(name: string, value: string): void {
@@ -116,10 +117,10 @@ export class MessageHead implements Head {
     this.closeAsked = false
     this.keepAliveAsked = false
     this.upgradeAsked = false
-    if (this.addedNames.length > 0) {
-      this.addedNames.length = 0
-      this.addedLines.length = 0
-    }
+    // Nothing of one visitor's request may live on in the pool: what stood here is written over, and few lines are kept.
+    for (let i = 0; i < this.#added; i++) this.#addedLines[i] = ''
+    if (this.#added > 32) this.#addedNames.length = this.#addedLines.length = 32
+    this.#added = 0
   }
 
   /** Notes a line; positions are those of the text. Hop-by-hop lines are dropped from the start. */
@@ -178,8 +179,7 @@ export class MessageHead implements Head {
       }
     }
     if (from !== -1) out += text.slice(from, this.fieldsEnd)
-    const added = this.addedLines
-    for (let i = 0; i < added.length; i++) out += added[i]!
+    for (let i = 0; i < this.#added; i++) out += this.#addedLines[i]!
     return out
   }
 

@@ -9,19 +9,21 @@ import { requestHeadText, responseHeadText } from './outgoing-head.ts'
 import type { BodyFraming } from './outgoing-head.ts'
 import type { RequestMessage } from './request-head.ts'
 import type { ResponseMessage } from './response-head.ts'
-import { JOIN_BYTES, chunkInPlace, spanText, writeSpan } from './span.ts'
+import { writeAnswerSpan, writeBodySpan, writeRequest } from './span.ts'
+import { Tunnel } from './tunnel.ts'
 import type { Breakage, UpstreamConnection, UpstreamUser } from './upstream-connection.ts'
 import type { EndpointPool } from './upstreams.ts'
 
 const EMPTY = Buffer.alloc(0)
-/** A peer that vanished without a word is noticed by TCP, for tunnels have no other limit. */
-const KEEPALIVE_MS = 30_000
 
 export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   readonly connection: ClientConnection<L>
   readonly request: RequestMessage
-  tunnelling = false
+  readonly asksHead: boolean
+  readonly asksWebsocket: boolean
   requestSent = false
+  /** Set once both sides have switched to websocket. */
+  tunnel: Tunnel<L> | null = null
   #forwarding: Forwarding | null = null
   #answer: EdgeAnswer | null = null
   #onFinish: ((outcome: Outcome) => void) | null = null
@@ -53,6 +55,8 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   constructor(connection: ClientConnection<L>, request: RequestMessage) {
     this.connection = connection
     this.request = request
+    this.asksHead = request.method === 'HEAD'
+    this.asksWebsocket = request.websocket
   }
 
   // ------------------------------------------------------------------------------------------ for the handler
@@ -93,7 +97,8 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
       if (to > from) this.#held = this.#held === null ? span : Buffer.concat([this.#held, span])
       return
     }
-    const room = this.#sendBody(upstream, buffer, from, to, ended)
+    if (ended) this.requestSent = true
+    const room = writeBodySpan(upstream.socket, buffer, from, to, this.request.chunked, ended)
     if (!room && !ended) {
       this.connection.pauseReading()
       upstream.socket.setTimeout(this.connection.owner.limits.writeStallTimeoutMs)
@@ -120,33 +125,13 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   }
 
   onClientGone(): void {
-    if (this.tunnelling) this.#endTunnel()
-    else this.#dropUpstream()
-    this.#finish(this.tunnelling ? 'tunnel-closed' : 'client-gone')
-  }
-
-  onClientTunnelData(bytes: Buffer): void {
-    const upstream = this.#upstream
-    if (upstream === null) return
-    this.#bytesReceived += bytes.length
-    if (upstream.socket.write(bytes)) return
-    this.connection.pauseReading()
-    upstream.socket.setTimeout(this.connection.owner.limits.writeStallTimeoutMs)
-  }
-
-  onClientTunnelEnd(): void {
-    this.#upstream?.socket.end()
+    const { tunnel } = this
+    if (tunnel === null) this.#dropUpstream()
+    else tunnel.onClientGone()
+    this.#finish(tunnel === null ? 'client-gone' : 'tunnel-closed')
   }
 
   // ------------------------------------------------------------------------------------------ for the upstream connection
-
-  get asksHead(): boolean {
-    return this.request.method === 'HEAD'
-  }
-
-  get asksWebsocket(): boolean {
-    return this.request.websocket
-  }
 
   onTurn(upstream: UpstreamConnection): void {
     if (this.#waitingIn !== null) {
@@ -186,13 +171,12 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     to: number,
     ended: boolean,
   ): boolean {
-    const forwarding = this.#forwarding!
     this.#upstreamMs = performance.now() - this.#sentAt
     this.#held = null
     this.#answered = true
     this.#status = head.status
-    forwarding.onEndpointUp(this.#endpoint!)
-    forwarding.onAnswer(head)
+    this.#forwarding!.onEndpointUp(this.#endpoint!)
+    this.#forwarding!.onAnswer(head)
     const text = this.#frameAnswer(head, framing)
     if (framing === 'tunnel') return this.#openTunnel(text, buffer, from, to)
     return this.#relay(text, buffer, from, to, ended)
@@ -207,13 +191,12 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   }
 
   onTunnelEnd(): void {
-    this.connection.socket.end()
-    this.connection.waitFor(this.connection.owner.limits.idleTimeoutMs)
+    this.tunnel?.onUpstreamEnd()
   }
 
   onBroken(upstream: UpstreamConnection, why: Breakage): void {
     this.#upstream = null
-    if (this.tunnelling) this.connection.destroySoon()
+    if (this.tunnel !== null) this.tunnel.onUpstreamGone()
     else if (this.#answered) this.#truncate()
     else if (why === 'refused' || why === 'connect-timeout') {
       this.#failure = why === 'refused' ? 'connect-refused' : 'connect-timeout'
@@ -260,29 +243,20 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
 
   #send(upstream: UpstreamConnection): void {
     const { connection, request } = this
-    const { socket } = upstream
     if (this.#requestText === '') this.#requestText = requestHeadText(request, this.#forwarding!, this.#endpoint!)
-    const held = this.#held ?? EMPTY
     const ended = connection.requestRead
-    const { chunked } = request
     this.#sentAt = performance.now()
     this.#headSent = true
     this.requestSent = ended
-    if (!request.hasBody) socket.write(this.#requestText, 'latin1')
-    else if (held.length <= JOIN_BYTES) {
-      socket.write(this.#requestText + spanText(held, 0, held.length, chunked, ended), 'latin1')
-    } else writeSpan(socket, this.#requestText, held, 0, held.length, chunked, ended)
+    writeRequest(
+      upstream.socket,
+      this.#requestText,
+      request.hasBody ? (this.#held ?? EMPTY) : null,
+      request.chunked,
+      ended,
+    )
     if (!ended || !upstream.used) this.#held = null
     if (!ended) connection.resumeReading()
-  }
-
-  #sendBody(upstream: UpstreamConnection, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
-    const { chunked } = this.request
-    if (ended) this.requestSent = true
-    if (to - from > JOIN_BYTES || (!chunked && to > from))
-      return writeSpan(upstream.socket, '', buffer, from, to, chunked, ended)
-    const text = spanText(buffer, from, to, chunked, ended)
-    return text === '' || upstream.socket.write(text, 'latin1')
   }
 
   #startTimeout(): void {
@@ -320,17 +294,8 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   /** Writes a span of the answer. False when the buffer has to stay as it is until the client has taken it. */
   #relay(before: string, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
     const { socket } = this.connection
-    const chunked = this.#chunkedAnswer
     this.#bytesSent += to - from
-    const lent = to - from > JOIN_BYTES
-    if (!lent) {
-      const text = before + spanText(buffer, from, to, chunked, ended)
-      if (text !== '') socket.write(text, 'latin1')
-    } else {
-      const framed = chunked && before === '' ? chunkInPlace(buffer, from, to, ended) : undefined
-      if (framed !== undefined) socket.write(framed)
-      else writeSpan(socket, before, buffer, from, to, chunked, ended)
-    }
+    const lent = writeAnswerSpan(socket, before, buffer, from, to, this.#chunkedAnswer, ended)
     this.connection.noteProgress()
     if (socket.writableLength > 0) return this.#waitForClient(ended, lent)
     if (ended) this.#answerDone()
@@ -388,27 +353,12 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     this.#finish('truncated')
   }
 
-  // ------------------------------------------------------------------------------------------ tunnel
-
-  /** RFC 6455: from the 101 on both sides are bytes. The upstream connection never goes back to its pool. */
+  /** RFC 6455: from the 101 on both sides are bytes. */
   #openTunnel(text: string, buffer: Buffer, from: number, to: number): boolean {
-    const { connection } = this
-    this.tunnelling = true
-    connection.waitFor(0)
-    connection.resumeReading()
-    connection.socket.setKeepAlive(true, KEEPALIVE_MS)
-    this.#upstream!.socket.setKeepAlive(true, KEEPALIVE_MS)
+    const tunnel = (this.tunnel = new Tunnel(this.connection, this.#upstream!))
     const go = this.#relay(text, buffer, from, to, false)
-    const early = connection.takePending()
-    if (early !== null) this.onClientTunnelData(early)
-    if (connection.ended) this.onClientTunnelEnd()
+    tunnel.open(this.connection.takePending())
     return go
-  }
-
-  #endTunnel(): void {
-    const upstream = this.#upstream
-    this.#upstream = null
-    upstream?.destroySoon()
   }
 
   // ------------------------------------------------------------------------------------------ the end
@@ -437,7 +387,7 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
       status: this.#status,
       end,
       failure: this.#failure,
-      bytesReceived: this.#bytesReceived,
+      bytesReceived: this.tunnel === null ? this.#bytesReceived : this.tunnel.bytesReceived,
       bytesSent: this.#bytesSent,
       durationMs: performance.now() - this.#startedAt,
       upstreamMs: this.#upstreamMs,

@@ -1,7 +1,7 @@
 // Writes a span of a body with the framing it needs: small ones as text (copied, nothing lent), large ones as they lie in memory.
 
 /** Up to this size a span is joined with its head or framing to one string: one copy is cheaper than a write of several pieces. */
-export const JOIN_BYTES = 8192
+const JOIN_BYTES = 8192
 
 /** Bytes that have to be free in front of and behind a span for chunkInPlace. */
 export const ROOM = 16
@@ -15,8 +15,60 @@ interface Writer {
   write(text: string, encoding: 'latin1'): boolean
 }
 
+/** A request with as much of its body as has come; `body` null when it has none. */
+export function writeRequest(
+  writer: Writer,
+  head: string,
+  body: Buffer | null,
+  chunked: boolean,
+  ended: boolean,
+): void {
+  if (body === null) writer.write(head, 'latin1')
+  else if (body.length > JOIN_BYTES) writeSpan(writer, head, body, 0, body.length, chunked, ended)
+  else writer.write(head + spanText(body, 0, body.length, chunked, ended), 'latin1')
+}
+
+/** More of a request body, from memory that nobody writes to again. False when the writer wants a pause. */
+export function writeBodySpan(
+  writer: Writer,
+  buffer: Buffer,
+  from: number,
+  to: number,
+  chunked: boolean,
+  ended: boolean,
+): boolean {
+  const size = to - from
+  if (size > JOIN_BYTES || (!chunked && size > 0)) return writeSpan(writer, '', buffer, from, to, chunked, ended)
+  const text = spanText(buffer, from, to, chunked, ended)
+  return text === '' || writer.write(text, 'latin1')
+}
+
+/**
+ * A span of an answer, from memory that is read into again: true when the writer was given that very memory, which then has to stay as
+ * it is until everything was written.
+ */
+export function writeAnswerSpan(
+  writer: Writer,
+  before: string,
+  buffer: Buffer,
+  from: number,
+  to: number,
+  chunked: boolean,
+  ended: boolean,
+): boolean {
+  if (to - from <= JOIN_BYTES) {
+    const text = before + spanText(buffer, from, to, chunked, ended)
+    if (text !== '') writer.write(text, 'latin1')
+    return false
+  }
+  const framed = chunked && before === '' ? chunkInPlace(buffer, from, to, ended) : undefined
+  if (framed !== undefined) writer.write(framed)
+  else writeSpan(writer, before, buffer, from, to, chunked, ended)
+  return true
+}
+
 /** The span as text. `ended` adds the last chunk. */
-export function spanText(buffer: Buffer, from: number, to: number, chunked: boolean, ended: boolean): string {
+function spanText(buffer: Buffer, from: number, to: number, chunked: boolean, ended: boolean): string {
   const data = to > from ? buffer.toString('latin1', from, to) : ''
   if (!chunked) return data
   const chunk = data === '' ? '' : `${(to - from).toString(16)}\r\n${data}\r\n`
@@ -24,7 +76,7 @@ export function spanText(buffer: Buffer, from: number, to: number, chunked: bool
 }
 
 /** Writes `before` and the span without copying the span: buffer[from..to) has to stay as it is until the writer has taken it. */
-export function writeSpan(
+function writeSpan(
   writer: Writer,
   before: string,
   buffer: Buffer,
@@ -47,7 +99,7 @@ export function writeSpan(
  * Frames a span as a chunk by writing into the memory around it, so that it goes out as one piece. The caller owns that memory and
  * has read all it needs from it. Undefined when there is no room.
  */
-export function chunkInPlace(buffer: Buffer, from: number, to: number, ended: boolean): Buffer | undefined {
+function chunkInPlace(buffer: Buffer, from: number, to: number, ended: boolean): Buffer | undefined {
   if (from < ROOM || to + ROOM > buffer.length) return undefined
   let start = from
   buffer[--start] = 10

@@ -1,0 +1,107 @@
+// Slow readers and back-pressure: everybody gets his own bytes, all of them, and nobody makes the proxy hold what he does not take.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, describe, expect, it } from 'vitest'
+import { answering, ok, stage, unchunked, until } from './wire.ts'
+import type { Line, Script, Stage } from './wire.ts'
+
+let set: Stage
+
+async function play(script: Script, options: Parameters<typeof stage>[1] = {}): Promise<Stage> {
+  set = await stage(script, options)
+  return set
+}
+
+afterEach(() => set.strike())
+
+const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+
+describe('slow readers', () => {
+  it('get their own bytes, all of them', async () => {
+    const size = 3 << 20
+    const bodyOf = (name: string): string => name.repeat(Math.ceil(size / name.length)).slice(0, size)
+    await play(async (line) => {
+      for (;;) {
+        const { head } = await line.message()
+        const name = head.split(' ')[1]!
+        const body = bodyOf(name)
+        if (name.includes('l')) {
+          line.write(ok(body))
+          continue
+        }
+        line.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+        // Sizes that are no friends of any buffer's.
+        for (let at = 0, step = 60_000; at < body.length; at += step, step = (step * 7) % 99_991) {
+          const piece = body.slice(at, at + step)
+          line.write(`${piece.length.toString(16)}\r\n${piece}\r\n`)
+        }
+        line.write('0\r\n\r\n')
+      }
+    })
+    const read = async (client: Line, name: string): Promise<void> => {
+      client.write(`GET ${name} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      const head = await client.take(/^[^]*?\r\n\r\n/)
+      const chunked = head.includes('chunked')
+      // Stops and goes, so that the buffers on the way fill and drain many times.
+      while (chunked ? !client.text.endsWith('\r\n0\r\n\r\n') : client.text.length < size) {
+        if (client.closed) throw new Error('closed too early')
+        client.socket.pause()
+        await sleep(3)
+        client.socket.resume()
+        await sleep(2)
+      }
+      expect((chunked ? unchunked(client.text) : client.text) === bodyOf(name)).toBe(true)
+      client.text = ''
+    }
+    await Promise.all(
+      ['1', '2', '3', '4', '5', '6'].map(async (visitor) => {
+        const client = set.client()
+        // One after the other on one connection, through upstream connections that change hands.
+        for (const kind of ['l', 'c', 'l']) await read(client, `/${kind}${visitor}-`)
+      }),
+    )
+  })
+
+  it('hold the upstream back', async () => {
+    const total = 64 << 20
+    let written = 0
+    await play(async (line) => {
+      await line.message()
+      line.write(`HTTP/1.1 200 OK\r\nContent-Length: ${total}\r\n\r\n`)
+      for (; written < total && !line.closed; written += 65_536) {
+        if (line.socket.write(Buffer.alloc(65_536, 'x'))) continue
+        await new Promise<void>((resolve) => {
+          line.socket.once('drain', resolve)
+          line.socket.once('close', resolve)
+        })
+      }
+    })
+    const client = set.client().write(get)
+    client.socket.pause()
+    await sleep(300)
+    // What has left the upstream lies in the kernel's buffers and in one read buffer.
+    expect(written).toBeLessThan(total / 2)
+    expect(written).toBeGreaterThan(0)
+  })
+
+  it('that take nothing at all are given up', async () => {
+    await play(
+      answering(() => ok('x'.repeat(20 << 20))),
+      { limits: { writeStallTimeoutMs: 300 } },
+    )
+    const client = set.client().write(get)
+    client.socket.pause()
+    await until(() => set.proxy.outcomes.length === 1)
+    expect(set.proxy.outcomes[0]!.end).toBe('client-gone')
+    await until(() => set.upstream.open() === 0)
+  })
+
+  it('an upstream that takes nothing of a body holds its client back, then is given up', async () => {
+    await play((line) => void line.socket.pause(), { limits: { writeStallTimeoutMs: 300 } })
+    const client = set.client().write(`PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ${64 << 20}\r\n\r\n`)
+    for (let i = 0; i < 64; i++) client.socket.write(Buffer.alloc(1 << 20, 'x'))
+    const { head } = await client.message()
+    expect(head).toMatch(/^HTTP\/1\.1 502 /)
+    expect(set.proxy.outcomes[0]!.bytesReceived).toBeLessThan(32 << 20)
+  })
+})
