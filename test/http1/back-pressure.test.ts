@@ -1,5 +1,7 @@
 // Slow readers and back-pressure: everybody gets his own bytes, all of them, and nobody makes the proxy hold what he does not take.
 
+import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { answering, ok, stage, unchunked, until } from './wire.ts'
@@ -103,5 +105,67 @@ describe('slow readers', () => {
     const { head } = await client.message()
     expect(head).toMatch(/^HTTP\/1\.1 502 /)
     expect(set.proxy.outcomes[0]!.bytesReceived).toBeLessThan(32 << 20)
+  })
+})
+
+/** A client whose kernel takes nothing until it is told to: holds on to the very memory it was given, as a socket does. */
+class StuckSocket extends EventEmitter {
+  readonly remoteAddress = '127.0.0.1'
+  readonly remotePort = 1
+  writableLength = 0
+  readonly #held: { data: string | Buffer; taken: ((error?: Error | null) => void) | undefined }[] = []
+
+  write(data: string | Buffer, ...rest: unknown[]): boolean {
+    const taken = rest.find((each) => typeof each === 'function') as ((error?: Error | null) => void) | undefined
+    this.#held.push({ data, taken })
+    this.writableLength += data.length
+    return false
+  }
+
+  /** Only now are the bytes looked at. */
+  takeAll(): string {
+    const held = this.#held.splice(0)
+    const text = held.map(({ data }) => (typeof data === 'string' ? data : data.toString('latin1'))).join('')
+    this.writableLength = 0
+    for (const { taken } of held) taken?.()
+    return text
+  }
+
+  cork(): void {}
+  uncork(): void {}
+  pause(): void {}
+  resume(): void {}
+  setTimeout(): void {}
+  end(): void {}
+
+  destroy(): void {
+    this.emit('close')
+  }
+}
+
+describe('memory that a client has not taken yet', () => {
+  it.each(['length', 'chunked'])('is not read into for somebody else (%s)', async (framing) => {
+    await play(
+      answering((head) => {
+        const body = head.split(' ')[1]!.slice(1).repeat(40_000)
+        if (framing === 'length') return ok(body)
+        return `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+      }),
+    )
+    const stuck = new StuckSocket()
+    set.proxy.server.accept('stuck', 1, stuck as unknown as Socket)
+    stuck.emit('data', Buffer.from('GET /A HTTP/1.1\r\nHost: a\r\n\r\n'))
+    await until(() => stuck.writableLength >= 40_000)
+    for (let i = 0; i < 3; i++) {
+      const other = set.client().write('GET /B HTTP/1.1\r\nHost: a\r\n\r\n')
+      await other.take(framing === 'length' ? /B{40000}$/ : /0\r\n\r\n$/)
+    }
+    let text = ''
+    await until(() => {
+      text += stuck.takeAll()
+      return (text.match(/A/g) ?? []).length === 40_000
+    })
+    expect(text).not.toContain('B')
+    stuck.destroy()
   })
 })

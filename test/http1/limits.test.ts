@@ -85,12 +85,25 @@ describe('time', () => {
     expect(await client.end()).toBe('')
   })
 
-  it('bodyIdleTimeoutMs: a body that stops coming is 408 and no complete request upstream', async () => {
-    await play((line) => void line.take(/never/).catch(() => undefined), { limits: { bodyIdleTimeoutMs: 200 } })
-    expect(await statusOf('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel')).toBe('408')
-    await until(() => set.upstream.open() === 0)
-    expect(set.proxy.outcomes).toMatchObject([{ status: 408 }])
-  })
+  it.each([0, 1])(
+    'bodyIdleTimeoutMs: a body that stops coming is 408 and no complete request upstream (%i before it)',
+    async (before) => {
+      await play(
+        async (line) => {
+          for (let i = 0; i < before; i++) {
+            await line.message()
+            line.write(ok('x'))
+          }
+          await line.take(/never/).catch(() => undefined)
+        },
+        { limits: { bodyIdleTimeoutMs: 200 } },
+      )
+      for (let i = 0; i < before; i++) expect(await statusOf(get)).toBe('200')
+      expect(await statusOf('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel')).toBe('408')
+      await until(() => set.upstream.open() === 0)
+      expect(set.proxy.outcomes[before]).toMatchObject({ status: 408 })
+    },
+  )
 
   it('a body that keeps coming is not cut off', async () => {
     await play(
