@@ -142,7 +142,8 @@ class SchemaReader {
       if (value >= (shape.minimum ?? value) && value <= (shape.maximum ?? value)) return value
     }
     if (isText(shape) && (shape.pattern === undefined || new RegExp(shape.pattern, 'u').test(text))) return text
-    return this.#fail(place, 'value', `${path}: ${quote(text)} is not ${expected(shape)}`, path)
+    const shown = shape.hidden === true ? 'this' : quote(text)
+    return this.#fail(place, 'value', `${path}: ${shown} is not ${expected(shape)}`, path)
   }
 
   #fail(place: Place, code: string, message: string, keyPath: string): undefined {

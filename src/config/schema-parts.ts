@@ -24,6 +24,8 @@ export interface Shape {
   readonly expects?: string
   /** The same for a key of a map with free keys. */
   readonly expectsKey?: string
+  /** Values may be secrets: messages do not show them. */
+  readonly hidden?: boolean
   /** Why a known key is refused. */
   readonly refusal?: string
 }
@@ -34,6 +36,7 @@ interface Notes {
   readonly examples?: readonly unknown[]
   readonly title?: string
   readonly expects?: string
+  readonly hidden?: boolean
 }
 
 /** A scalar of any look, kept as written. */
@@ -161,5 +164,5 @@ export function FilePath() {
 
 /** RFC 9110 5.5 without obs-text troubles: one line, no NUL. */
 export function FieldValue() {
-  return Text('a header value on one line', { pattern: '^[^\\r\\n\\u0000]*$' })
+  return Text('a header value on one line', { pattern: '^[^\\r\\n\\u0000]*$', hidden: true })
 }

@@ -225,10 +225,13 @@ const pin = Section(
     domain: Type.Optional(Text('a domain', { pattern: '^\\.?[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)+$' })),
     pageHeader: FieldName({ default: 'x-page-version', description: 'By which a page names its own version.' }),
     keys: Type.Array(
-      Section({
-        env: Type.Optional(Text('the name of an environment variable', { pattern: '^[^=]+$' })),
-        file: Type.Optional(FilePath()),
-      }),
+      Section(
+        {
+          env: Type.Optional(Text('the name of an environment variable', { pattern: '^[^=]+$' })),
+          file: Type.Optional(FilePath()),
+        },
+        { title: 'PinKey' },
+      ),
       { default: [], description: 'At least 32 bytes each. The first signs, all verify.' },
     ),
   },

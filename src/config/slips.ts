@@ -38,6 +38,9 @@ function scalarSlip(shape: Shape, node: YamlScalar): Slip | undefined {
   if (shape.title === 'Share' && /^\d+(\.\d+)?$/.test(text)) {
     return { place, message: `a share is a percentage: write ${text}%` }
   }
+  // Not shown: it may well be the key.
+  if (shape.title === 'PinKey')
+    return { place, message: 'a key does not stand here: say where it comes from, as in { env: GRAYLANE_KEY }' }
   if (shape.title !== 'StringMatch') return undefined
   if (isEmpty(node)) return { place, message: 'no value: {} says that it is present, { exact: ... } what it is' }
   return { place, message: `say how to compare: { exact: ${quoteIfNeeded(text)} }, or prefix, regex, in` }

@@ -35,7 +35,7 @@ export function decodeSource(file: string, bytes: Uint8Array, report: Report): S
   return undefined
 }
 
-export function sourceText(file: string, text: string): SourceText {
+function sourceText(file: string, text: string): SourceText {
   const starts = lineStarts(text)
   const content = text.trimEnd().length
   return {

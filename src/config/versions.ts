@@ -5,7 +5,7 @@ import { checkVersion, complain, complainOfKey, type Draft, unlisted } from './d
 import { quote } from './problem.ts'
 import type { ServiceText, VersionText } from './schema.ts'
 import { serviceText } from './services.ts'
-import { readUpstream } from './written-values.ts'
+import { readUpstream, withoutPassword } from './written-values.ts'
 
 export function versionSpecs(draft: Draft): ReadonlyMap<string, VersionSpec> {
   const { versions } = draft.document
@@ -58,8 +58,8 @@ function listedPools(draft: Draft, version: VersionText): Map<string, readonly U
       const upstream = readUpstream(url)
       if (typeof upstream !== 'string') upstreams.push(upstream)
       else if (typeof pool === 'string')
-        complain(draft, version.entries, service, 'value', `${quote(url)}: ${upstream}`)
-      else complain(draft, pool, index, 'value', `${quote(url)}: ${upstream}`)
+        complain(draft, version.entries, service, 'value', `${quote(withoutPassword(url))}: ${upstream}`)
+      else complain(draft, pool, index, 'value', `${quote(withoutPassword(url))}: ${upstream}`)
     }
     pools.set(service, upstreams)
   }
@@ -92,6 +92,12 @@ function checkTemplate(draft: Draft, name: string, service: ServiceText, url: st
   for (const version of draft.document.versions.keys()) {
     const upstream = fillTemplate(url, version)
     if (typeof upstream !== 'string') continue
-    return complain(draft, service, 'url', 'value', `${quote(url)}, for ${name} ${version}: ${upstream}`)
+    return complain(
+      draft,
+      service,
+      'url',
+      'value',
+      `${quote(withoutPassword(url))}, for ${name} ${version}: ${upstream}`,
+    )
   }
 }

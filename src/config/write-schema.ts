@@ -20,7 +20,7 @@ function plain(value: unknown, definitions: Record<string, unknown>): unknown {
   if (typeof value !== 'object' || value === null) return value
   const json: Record<string, unknown> = {}
   for (const [key, part] of Object.entries(value)) {
-    if (key === 'expects' || key === 'expectsKey' || key === 'refusal') continue
+    if (key === 'expects' || key === 'expectsKey' || key === 'refusal' || key === 'hidden') continue
     json[key] = key === 'default' || key === 'examples' ? part : named(part, definitions)
   }
   const { properties, required } = value as Shape

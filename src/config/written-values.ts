@@ -25,7 +25,7 @@ export function readUpstream(text: string): UpstreamUrl | string {
   if (found === null) return `not a URL: write http://${/^[\w.:-]+$/.test(text) ? text : 'host:port'}`
   const [, scheme = '', authority = '', rest = ''] = found
   if (scheme.toLowerCase() === 'https') return 'https upstreams are not honoured yet'
-  if (scheme.toLowerCase() !== 'http') return `scheme ${scheme} is not known: write http://${authority}`
+  if (scheme.toLowerCase() !== 'http') return `scheme ${scheme} is not known, http is`
   if (authority.includes('@')) return 'a URL of a pool has no user and no password'
   if (rest !== '' && rest !== '/') return `a URL of a pool ends behind the port: leave ${rest} out, or use rewrite`
   const parts = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(authority)
@@ -34,14 +34,18 @@ export function readUpstream(text: string): UpstreamUrl | string {
   const port = Number(digits)
   if (port < 1 || port > 65_535) return `port ${digits} is not between 1 and 65535`
   const hostname = host.startsWith('[') ? host.slice(1, -1) : host
-  return isHost(host)
-    ? { protocol: 'http', hostname, port }
-    : `${host === '' ? 'nothing' : host} is not a host name or address`
+  if (host === '') return 'the host is missing'
+  return isHost(host) ? { protocol: 'http', hostname, port } : `${host} is not a host name or address`
+}
+
+/** A URL as messages show it: without the password that somebody may have put in. */
+export function withoutPassword(url: string): string {
+  return url.replace(/\/\/[^/?#]*@/, '//...@')
 }
 
 /** A DNS name, a four-part IPv4 address, or IPv6 in brackets. */
 function isHost(host: string): boolean {
-  if (host.startsWith('[')) return parseAddress(host)?.family === 6 || host.toLowerCase().startsWith('[::ffff:')
+  if (host.startsWith('[')) return parseAddress(host) !== undefined && !host.includes('%')
   // 010.0.0.1 and 127.1 are addresses to some programs: a name never ends in a number.
   if (/(^|\.)\d+$/.test(host)) return parseAddress(host) !== undefined
   return (

@@ -40,6 +40,7 @@ export function isEmpty(node: YamlNode): boolean {
   return node.kind === 'scalar' && node.text === '' && !node.quoted
 }
 
+const closing: Readonly<Record<string, string>> = { '{': '}', '[': ']' }
 const deepest = 32
 /** A megabyte of `[a,a,a...` would keep the process busy for seconds; a list that long belongs into a file of its own. */
 const mostLexemes = 200_000
@@ -96,7 +97,8 @@ function scanSource(source: SourceText, report: Report): Scan | undefined {
     const wrong = forbidden(type, lexeme, anchors)
     if (wrong !== undefined && refuse(wrong.code, wrong.message)) return undefined
     if (type === 'flow-map-start' || type === 'flow-seq-start') flows.push(offset)
-    if (type === 'flow-map-end' || type === 'flow-seq-end') flows.pop()
+    // A bracket that does not fit the one that is open leaves that one open.
+    if (lexeme === closing[source.text[flows.at(-1) ?? -1] ?? ''] && type !== 'scalar') flows.pop()
     if (type === 'single-quoted-scalar' || type === 'double-quoted-scalar') lastQuote = offset
     if (refused === 0) for (const token of parser.next(lexeme)) tokens.push(token)
     count += 1

@@ -1,0 +1,96 @@
+// From a change of files to a snapshot in force: load, compile, apply, one at a time. A configuration that fails anywhere changes nothing,
+// and its result says why; the same content again is no reload.
+
+import { loadConfiguration } from './load.ts'
+import type { Problem } from './problem.ts'
+import { compileConfiguration, type Snapshot } from './snapshot.ts'
+import { type ConfigurationWatch, watchConfiguration } from './watch.ts'
+
+export interface ReloaderOptions {
+  /** Path of routes.yaml. */
+  readonly path: string
+  /** Puts a snapshot to use, whole or not at all: what it rejects with becomes a problem. */
+  readonly apply: (snapshot: Snapshot) => Promise<void> | void
+  /** Called after each reload that a change of files led to and that did something, or failed. */
+  readonly onReload?: (result: ReloadResult) => void
+}
+
+export interface ReloadResult {
+  readonly ok: boolean
+  /** False when the content was the one in force already, and when it was refused. */
+  readonly changed: boolean
+  /** The one in force now; undefined before the first success. */
+  readonly snapshot: Snapshot | undefined
+  /** What is wrong, or warnings. */
+  readonly problems: readonly Problem[]
+  /** What `apply` rejected with. */
+  readonly error?: unknown
+}
+
+export interface Reloader {
+  /** Loads now, after any load under way. Never rejects. */
+  reload(): Promise<ReloadResult>
+  /** From now on reloads when a file changes, also one of a configuration that was refused. */
+  watch(): void
+  close(): void
+}
+
+export function createReloader(options: ReloaderOptions): Reloader {
+  return new SerialReloader(options)
+}
+
+class SerialReloader implements Reloader {
+  readonly #options: ReloaderOptions
+  #snapshot: Snapshot | undefined
+  #files: readonly string[]
+  #last: Promise<unknown> = Promise.resolve()
+  #watch: ConfigurationWatch | undefined
+
+  constructor(options: ReloaderOptions) {
+    this.#options = options
+    this.#files = [options.path]
+  }
+
+  reload(): Promise<ReloadResult> {
+    const next = this.#last.then(() => this.#reload())
+    this.#last = next
+    return next
+  }
+
+  watch(): void {
+    this.#watch ??= watchConfiguration({ files: this.#files, onChange: () => void this.#follow() })
+  }
+
+  close(): void {
+    this.#watch?.close()
+  }
+
+  async #follow(): Promise<void> {
+    const result = await this.reload()
+    if (result.changed || !result.ok) this.#options.onReload?.(result)
+  }
+
+  async #reload(): Promise<ReloadResult> {
+    const loaded = await loadConfiguration(this.#options.path)
+    this.#files = 'configuration' in loaded ? loaded.configuration.files : loaded.files
+    this.#watch?.update(this.#files)
+    if (!('configuration' in loaded)) return this.#refused(loaded.problems)
+    const compiled = compileConfiguration(loaded.configuration)
+    if (!('snapshot' in compiled)) return this.#refused(compiled.problems)
+    const { snapshot } = compiled
+    const changed = snapshot.id !== this.#snapshot?.id
+    try {
+      if (changed) await this.#options.apply(snapshot)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      const place = { file: this.#options.path, line: 1, column: 1 }
+      return { ...this.#refused([{ ...place, severity: 'error', code: 'apply', message }]), error }
+    }
+    if (changed) this.#snapshot = snapshot
+    return { ok: true, changed, snapshot: this.#snapshot, problems: loaded.problems }
+  }
+
+  #refused(problems: readonly Problem[]): ReloadResult {
+    return { ok: false, changed: false, snapshot: this.#snapshot, problems }
+  }
+}
