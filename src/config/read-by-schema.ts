@@ -10,6 +10,9 @@ import type { Shape } from './schema-parts.ts'
 import { likelySlip } from './slips.ts'
 import { isEmpty, type YamlEntry, type YamlMap, type YamlNode, type YamlScalar } from './yaml-tree.ts'
 
+const longestWordCompared = 64
+const comparisonsAtMost = 5_000
+
 /** The value, whole only when nothing was reported, and where its parts were written. */
 export function readBySchema<S extends TSchema>(
   schema: S,
@@ -23,6 +26,7 @@ export function readBySchema<S extends TSchema>(
 class SchemaReader {
   readonly origins = new Origins()
   readonly #report: Report
+  #comparisons = 0
 
   constructor(report: Report) {
     this.#report = report
@@ -89,7 +93,7 @@ class SchemaReader {
     path: string,
   ): void {
     for (const [key, property] of Object.entries(shape.properties ?? {})) {
-      if (Object.hasOwn(section, key) || unknown.some((other) => didYouMean(other, [key]) !== '')) continue
+      if (Object.hasOwn(section, key) || unknown.some((other) => this.#nearest(other, [key]) !== '')) continue
       if (property.default !== undefined)
         section[key] = this.read(property, asNode(property.default, place), within(path, key))
       else if (shape.required?.includes(key) === true) {
@@ -108,7 +112,7 @@ class SchemaReader {
     const isFree = shape.patternProperties !== undefined
     const message = isFree
       ? `${quote(key)} is not ${shape.expectsKey ?? 'a key'}`
-      : `unknown key ${quote(key)}${path === '' ? '' : ` in ${path}`}${didYouMean(key, wantedKeys(shape))}`
+      : `unknown key ${quote(key)}${path === '' ? '' : ` in ${path}`}${this.#nearest(key, wantedKeys(shape))}`
     this.#fail(keyPlace, isFree ? 'value' : 'unknown-key', message, path)
   }
 
@@ -130,7 +134,7 @@ class SchemaReader {
     }
     if (shape.enum !== undefined) {
       const chosen = shape.enum.find((value) => String(value) === text)
-      const hint = didYouMean(
+      const hint = this.#nearest(
         text,
         shape.enum.filter((value) => typeof value === 'string'),
       )
@@ -144,6 +148,13 @@ class SchemaReader {
     if (isText(shape) && (shape.pattern === undefined || new RegExp(shape.pattern, 'u').test(text))) return text
     const shown = shape.hidden === true ? 'this' : quote(text)
     return this.#fail(place, 'value', `${path}: ${shown} is not ${expected(shape)}`, path)
+  }
+
+  /** A file of nothing but unknown keys must not cost seconds: comparing words takes the product of their lengths. */
+  #nearest(word: string, known: readonly string[]): string {
+    if (word.length > longestWordCompared || this.#comparisons >= comparisonsAtMost) return ''
+    this.#comparisons += known.length
+    return didYouMean(word, known)
   }
 
   #fail(place: Place, code: string, message: string, keyPath: string): undefined {
