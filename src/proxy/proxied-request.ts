@@ -57,7 +57,6 @@ export class ProxiedRequest implements Forwarding, FormatContext {
   #pool: PoolEndpoints | undefined
   #endpoint: EndpointState | undefined
   #tried: EndpointState[] | undefined
-  readonly #accept: string | undefined
 
   constructor(surroundings: Surroundings, edge: Edge, listener: EdgeListener, exchange: Exchange) {
     this.#surroundings = surroundings
@@ -66,7 +65,6 @@ export class ProxiedRequest implements Forwarding, FormatContext {
     this.#exchange = exchange
     this.request = exchange.request
     this.authority = exchange.request.authority
-    this.#accept = exchange.request.get('accept')
     this.record = newRecord(exchange, listener.spec.internal)
   }
 
@@ -111,7 +109,7 @@ export class ProxiedRequest implements Forwarding, FormatContext {
   fail(error: EdgeError): void {
     this.record.edgeCode = error.code
     this.record.flags = error.flag
-    this.#answer(edgeAnswer(error, this.#accept))
+    this.#answer(edgeAnswer(error, this.request.get('accept')))
   }
 
   /** Answers 409 for a page whose version is gone; `answer` says so. */
@@ -244,7 +242,7 @@ export class ProxiedRequest implements Forwarding, FormatContext {
     const error = errorOfFailure(failure)
     this.record.edgeCode = error.code
     this.record.flags = error.flag
-    const answer = edgeAnswer(error, this.#accept)
+    const answer = edgeAnswer(error, this.request.get('accept'))
     return { ...answer, fields: [...answer.fields, [this.#versionHeader, this.version]] }
   }
 

@@ -20,6 +20,8 @@ export class MessageHead implements Head {
   // Which known names are there: 31 names a mask.
   presentLow = 0
   presentHigh = 0
+  /** Which lengths (modulo 32) the other names have: a look-up of a name that is not there ends here. */
+  otherLengths = 0
   // Set by the parser from Connection, Content-Length and Transfer-Encoding.
   minorVersion: 0 | 1 = 1
   contentLength = -1
@@ -74,6 +76,8 @@ export class MessageHead implements Head {
 
   removeSpellings(name: string): void {
     this.remove(name)
+    // A known name is spelled as it should be, or it would not be known.
+    if ((this.otherLengths & lengthBit(name.length)) === 0) return
     for (let line = 0; line < this.count; line++) {
       if (this.spells(line, name)) this.dropped[line] = 1
     }
@@ -111,6 +115,7 @@ export class MessageHead implements Head {
     this.count = 0
     this.presentLow = 0
     this.presentHigh = 0
+    this.otherLengths = 0
     this.contentLength = -1
     this.lengthPadded = false
     this.chunked = false
@@ -135,8 +140,8 @@ export class MessageHead implements Head {
     places[at + 3] = valueEnd
     this.ids[line] = id
     this.dropped[line] = hopByHop[id]!
-    if (id === 0) return
-    if (id < 31) this.presentLow |= 1 << id
+    if (id === 0) this.otherLengths |= lengthBit(nameEnd - start)
+    else if (id < 31) this.presentLow |= 1 << id
     else this.presentHigh |= 1 << (id - 31)
   }
 
@@ -189,6 +194,7 @@ export class MessageHead implements Head {
       return -1
     }
     const length = name.length
+    if ((this.otherLengths & lengthBit(length)) === 0) return -1
     for (let line = from; line < this.count; line++) {
       const at = line * STRIDE
       const start = this.places[at]!
@@ -221,6 +227,10 @@ export class MessageHead implements Head {
     this.dropped = dropped
     this.places = places
   }
+}
+
+function lengthBit(length: number): number {
+  return 1 << (length & 31)
 }
 
 /** Letters in lower case, digits, and one class for every mark: CGI, WSGI and PHP turn several of them into `_`. */

@@ -57,8 +57,15 @@ export class Http1Server<L> implements ConnectionOwner<L> {
     return this.#connections.size
   }
 
-  /** Rejects when the port cannot be had. Port 0 lets the kernel choose. */
-  listen(listener: L, at: ListenerOptions): Promise<{ port: number }> {
+  /**
+   * Rejects when the port cannot be had. Port 0 lets the kernel choose. `secured` makes of an accepted socket the one that HTTP is
+   * spoken on: TLS goes in between there.
+   */
+  listen(
+    listener: L,
+    at: ListenerOptions,
+    secured: (socket: net.Socket) => net.Socket = asItIs,
+  ): Promise<{ port: number }> {
     const server = net.createServer({ noDelay: true, allowHalfOpen: true })
     return new Promise((resolve, reject) => {
       server.once('error', reject)
@@ -66,7 +73,7 @@ export class Http1Server<L> implements ConnectionOwner<L> {
         server.removeListener('error', reject)
         server.on('error', ignoreError)
         const { port } = server.address() as net.AddressInfo
-        server.on('connection', (socket: net.Socket) => this.accept(listener, port, socket))
+        server.on('connection', (socket: net.Socket) => this.accept(listener, port, secured(socket)))
         this.#listening.set(port, server)
         resolve({ port })
       })
@@ -90,8 +97,13 @@ export class Http1Server<L> implements ConnectionOwner<L> {
       this.#connections.size > limits.connections ||
       (limits.connectionsPerAddress > 0 && count > limits.connectionsPerAddress)
     if (tooMany) {
-      socket.write(edgeResponse(this.handler.refuse(connection, 'too-many-connections'), 'close', true), 'latin1')
-      connection.close()
+      const answer = this.handler.refuse(connection, 'too-many-connections')
+      // The answer would cost a handshake first: that is the work which the limit is to spare.
+      if (connection.encrypted) connection.destroy()
+      else {
+        socket.write(edgeResponse(answer, 'close', true), 'latin1')
+        connection.close()
+      }
     }
   }
 
@@ -148,6 +160,10 @@ export class Http1Server<L> implements ConnectionOwner<L> {
     else this.#perAddress.set(address, left)
     if (this.#connections.size === 0) this.#onEmpty?.()
   }
+}
+
+function asItIs(socket: net.Socket): net.Socket {
+  return socket
 }
 
 function ignoreError(): void {
