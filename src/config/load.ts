@@ -26,6 +26,7 @@ export type Loaded =
     }
 
 const problemsAtMost = 100
+const messageAtMost = 500
 /** Only the first document of a file says these. */
 const onceInAFile = ['listen', 'trust', 'path', 'limits', 'accessLog'] as const
 
@@ -33,7 +34,11 @@ const onceInAFile = ['listen', 'trust', 'path', 'limits', 'accessLog'] as const
 export async function loadConfiguration(path: string, around: Partial<Surroundings> = {}): Promise<Loaded> {
   const problems: Problem[] = []
   const report: Report = (problem) => {
-    if (problems.length < problemsAtMost) problems.push(problem)
+    const { message } = problem
+    if (problems.length >= problemsAtMost) return
+    problems.push(
+      message.length > messageAtMost ? { ...problem, message: `${message.slice(0, messageAtMost)}...` } : problem,
+    )
   }
   const sources = new Sources(path, report)
   const surroundings = { env: process.env, anyAddress: anyAddress(), ...around }

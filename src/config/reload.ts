@@ -1,7 +1,8 @@
 // From a change of files to a snapshot in force: load, compile, apply, one at a time. A configuration that fails anywhere changes nothing,
 // and its result says why; the same content again is no reload.
 
-import { loadConfiguration } from './load.ts'
+import { resolve } from 'node:path'
+import { type Loaded, loadConfiguration } from './load.ts'
 import type { Problem } from './problem.ts'
 import { compileConfiguration, type Snapshot } from './snapshot.ts'
 import { type ConfigurationWatch, watchConfiguration } from './watch.ts'
@@ -30,7 +31,7 @@ export interface ReloadResult {
 export interface Reloader {
   /** Loads now, after any load under way. Never rejects. */
   reload(): Promise<ReloadResult>
-  /** From now on reloads when a file changes, also one of a configuration that was refused. */
+  /** From now on reloads when a file changes, also one of a configuration that was refused. Before the first reload, no change is lost. */
   watch(): void
   close(): void
 }
@@ -48,7 +49,7 @@ class SerialReloader implements Reloader {
 
   constructor(options: ReloaderOptions) {
     this.#options = options
-    this.#files = [options.path]
+    this.#files = [resolve(options.path)]
   }
 
   reload(): Promise<ReloadResult> {
@@ -71,9 +72,7 @@ class SerialReloader implements Reloader {
   }
 
   async #reload(): Promise<ReloadResult> {
-    const loaded = await loadConfiguration(this.#options.path)
-    this.#files = 'configuration' in loaded ? loaded.configuration.files : loaded.files
-    this.#watch?.update(this.#files)
+    const loaded = await this.#load()
     if (!('configuration' in loaded)) return this.#refused(loaded.problems)
     const compiled = compileConfiguration(loaded.configuration)
     if (!('snapshot' in compiled)) return this.#refused(compiled.problems)
@@ -88,6 +87,18 @@ class SerialReloader implements Reloader {
     }
     if (changed) this.#snapshot = snapshot
     return { ok: true, changed, snapshot: this.#snapshot, problems: loaded.problems }
+  }
+
+  /** Again when a file came to be watched only after it was read: it may have changed in between. */
+  async #load(): Promise<Loaded> {
+    for (;;) {
+      const loaded = await loadConfiguration(this.#options.path)
+      const files = 'configuration' in loaded ? loaded.configuration.files : loaded.files
+      const isAllWatched = this.#watch === undefined || files.every((file) => this.#files.includes(file))
+      this.#files = files
+      this.#watch?.update(files)
+      if (isAllWatched) return loaded
+    }
   }
 
   #refused(problems: readonly Problem[]): ReloadResult {
