@@ -4,13 +4,15 @@ import { didYouMean } from '../rules/route-problem.ts'
 import type { Origins } from './origins.ts'
 import { quote, type Report } from './problem.ts'
 import type { RoutesDocument } from './schema.ts'
-import type { Sources } from './sources.ts'
+import type { ReadFile, Sources } from './sources.ts'
 
 /** What a load needs from around it; the tests hand in their own. */
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The address that stands for all of them: `::` takes IPv4 too, where the system has IPv6. */
   readonly anyAddress: string
+  /** Where files come from; the disk by default. */
+  readonly read?: ReadFile
 }
 
 export interface Draft {

@@ -40,7 +40,7 @@ export async function loadConfiguration(path: string, around: Partial<Surroundin
       message.length > messageAtMost ? { ...problem, message: `${message.slice(0, messageAtMost)}...` } : problem,
     )
   }
-  const sources = new Sources(path, report)
+  const sources = new Sources(path, report, around.read)
   const surroundings = { env: process.env, anyAddress: anyAddress(), ...around }
   const drafts = await readDrafts(sources, surroundings, report)
   const failed = (): boolean => problems.some(({ severity }) => severity === 'error')

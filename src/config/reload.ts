@@ -10,6 +10,8 @@ import { type ConfigurationWatch, watchConfiguration } from './watch.ts'
 export interface ReloaderOptions {
   /** Path of routes.yaml. */
   readonly path: string
+  /** Reads it; from disk by default. */
+  readonly load?: (path: string) => Promise<Loaded>
   /** Puts a snapshot to use, whole or not at all: what it rejects with becomes a problem. */
   readonly apply: (snapshot: Snapshot) => Promise<void> | void
   /** Called after each reload that a change of files led to and that did something, or failed. */
@@ -92,7 +94,8 @@ class SerialReloader implements Reloader {
   /** Again when a file came to be watched only after it was read: it may have changed in between. */
   async #load(): Promise<Loaded> {
     for (;;) {
-      const loaded = await loadConfiguration(this.#options.path)
+      const { path, load = loadConfiguration } = this.#options
+      const loaded = await load(path)
       const files = 'configuration' in loaded ? loaded.configuration.files : loaded.files
       const isAllWatched = this.#watch === undefined || files.every((file) => this.#files.includes(file))
       this.#files = files

@@ -15,20 +15,25 @@ const bytesAtMost = { configuration: mebibyte, list: 64 * mebibyte, key: mebibyt
 const linesAtOnce = 20_000
 const badLinesShown = 10
 
+/** The content of a file of at most that many bytes, or what is wrong. */
+export type ReadFile = (path: string, most: number) => Promise<Uint8Array | string>
+
 export class Sources {
   readonly #root: string
   readonly #directory: string
   readonly #report: Report
+  readonly #read: ReadFile
   readonly #hash = createHash('sha256')
   readonly #paths = new Set<string>()
   readonly #texts = new Map<string, Promise<SourceText | undefined>>()
   readonly #lists = new Map<string, Promise<ReadonlySet<string>>>()
 
   /** @param path of routes.yaml; the other files are relative to it */
-  constructor(path: string, report: Report) {
+  constructor(path: string, report: Report, read: ReadFile = readBounded) {
     this.#root = path
     this.#directory = dirname(path)
     this.#report = report
+    this.#read = read
   }
 
   /** Absolute paths of all files that were asked for, also of those that could not be read. */
@@ -108,15 +113,15 @@ export class Sources {
 
   async #bytes(path: string, asker: Place, kind: keyof typeof bytesAtMost): Promise<Uint8Array | undefined> {
     this.#paths.add(resolve(path))
-    const result = await readBounded(path, bytesAtMost[kind])
+    const result = await this.#read(path, bytesAtMost[kind])
     if (typeof result !== 'string') return result
     this.#report({ ...asker, severity: 'error', code: 'file', message: `${path}: ${result}` })
     return undefined
   }
 }
 
-/** The content, or what is wrong. */
-async function readBounded(path: string, most: number): Promise<Uint8Array | string> {
+/** Reads from disk. */
+export async function readBounded(path: string, most: number): Promise<Uint8Array | string> {
   let handle: FileHandle | undefined
   try {
     handle = await open(path)
