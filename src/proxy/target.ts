@@ -67,6 +67,7 @@ function kindAt(text: string, at: number): number {
 
 /** Is there an empty or a dot segment at `at`? Encoded dots are seen by their `%`. */
 function segmentNeedsWork(target: string, at: number): boolean {
+  if (at === target.length) return false
   const first = target.charCodeAt(at)
   if (first === 47) return true
   if (first !== 46) return false
