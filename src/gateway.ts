@@ -3,24 +3,29 @@
 
 import { randomBytes as systemRandomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
-import { createKeyRing, type KeyRing } from './affinity/key-ring.ts'
+import type { Socket } from 'node:net'
 import type { Configuration } from './config/configuration.ts'
-import { formatProblem, loadConfiguration, type Problem } from './config/load.ts'
-import { compileConfiguration, type Snapshot } from './config/snapshot.ts'
-import { watchConfiguration } from './config/watch.ts'
+import type { Loaded, Problem } from './config/load.ts'
+import { createReloader } from './config/reload.ts'
+import type { Snapshot } from './config/snapshot.ts'
+import { drawSecrets, EdgeInForce, type Secrets } from './edge-in-force.ts'
 import { type AccessLog, createAccessLog } from './observe/access-log.ts'
+import type { LogSink } from './observe/log-sink.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import type { Observer, RequestRecord } from './observe/record.ts'
-import { closedListener, compileEdge, type Edge, type ListenerSpec } from './proxy/edge.ts'
+import { closedListener, type Edge } from './proxy/edge.ts'
 import { edgeAnswer, errorOfRefusal } from './proxy/edge-answers.ts'
 import { Endpoints } from './proxy/endpoints.ts'
 import type { ExchangeHandler } from './proxy/exchange.ts'
-import { explainRequest, type ExplainInput, type Explanation } from './proxy/explain.ts'
+import type { ExplainInput, Explanation } from './proxy/explain.ts'
 import { handleRequest } from './proxy/handle-request.ts'
 import { createHttp1Server, type Http1Server } from './proxy/http1/server.ts'
 import { Upstreams } from './proxy/http1/upstreams.ts'
-import { startProbing } from './proxy/probe.ts'
-import { type LookUp, Resolver } from './proxy/resolve.ts'
+import type { LookUp } from './proxy/resolve.ts'
+import { isSecure, UpstreamTrust } from './proxy/tls/upstream-trust.ts'
+import { type ReloadResult, Reloads } from './reloads.ts'
+
+export { ConfigurationError, type ReloadResult } from './reloads.ts'
 
 export interface GatewayOptions {
   /** Path of routes.yaml. */
@@ -35,6 +40,24 @@ export interface GatewayOptions {
   readonly nowSeconds?: () => number
   readonly randomBytes?: (size: number) => Uint8Array
   readonly lookUp?: LookUp
+  /** What this gateway has in common with those that serve the same ports beside it; without it, it stands alone. */
+  readonly seat?: Seat
+}
+
+/** Given to each worker by the process that started it. */
+export interface Seat extends Source {
+  readonly secrets: Secrets
+  /** Their health is decided elsewhere: nothing is probed here. */
+  readonly endpoints: Endpoints
+  /** Takes an access log that goes to standard output; undefined to write there. */
+  readonly standardOutput: LogSink | undefined
+}
+
+/** A configuration that is not read from disk. */
+export interface Source {
+  readonly load: (path: string) => Promise<Loaded>
+  /** Ports chosen for listeners with port 0, by listener name. */
+  readonly ports: ReadonlyMap<string, number>
 }
 
 export interface ListenerInfo {
@@ -43,16 +66,8 @@ export interface ListenerInfo {
   /** The port that is bound: the kernel's choice where the configuration says 0. */
   readonly port: number
   readonly internal: boolean
-}
-
-export interface ReloadResult {
-  /** Milliseconds since 1970. */
-  readonly at: number
-  readonly ok: boolean
-  /** False when the content was the one in force already. */
-  readonly changed: boolean
-  readonly snapshot: string
-  readonly problems: readonly Problem[]
+  /** HTTPS. */
+  readonly secure: boolean
 }
 
 export type GatewayState = 'starting' | 'ready' | 'draining' | 'closed'
@@ -73,100 +88,100 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-/** A configuration that cannot be put to use; `problems` says where and why. */
-export class ConfigurationError extends Error {
-  readonly problems: readonly Problem[]
+/** A gateway whose reload is in two steps, so that several can take them together. */
+export interface PhasedGateway extends Gateway {
+  /** Does everything that can fail: loads, compiles, resolves, binds. Changes nothing that requests see. */
+  prepare(source: Source): Promise<PreparedReload | { readonly problems: readonly Problem[] }>
+}
 
-  constructor(problems: readonly Problem[]) {
-    super(problems.map(formatProblem).join('\n'))
-    this.name = 'ConfigurationError'
-    this.problems = problems
-  }
+/** Exactly one of the two is called, at once or later. */
+export interface PreparedReload {
+  readonly snapshot: string
+  /** Puts it in force. */
+  readonly commit: () => void
+  readonly abandon: () => void
 }
 
 /** Loads, compiles, binds and serves. Rejects with ConfigurationError, or with the error of a port that cannot be bound. */
-export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+export async function createGateway(options: GatewayOptions): Promise<PhasedGateway> {
   const gateway = new RunningGateway(options)
   await gateway.start()
   return gateway
 }
 
-interface Compiled {
-  readonly snapshot: Snapshot | undefined
-  readonly problems: readonly Problem[]
-  readonly files: readonly string[]
+/** All that a snapshot needs to be in force. */
+interface Prepared {
+  readonly snapshot: Snapshot
+  readonly edge: Edge
+  readonly accessLog: AccessLog
+  /** Names of listeners that are new. */
+  readonly bound: readonly string[]
 }
 
-class RunningGateway implements Gateway {
+class RunningGateway implements PhasedGateway {
   state: GatewayState = 'starting'
   readonly metrics: Metrics
   readonly #options: GatewayOptions
-  readonly #log: (line: string) => void
   readonly #nowSeconds: () => number
   readonly #randomBytes: (size: number) => Uint8Array
-  readonly #instance: string
-  readonly #endpoints = new Endpoints(() => performance.now())
-  readonly #resolver: Resolver
-  readonly #keyRings = new Map<string, KeyRing>()
-  readonly #bound = new Map<string, ListenerInfo>()
-  #snapshot!: Snapshot
-  #edge!: Edge
+  readonly #inForce: EdgeInForce
+  readonly #reloads: Reloads
+  readonly #bound = new Map<string, Omit<ListenerInfo, 'secure'>>()
   #server!: Http1Server<string>
   #upstreams!: Upstreams
   #accessLog: AccessLog | undefined
-  #lastReload!: ReloadResult
-  #reloading: Promise<unknown> = Promise.resolve()
-  #stopProbing: (() => void) | undefined
-  #watcher: ReturnType<typeof watchConfiguration> | undefined
 
   constructor(options: GatewayOptions) {
     this.#options = options
-    this.#log = options.log ?? (() => {})
     this.#nowSeconds = options.nowSeconds ?? (() => Math.floor(Date.now() / 1000))
     this.#randomBytes = options.randomBytes ?? systemRandomBytes
-    this.#instance = Buffer.from(this.#randomBytes(4)).toString('hex')
-    this.#resolver = new Resolver(this.#endpoints, options.lookUp)
     this.metrics = createMetrics({ build: packageVersion() })
+    this.#inForce = new EdgeInForce({
+      endpoints: options.seat?.endpoints ?? new Endpoints(() => performance.now()),
+      secrets: options.seat?.secrets ?? drawSecrets(this.#randomBytes),
+      nowSeconds: this.#nowSeconds,
+      randomBytes: this.#randomBytes,
+      lookUp: options.lookUp,
+      onTlsFailure: (failure) => this.metrics.tlsFailed(failure),
+    })
+    this.#reloads = new Reloads({
+      path: options.configPath,
+      load: options.seat?.load,
+      apply: (snapshot) => this.#apply(snapshot),
+      log: options.log ?? (() => {}),
+      count: (ok) => this.metrics.reloaded(ok),
+    })
   }
 
   async start(): Promise<void> {
-    const { snapshot, problems } = await this.#compile()
-    if (snapshot === undefined) throw new ConfigurationError(problems)
-    const { configuration } = snapshot
-    this.#upstreams = new Upstreams(configuration.limits)
-    this.#server = createHttp1Server({
-      handler: this.#handler(),
-      upstreams: this.#upstreams,
-      limits: configuration.limits,
-    })
     try {
-      await this.#apply(snapshot)
+      await this.#reloads.start()
     } catch (error) {
       await this.close()
       throw error
     }
-    this.#lastReload = { at: Date.now(), ok: true, changed: true, snapshot: snapshot.id, problems }
     this.metrics.watch({
       openConnections: () => this.#server.openConnections,
       activeRequests: () => this.#server.activeRequests,
     })
-    this.#stopProbing = startProbing(this.#endpoints)
-    if (this.#options.watch !== false) this.#watch()
+    if (this.#options.seat === undefined) this.#inForce.startProbing(this.#upstreams.trust)
+    if (this.#options.watch !== false) this.#reloads.watch()
     this.state = 'ready'
   }
 
   // --- requests ----------------------------------------------------------------------------------------------------------------
 
   #handler(): ExchangeHandler<string> {
+    const inForce = this.#inForce
     const around = {
-      endpoints: this.#endpoints,
+      endpoints: inForce.endpoints,
       observe: this.#observer(),
       nowSeconds: this.#nowSeconds,
       randomBytes: this.#randomBytes,
     }
     return {
       handle: (exchange) => {
-        const edge = this.#edge
+        const { edge } = inForce
         handleRequest(around, edge, edge.listeners.get(exchange.connection.listener) ?? closedListener, exchange)
       },
       refuse: (_connection, refusal) => {
@@ -188,50 +203,72 @@ class RunningGateway implements Gateway {
 
   // --- configurations ----------------------------------------------------------------------------------------------------------
 
-  /** `files` are all that were asked for: also of a configuration that cannot be used, since mending one of them may mend it. */
-  async #compile(): Promise<Compiled> {
-    const loaded = await loadConfiguration(this.#options.configPath)
-    if (!('configuration' in loaded)) return { snapshot: undefined, ...loaded }
-    const { configuration, problems } = loaded
-    const compiled = compileConfiguration(configuration)
-    if (!('snapshot' in compiled))
-      return { snapshot: undefined, problems: compiled.problems, files: configuration.files }
-    return { snapshot: compiled.snapshot, problems, files: configuration.files }
-  }
-
   /** Puts a snapshot to use: everything that can fail comes before the swap, which is one assignment. */
   async #apply(snapshot: Snapshot): Promise<void> {
-    const { configuration } = snapshot
-    const edge = compileEdge({
-      id: snapshot.id,
-      table: snapshot.table,
-      trust: configuration.trust,
-      targetMode: configuration.path,
-      listeners: nameListeners(configuration.listen),
-      keysOf: (release) => this.#keyRing(release, configuration),
-      endpoints: this.#endpoints,
-      instance: this.#instance,
-    })
-    await this.#resolver.fill(edge.pools)
-    const accessLog = this.#accessLogFor(configuration)
-    await this.#bindNew(edge)
-
-    this.#snapshot = snapshot
-    this.#edge = edge
-
-    this.metrics.configured(snapshot.table, snapshot.id)
-    this.#switchLog(accessLog)
-    this.#server.limits = configuration.limits
-    this.#upstreams.limits = configuration.limits
-    this.#unbindOld(edge)
-    this.#resolver.keepFresh(edge.pools)
-    const inUse = new Set(edge.pools.flatMap((pool) => pool.list))
-    for (const endpoint of this.#endpoints.retain(inUse)) this.#upstreams.retire(endpoint.key)
+    this.#commit(await this.#prepare(snapshot, this.#options.seat?.ports))
   }
 
-  #accessLogFor({ accessLog }: Configuration): AccessLog {
-    const inForce = this.#snapshot?.configuration.accessLog.path
-    return this.#accessLog !== undefined && accessLog.path === inForce ? this.#accessLog : createAccessLog(accessLog)
+  async #prepare(snapshot: Snapshot, ports?: ReadonlyMap<string, number>): Promise<Prepared> {
+    const { configuration } = snapshot
+    const edge = await this.#inForce.prepare(snapshot)
+    this.#startEngine(configuration)
+    if (edge.pools.some((pool) => pool.list.some(isSecure))) this.#upstreams.trust.prepare()
+    const accessLog = this.#accessLogFor(configuration)
+    try {
+      // Requests come as soon as the first port is bound; the commit that follows finds nothing left to do.
+      if (this.#inForce.snapshot === undefined) this.#commit({ snapshot, edge, accessLog, bound: [] })
+      return { snapshot, edge, accessLog, bound: await this.#bindNew(edge, ports) }
+    } catch (error) {
+      this.#dropLog(accessLog)
+      throw error
+    }
+  }
+
+  /** Needs a configuration's limits, but no more of it. */
+  #startEngine({ limits }: Configuration): void {
+    if (this.#server !== undefined) return
+    this.#upstreams = new Upstreams(limits, new UpstreamTrust(this.#options.log))
+    this.#server = createHttp1Server({ handler: this.#handler(), upstreams: this.#upstreams, limits })
+  }
+
+  #commit({ snapshot, edge, accessLog }: Prepared): void {
+    const unused = this.#inForce.commit(snapshot, edge)
+
+    const { limits } = snapshot.configuration
+    this.metrics.configured(snapshot.table, snapshot.id)
+    this.metrics.presented([...edge.listeners.values()].map(({ spec }) => spec))
+    this.#switchLog(accessLog)
+    this.#server.limits = limits
+    this.#upstreams.limits = limits
+    this.#unbindOld(edge)
+    for (const endpoint of unused) this.#upstreams.retire(endpoint.key)
+  }
+
+  #abandon({ bound, accessLog }: Prepared): void {
+    for (const name of bound) this.#unbind(name)
+    this.#dropLog(accessLog)
+  }
+
+  async prepare(source: Source): Promise<PreparedReload | { readonly problems: readonly Problem[] }> {
+    let prepared: Prepared | undefined
+    const { problems } = await createReloader({
+      path: this.#options.configPath,
+      load: source.load,
+      apply: async (snapshot) => void (prepared = await this.#prepare(snapshot, source.ports)),
+    }).reload()
+    if (prepared === undefined) return { problems }
+    const ready = prepared
+    return { snapshot: ready.snapshot.id, commit: () => this.#commit(ready), abandon: () => this.#abandon(ready) }
+  }
+
+  #accessLogFor({ accessLog: { path } }: Configuration): AccessLog {
+    const inForce = this.#inForce.snapshot?.configuration.accessLog.path
+    if (this.#accessLog !== undefined && path === inForce) return this.#accessLog
+    return createAccessLog({ path, standardOutput: this.#options.seat?.standardOutput })
+  }
+
+  #dropLog(log: AccessLog): void {
+    if (log !== this.#accessLog) void log.close()
   }
 
   #switchLog(next: AccessLog): void {
@@ -240,32 +277,31 @@ class RunningGateway implements Gateway {
     if (old !== next) void old?.close()
   }
 
-  /** The random ring of a release without keys outlives reloads: otherwise each one would forget every pin. */
-  #keyRing(release: string, configuration: Configuration): KeyRing {
-    const keys = configuration.keys.get(release) ?? []
-    const known = this.#keyRings.get(release)
-    if (keys.length === 0 && known?.random === true) return known
-    const ring = createKeyRing(
-      keys.map((key) => key.secret),
-      this.#randomBytes,
-    )
-    this.#keyRings.set(release, ring)
-    return ring
-  }
-
-  async #bindNew(edge: Edge): Promise<void> {
+  /** Returns the names of those that were not bound before. */
+  async #bindNew(edge: Edge, ports: ReadonlyMap<string, number> = new Map()): Promise<readonly string[]> {
     const fresh: string[] = []
     try {
       for (const [name, { spec }] of edge.listeners) {
         if (this.#bound.has(name)) continue
-        const { port } = await this.#server.listen(name, { address: spec.address, port: spec.port })
+        const asked = ports.get(name) ?? spec.port
+        const at = { address: spec.address, port: asked }
+        const { port } = await this.#server.listen(name, at, (socket) => this.#secured(name, socket))
         this.#bound.set(name, { name, address: spec.address, port, internal: spec.internal })
         fresh.push(name)
       }
+      return fresh
     } catch (error) {
       for (const name of fresh) this.#unbind(name)
       throw error
     }
+  }
+
+  /** TLS as the configuration in force has it: a reload changes certificates, or puts TLS on a port, without binding it anew. */
+  #secured(name: string, socket: Socket): Socket {
+    const listener = this.#inForce.edge.listeners.get(name)
+    // Bound for a configuration that is not in force yet.
+    if (listener === undefined) return socket.destroy()
+    return listener.termination?.wrap(socket) ?? socket
   }
 
   #unbindOld(edge: Edge): void {
@@ -278,76 +314,28 @@ class RunningGateway implements Gateway {
     this.#bound.delete(name)
   }
 
-  #watch(): void {
-    this.#watcher = watchConfiguration({
-      files: this.#snapshot.configuration.files,
-      onChange: () => void this.reload(),
-    })
-  }
-
-  /** One at a time; a bad configuration changes nothing. */
   reload(): Promise<ReloadResult> {
-    const next = this.#reloading.then(() => this.#reload())
-    this.#reloading = next
-    return next
-  }
-
-  async #reload(): Promise<ReloadResult> {
-    const { snapshot, problems, files } = await this.#compile()
-    this.#watcher?.update(files)
-    const changed = snapshot !== undefined && snapshot.id !== this.#snapshot.id
-    let failed = snapshot === undefined ? problems : undefined
-    if (changed) {
-      try {
-        await this.#apply(snapshot)
-      } catch (error) {
-        failed = [problemOf(error, this.#options.configPath)]
-      }
-    }
-    return this.#reloaded({
-      ok: failed === undefined,
-      changed: changed && failed === undefined,
-      problems: failed ?? problems,
-    })
-  }
-
-  #reloaded(result: Pick<ReloadResult, 'ok' | 'changed' | 'problems'>): ReloadResult {
-    const snapshot = this.#snapshot.id
-    this.#lastReload = { at: Date.now(), snapshot, ...result }
-    if (result.changed || !result.ok) this.metrics.reloaded(result.ok)
-    if (result.changed) this.#log(`configuration ${snapshot} is in force`)
-    if (!result.ok) {
-      this.#log(`configuration refused, ${snapshot} stays in force`)
-      for (const problem of result.problems) this.#log(formatProblem(problem))
-    }
-    return this.#lastReload
+    return this.#reloads.reload()
   }
 
   // --- views -------------------------------------------------------------------------------------------------------------------
 
   listeners(): readonly ListenerInfo[] {
-    return [...this.#bound.values()]
+    const { listeners } = this.#inForce.edge
+    const hasTls = (name: string): boolean => listeners.get(name)?.termination !== undefined
+    return Array.from(this.#bound.values(), (bound) => ({ ...bound, secure: hasTls(bound.name) }))
   }
 
   configuration(): Configuration {
-    return this.#snapshot.configuration
+    return this.#inForce.snapshot!.configuration
   }
 
   lastReload(): ReloadResult {
-    return this.#lastReload
+    return this.#reloads.last
   }
 
   explain(input: ExplainInput): Explanation {
-    const edge = this.#edge
-    const listener = [...edge.listeners.values()].find(({ spec }) => !spec.internal) ?? closedListener
-    const context = {
-      edge,
-      listener,
-      endpoints: this.#endpoints,
-      nowSeconds: this.#nowSeconds,
-      randomBytes: this.#randomBytes,
-    }
-    return explainRequest(context, input)
+    return this.#inForce.explain(input)
   }
 
   reopenLog(): void {
@@ -369,31 +357,14 @@ class RunningGateway implements Gateway {
   }
 
   async #end(deadlineMs: number): Promise<void> {
-    this.#watcher?.close()
-    this.#stopProbing?.()
-    this.#resolver.close()
-    await this.#server.close(deadlineMs)
-    this.#upstreams.close()
+    this.#reloads.close()
+    this.#inForce.close()
+    await this.#server?.close(deadlineMs)
+    this.#upstreams?.close()
     await this.#accessLog?.close()
     this.metrics.close()
     this.state = 'closed'
   }
-}
-
-/** `8080`, or with an address `127.0.0.1-8080`; ports that the kernel chooses are told apart by a number. */
-function nameListeners(listen: Configuration['listen']): ListenerSpec[] {
-  const taken = new Map<string, number>()
-  return listen.map((spec) => {
-    const name = `${spec.address.replaceAll(':', '_')}-${spec.port}`
-    const count = (taken.get(name) ?? 0) + 1
-    taken.set(name, count)
-    return { ...spec, name: count === 1 ? name : `${name}-${count}` }
-  })
-}
-
-function problemOf(error: unknown, file: string): Problem {
-  const message = error instanceof Error ? error.message : String(error)
-  return { file, line: 1, column: 1, severity: 'error', code: 'apply', message }
 }
 
 function packageVersion(): string {

@@ -13,6 +13,8 @@ export interface AccessLogOptions {
   readonly path: string
   /** Milliseconds since 1970; the system's clock by default. */
   readonly now?: () => number
+  /** Takes what goes to `stdout`; standard output itself by default. */
+  readonly standardOutput?: LogSink | undefined
 }
 
 export interface AccessLog {
@@ -30,7 +32,7 @@ export interface AccessLog {
 export function createAccessLog(options: AccessLogOptions): AccessLog {
   if (options.path === 'off') return silent
   return accessLogTo(
-    options.path === 'stdout' ? openStandardOutput() : openLogFile(options.path),
+    options.path === 'stdout' ? (options.standardOutput ?? openStandardOutput()) : openLogFile(options.path),
     options.now ?? Date.now,
   )
 }

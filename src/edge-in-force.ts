@@ -1,0 +1,121 @@
+// The configuration in force as requests meet it: compiled beside the old one and swapped by one assignment, with what outlives a swap:
+// health, resolved names, random secrets. Opens no port.
+
+import type { Configuration } from './config/configuration.ts'
+import type { Snapshot } from './config/snapshot.ts'
+import { createKeyRing, type KeyRing } from './affinity/key-ring.ts'
+import { closedListener, compileEdge, type Edge, type ListenerSpec } from './proxy/edge.ts'
+import type { Endpoints, EndpointState } from './proxy/endpoints.ts'
+import { explainRequest, type ExplainInput, type Explanation } from './proxy/explain.ts'
+import { startProbing } from './proxy/probe.ts'
+import { type LookUp, Resolver } from './proxy/resolve.ts'
+import { type TlsFailure, ticketKeyBytes } from './proxy/tls/termination.ts'
+import type { UpstreamTrust } from './proxy/tls/upstream-trust.ts'
+
+/** Drawn once in the life of a gateway; all processes of one gateway have the same. */
+export interface Secrets {
+  /** Names the gateway in Via, for loops. */
+  readonly instance: string
+  /** 32 bytes that sign the pins of releases without keys. They outlive reloads: otherwise each one would forget every pin. */
+  readonly pinKey: Uint8Array
+  /** By which TLS sessions are resumed, whichever process answers. */
+  readonly ticketKeys: Uint8Array
+}
+
+export function drawSecrets(randomBytes: (size: number) => Uint8Array): Secrets {
+  return { instance: Buffer.from(randomBytes(4)).toString('hex'), pinKey: randomBytes(32), ticketKeys: randomBytes(ticketKeyBytes) }
+}
+
+export interface EdgeInForceOptions {
+  readonly endpoints: Endpoints
+  readonly secrets: Secrets
+  /** Seconds since 1970. */
+  readonly nowSeconds: () => number
+  readonly randomBytes: (size: number) => Uint8Array
+  readonly lookUp: LookUp | undefined
+  /** A TLS connection ended before its first byte of HTTP. */
+  readonly onTlsFailure?: (failure: TlsFailure) => void
+}
+
+export class EdgeInForce {
+  readonly endpoints: Endpoints
+  readonly #options: EdgeInForceOptions
+  readonly #resolver: Resolver
+  #snapshot: Snapshot | undefined
+  #edge!: Edge
+  #stopProbing: (() => void) | undefined
+
+  constructor(options: EdgeInForceOptions) {
+    this.#options = options
+    this.endpoints = options.endpoints
+    this.#resolver = new Resolver(options.endpoints, options.lookUp)
+  }
+
+  /** Undefined before the first commit. */
+  get snapshot(): Snapshot | undefined {
+    return this.#snapshot
+  }
+
+  get edge(): Edge {
+    return this.#edge
+  }
+
+  /** Compiles and resolves; changes nothing. Rejects on a header value that cannot be compiled, and on keys that cannot be used. */
+  async prepare(snapshot: Snapshot): Promise<Edge> {
+    const { configuration } = snapshot
+    const edge = compileEdge({
+      id: snapshot.id,
+      table: snapshot.table,
+      trust: configuration.trust,
+      targetMode: configuration.path,
+      listeners: nameListeners(configuration.listen),
+      keysOf: (release) => this.#keyRing(release, configuration),
+      endpoints: this.endpoints,
+      instance: this.#options.secrets.instance,
+      tls: { ticketKeys: this.#options.secrets.ticketKeys, onFailure: this.#options.onTlsFailure ?? (() => {}) },
+    })
+    await this.#resolver.fill(edge.pools)
+    return edge
+  }
+
+  /** The swap. Returns the endpoints that are in use no more. */
+  commit(snapshot: Snapshot, edge: Edge): readonly EndpointState[] {
+    this.#snapshot = snapshot
+    this.#edge = edge
+    this.#resolver.keepFresh(edge.pools)
+    return this.endpoints.retain(new Set(edge.pools.flatMap((pool) => pool.list)))
+  }
+
+  /** Asks endpoints that are out whether they are back, until `close`. */
+  startProbing(trust?: UpstreamTrust): void {
+    this.#stopProbing ??= startProbing(this.endpoints, trust)
+  }
+
+  explain(input: ExplainInput): Explanation {
+    const edge = this.#edge
+    const listener = [...edge.listeners.values()].find(({ spec }) => !spec.internal) ?? closedListener
+    const { endpoints, nowSeconds, randomBytes } = this.#options
+    return explainRequest({ edge, listener, endpoints, nowSeconds, randomBytes }, input)
+  }
+
+  close(): void {
+    this.#stopProbing?.()
+    this.#resolver.close()
+  }
+
+  #keyRing(release: string, configuration: Configuration): KeyRing {
+    const secrets = (configuration.keys.get(release) ?? []).map((key) => key.secret)
+    return createKeyRing(secrets, () => this.#options.secrets.pinKey)
+  }
+}
+
+/** `8080`, or with an address `127.0.0.1-8080`; ports that the kernel chooses are told apart by a number. */
+export function nameListeners(listen: Configuration['listen']): ListenerSpec[] {
+  const taken = new Map<string, number>()
+  return listen.map((spec) => {
+    const name = `${spec.address.replaceAll(':', '_')}-${spec.port}`
+    const count = (taken.get(name) ?? 0) + 1
+    taken.set(name, count)
+    return { ...spec, name: count === 1 ? name : `${name}-${count}` }
+  })
+}

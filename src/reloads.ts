@@ -1,0 +1,91 @@
+// Reloads as a gateway keeps account of them: the last result, lines for people, counts. Loading and its order are config/reload.ts;
+// what a snapshot in force means is the caller's.
+
+import { formatProblem, type Loaded } from './config/load.ts'
+import type { Problem } from './config/problem.ts'
+import { createReloader, type Reloader, type ReloadResult as Reloaded } from './config/reload.ts'
+import type { Snapshot } from './config/snapshot.ts'
+
+export interface ReloadResult {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly ok: boolean
+  /** False when the content was the one in force already. */
+  readonly changed: boolean
+  /** The id of the one in force now. */
+  readonly snapshot: string
+  readonly problems: readonly Problem[]
+}
+
+/** A configuration that cannot be put to use; `problems` says where and why. */
+export class ConfigurationError extends Error {
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join('\n'))
+    this.name = 'ConfigurationError'
+    this.problems = problems
+  }
+}
+
+export interface ReloadsOptions {
+  /** Path of routes.yaml. */
+  readonly path: string
+  readonly load?: ((path: string) => Promise<Loaded>) | undefined
+  /** Puts a snapshot to use, whole or not at all. */
+  readonly apply: (snapshot: Snapshot) => Promise<void>
+  readonly log: (line: string) => void
+  /** Called for each reload that took effect (true) or was refused (false). */
+  readonly count: (ok: boolean) => void
+}
+
+export class Reloads {
+  readonly #options: ReloadsOptions
+  readonly #reloader: Reloader
+  #last!: ReloadResult
+
+  constructor(options: ReloadsOptions) {
+    this.#options = options
+    const { path, load, apply } = options
+    const onReload = (result: Reloaded): void => void this.#note(result)
+    this.#reloader = createReloader({ path, apply, onReload, ...(load === undefined ? {} : { load }) })
+  }
+
+  /** The first load. Rejects with ConfigurationError, or with what `apply` rejected with. */
+  async start(): Promise<void> {
+    const { ok, problems, error, snapshot } = await this.#reloader.reload()
+    if (!ok) throw error ?? new ConfigurationError(problems)
+    this.#last = { at: Date.now(), ok, changed: true, snapshot: snapshot!.id, problems }
+  }
+
+  /** Follows changes of the files from now on. */
+  watch(): void {
+    this.#reloader.watch()
+  }
+
+  get last(): ReloadResult {
+    return this.#last
+  }
+
+  /** One at a time; a bad configuration changes nothing. */
+  async reload(): Promise<ReloadResult> {
+    return this.#note(await this.#reloader.reload())
+  }
+
+  close(): void {
+    this.#reloader.close()
+  }
+
+  #note({ ok, changed, problems, snapshot }: Reloaded): ReloadResult {
+    const { log, count } = this.#options
+    const { id } = snapshot!
+    this.#last = { at: Date.now(), ok, changed, snapshot: id, problems }
+    if (changed || !ok) count(ok)
+    if (changed) log(`configuration ${id} is in force`)
+    if (!ok) {
+      log(`configuration refused, ${id} stays in force`)
+      for (const problem of problems) log(formatProblem(problem))
+    }
+    return this.#last
+  }
+}
