@@ -1,6 +1,9 @@
 // Plain accumulators for the hot path: a count or a histogram is a few additions, rendering waits for the scrape.
 // Knows no metric by name, keeps no clock.
 
+/** Every combination of label values with its count. */
+export type PlainCounter = readonly Readonly<Cell>[]
+
 interface Cell {
   readonly values: readonly [string, string, string]
   count: number
@@ -14,23 +17,38 @@ export class LabelledCounter {
   increment(first: string, second = '', third = ''): void {
     const cell = this.#cells.get(first)?.get(third === '' ? second : joined(second, third))
     if (cell !== undefined) cell.count++
-    else this.#add(first, second, third)
+    else this.#addCell(first, second, third, 1)
+  }
+
+  add(plain: PlainCounter): void {
+    for (const { values, count } of plain) {
+      const [first, second, third] = values
+      const cell = this.#cells.get(first)?.get(third === '' ? second : joined(second, third))
+      if (cell !== undefined) cell.count += count
+      else this.#addCell(first, second, third, count)
+    }
   }
 
   *entries(): Generator<Readonly<Cell>> {
     for (const row of this.#cells.values()) yield* row.values()
   }
 
-  #add(first: string, second: string, third: string): void {
+  #addCell(first: string, second: string, third: string, count: number): void {
     let row = this.#cells.get(first)
     if (row === undefined) this.#cells.set(first, (row = new Map()))
-    row.set(third === '' ? second : joined(second, third), { values: [first, second, third], count: 1 })
+    row.set(third === '' ? second : joined(second, third), { values: [first, second, third], count })
   }
 }
 
 /** \0 stands in no configured name, so no two pairs share a key. */
 function joined(second: string, third: string): string {
   return `${second}\0${third}`
+}
+
+/** What BucketCounts holds, as plain data. */
+export interface PlainBuckets {
+  readonly counts: readonly number[]
+  readonly sum: number
 }
 
 /** Counts by upper bound, not yet cumulative; `counts` has one place more than `bounds`, for +Inf. */
@@ -50,5 +68,13 @@ export class BucketCounts {
     while (at < bounds.length && value > (bounds[at] as number)) at++
     this.counts[at] = (this.counts[at] as number) + 1
     this.sum += value
+  }
+  add({ counts, sum }: PlainBuckets): void {
+    for (const [at, count] of counts.entries()) this.counts[at] = (this.counts[at] ?? 0) + count
+    this.sum += sum
+  }
+
+  plain(): PlainBuckets {
+    return { counts: this.counts, sum: this.sum }
   }
 }

@@ -1,7 +1,7 @@
 // Istio's standard series (istio_requests_total and its histograms) for one request record: which series, with which label values.
 // Label values are configured names or fixed words; what is not configured is `unknown`.
 
-import { BucketCounts } from './counters.ts'
+import { BucketCounts, type PlainBuckets } from './counters.ts'
 import { istioBuckets, type IstioLabel } from './names.ts'
 import type { RequestRecord } from './record.ts'
 
@@ -19,6 +19,7 @@ export interface KnownNames {
 }
 
 export interface IstioSeries {
+  readonly key: SeriesKey
   readonly labels: Readonly<Record<IstioLabel, string>>
   requests: number
   readonly durationMs: BucketCounts
@@ -27,12 +28,31 @@ export interface IstioSeries {
 }
 
 /** Everything of a request that labels show, but its status and flags. */
-interface Lane {
+interface LaneKey {
   readonly internal: boolean
   readonly release: string
   readonly service: string
   readonly version: string
   readonly callerVersion: string
+}
+
+interface SeriesKey {
+  readonly lane: LaneKey
+  readonly flags: string
+  readonly status: number
+}
+
+/** A series as plain data; its labels follow from its key. */
+export interface PlainSeries {
+  readonly key: SeriesKey
+  readonly requests: number
+  readonly durationMs: PlainBuckets
+  readonly bytesReceived: PlainBuckets
+  readonly bytesSent: PlainBuckets
+}
+
+interface Lane {
+  readonly key: LaneKey
   /** Flags, then status, to series. */
   readonly series: Map<string, Map<number, IstioSeries>>
 }
@@ -43,9 +63,7 @@ export class IstioSeriesSet {
   readonly #internal = new LaneTree()
 
   add(record: RequestRecord, known: KnownNames): void {
-    const lane = this.#laneOf(record, known)
-    const series =
-      lane.series.get(record.flags)?.get(record.status) ?? this.#addSeries(lane, record.flags, record.status)
+    const series = this.#seriesOf(this.#laneOf(record, known), record.flags, record.status)
     series.requests++
     series.durationMs.observe(record.durationMs)
     series.bytesReceived.observe(record.bytesReceived)
@@ -56,10 +74,34 @@ export class IstioSeriesSet {
     return this.#all
   }
 
+  plain(): readonly PlainSeries[] {
+    return this.#all.map(({ key, requests, durationMs, bytesReceived, bytesSent }) => ({
+      key,
+      requests,
+      durationMs: durationMs.plain(),
+      bytesReceived: bytesReceived.plain(),
+      bytesSent: bytesSent.plain(),
+    }))
+  }
+
+  addPlain(all: readonly PlainSeries[]): void {
+    for (const { key, requests, durationMs, bytesReceived, bytesSent } of all) {
+      const series = this.#seriesOf(this.#treeOf(key.lane.internal).findOrAdd(key.lane), key.flags, key.status)
+      series.requests += requests
+      series.durationMs.add(durationMs)
+      series.bytesReceived.add(bytesReceived)
+      series.bytesSent.add(bytesSent)
+    }
+  }
+
+  #treeOf(internal: boolean): LaneTree {
+    return internal ? this.#internal : this.#edge
+  }
+
   /** Only names that are known make lanes, so that the tree cannot grow by what others send. */
   #laneOf(record: RequestRecord, known: KnownNames): Lane {
     const { internal } = record
-    const lanes = internal ? this.#internal : this.#edge
+    const lanes = this.#treeOf(internal)
     const caller = internal ? record.sourceVersion : ''
     return (
       lanes.find(record.release, record.service, record.poolVersion, caller) ??
@@ -69,14 +111,18 @@ export class IstioSeriesSet {
         service: fold(record.service, known.services),
         version: fold(record.poolVersion, known.versions),
         callerVersion: internal ? fold(record.sourceVersion, known.versions) : '',
-        series: new Map(),
       })
     )
   }
 
+  #seriesOf(lane: Lane, flags: string, status: number): IstioSeries {
+    return lane.series.get(flags)?.get(status) ?? this.#addSeries(lane, flags, status)
+  }
+
   #addSeries(lane: Lane, flags: string, status: number): IstioSeries {
     const series: IstioSeries = {
-      labels: labelsOf(lane, flags, status),
+      key: { lane: lane.key, flags, status },
+      labels: labelsOf(lane.key, flags, status),
       requests: 0,
       durationMs: new BucketCounts(istioBuckets),
       bytesReceived: new BucketCounts(istioBuckets),
@@ -98,11 +144,12 @@ class LaneTree {
     return this.#root.get(release)?.get(service)?.get(version)?.get(callerVersion)
   }
 
-  findOrAdd(lane: Lane): Lane {
-    const lanes = inner(inner(inner(this.#root, lane.release), lane.service), lane.version)
-    const present = lanes.get(lane.callerVersion)
+  findOrAdd(key: LaneKey): Lane {
+    const lanes = inner(inner(inner(this.#root, key.release), key.service), key.version)
+    const present = lanes.get(key.callerVersion)
     if (present !== undefined) return present
-    lanes.set(lane.callerVersion, lane)
+    const lane = { key, series: new Map() }
+    lanes.set(key.callerVersion, lane)
     return lane
   }
 }
@@ -121,7 +168,7 @@ export function fold(name: string, known: ReadonlySet<string>): string {
  * A release stands where Istio has a namespace, a service in a version where it has a workload. At the edge the source is graylane,
  * as it is a gateway's own workload in Istio; on internal listeners it is the caller, of which the version is all we may know.
  */
-function labelsOf(lane: Lane, flags: string, status: number): Record<IstioLabel, string> {
+function labelsOf(lane: LaneKey, flags: string, status: number): Record<IstioLabel, string> {
   const { release, service, version } = lane
   const source = lane.internal ? unknown : self
   const sourceVersion = lane.internal ? lane.callerVersion : unknown

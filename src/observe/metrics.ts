@@ -1,13 +1,13 @@
-// Counts every request and every reload, and renders the counts for Prometheus. observe() runs for each request and only adds;
-// everything that costs waits for the scrape. Never takes a label value from a request.
+// Counts every request and every reload of one process, and renders the counts for Prometheus. observe() runs for each request and
+// only adds; everything that costs waits for the scrape. Never takes a label value from a request.
 
 import type { RouteTable } from '../rules/types.ts'
-import { LabelledCounter } from './counters.ts'
-import { createExposition, histogramSamples, type Exposition, type Sample } from './exposition.ts'
-import { fold, IstioSeriesSet, type IstioSeries, type KnownNames, unknown } from './istio-series.ts'
-import { istioBuckets, metricNames, type MetricName } from './names.ts'
-import { addProcessMetrics } from './process-metrics.ts'
-import type { Observer, RequestRecord } from './record.ts'
+import { Accounts, type PlainAccounts } from './accounts.ts'
+import { createExposition } from './exposition.ts'
+import { addFamilies, certificatesOf, type LiveFigures, type PresentingListener, type View } from './families.ts'
+import type { KnownNames } from './istio-series.ts'
+import { createProcessGauge, type ProcessFigures } from './process-figures.ts'
+import type { Observer } from './record.ts'
 
 export interface MetricsOptions {
   /** graylane's own version, for graylane_build_info. */
@@ -20,6 +20,13 @@ interface LiveCounts {
   readonly activeRequests: () => number
 }
 
+/** What one process counted and is, as plain data. */
+export interface Tally {
+  readonly accounts: PlainAccounts
+  readonly live: LiveFigures
+  readonly process: ProcessFigures
+}
+
 export interface Metrics {
   readonly observe: Observer
   /** A message that never became a request and was answered with this EDGE_* code. */
@@ -28,43 +35,46 @@ export interface Metrics {
   reloaded(ok: boolean): void
   /** This configuration is in force from now on. Its names (and, for requests still open, those of the one before) may be labels. */
   configured(table: RouteTable, hash: string): void
+  /** The certificates of these listeners are in force from now on. */
+  presented(listeners: readonly PresentingListener[]): void
+  /** A TLS connection ended before its first byte of HTTP; `reason` is a fixed word. */
+  tlsFailed(reason: string): void
   watch(counts: LiveCounts): void
   readonly contentType: string
   /** The Prometheus text format, version 0.0.4. */
   text(): Promise<string>
+  /** For a process that adds up several. */
+  tally(): Tally
   /** Stops measuring the event loop. */
   close(): void
 }
 
 export function createMetrics(options: MetricsOptions): Metrics {
   const exposition = createExposition()
-  const istio = new IstioSeriesSet()
-  const counts = addCounters(exposition)
+  const accounts = new Accounts()
+  const gauge = createProcessGauge()
   let names: KnownNames = { releases: new Set(), services: new Set(), versions: new Set() }
   let previous = names
   let hash: string | undefined
-  let live: LiveCounts | undefined
+  let certificates: View['certificates'] = []
+  let liveCounts: LiveCounts | undefined
   let reloads = 0
-  let failures = 0
+  let reloadFailures = 0
+  let figures: ProcessFigures | undefined
 
-  addIstioMetrics(exposition, () => istio.all())
-  exposition.add(metricNames.reloads, () => [{ value: reloads }])
-  exposition.add(metricNames.reloadFailures, () => [{ value: failures }])
-  exposition.add(metricNames.configInfo, () => (hash === undefined ? [] : [{ labels: { hash }, value: 1 }]))
-  exposition.add(metricNames.buildInfo, () => [{ labels: { version: options.build, node: process.version }, value: 1 }])
-  exposition.add(metricNames.connectionsOpen, () => (live === undefined ? [] : [{ value: live.openConnections() }]))
-  exposition.add(metricNames.requestsActive, () => (live === undefined ? [] : [{ value: live.activeRequests() }]))
-  const stopMeasuring = addProcessMetrics(exposition)
+  const live = (): LiveFigures | undefined =>
+    liveCounts && { openConnections: liveCounts.openConnections(), activeRequests: liveCounts.activeRequests() }
+  addFamilies(exposition, options.build, (): View => {
+    const process = (figures ??= gauge.read())
+    return { accounts, reloads, reloadFailures, hash, certificates, live: live(), process, workerRestarts: undefined }
+  })
 
   return {
-    observe(record) {
-      istio.add(record, names)
-      countRequest(counts, record, names)
-    },
-    refused: (code) => counts.edgeAnswers.increment(code),
+    observe: (record) => accounts.count(record, names),
+    refused: (code) => accounts.edgeAnswers.increment(code),
     reloaded(ok) {
       if (ok) reloads++
-      else failures++
+      else reloadFailures++
     },
     configured(table, newHash) {
       const current = namesOf(table)
@@ -72,78 +82,24 @@ export function createMetrics(options: MetricsOptions): Metrics {
       previous = current
       hash = newHash
     },
-    watch(newCounts) {
-      live = newCounts
+    presented(listeners) {
+      certificates = certificatesOf(listeners)
+    },
+    tlsFailed: (reason) => accounts.tlsFailures.increment(reason),
+    watch(counts) {
+      liveCounts = counts
     },
     contentType: exposition.contentType,
-    text: exposition.text,
-    close: stopMeasuring,
-  }
-}
-
-interface RequestCounters {
-  readonly decisions: LabelledCounter
-  readonly pins: LabelledCounter
-  readonly servedVersions: LabelledCounter
-  readonly mismatches: LabelledCounter
-  readonly edgeAnswers: LabelledCounter
-}
-
-function countRequest(counts: RequestCounters, record: RequestRecord, names: KnownNames): void {
-  // A preflight belongs to no page: its decision says nothing about a visitor (design 4.5).
-  if (record.reason !== '' && record.reason !== 'preflight') {
-    counts.decisions.increment(fold(record.version, names.versions), record.reason)
-    if (!record.internal) {
-      counts.pins.increment(record.pinIn)
-      if (record.pinOut === 'set') counts.pins.increment('set')
-    }
-  }
-  if (record.edgeCode !== '') counts.edgeAnswers.increment(record.edgeCode)
-  if (record.upstreamMs >= 0) countServedVersion(counts, record, names)
-}
-
-/** The coupling audit (design 4, last part): did the answer come from the version that was asked? */
-function countServedVersion(counts: RequestCounters, record: RequestRecord, names: KnownNames): void {
-  const service = fold(record.service, names.services)
-  const served = record.servedVersion
-  counts.servedVersions.increment(service, served === undefined ? 'no' : 'yes')
-  if (served === undefined || served === record.poolVersion) return
-  counts.mismatches.increment(service, fold(record.poolVersion, names.versions), fold(served, names.versions))
-}
-
-function addCounters(exposition: Exposition): RequestCounters {
-  const add = (metric: MetricName): LabelledCounter => {
-    const counter = new LabelledCounter()
-    exposition.add(metric, () => counterSamples(metric, counter))
-    return counter
-  }
-  return {
-    decisions: add(metricNames.decisions),
-    pins: add(metricNames.pins),
-    servedVersions: add(metricNames.servedVersions),
-    mismatches: add(metricNames.versionMismatches),
-    edgeAnswers: add(metricNames.edgeAnswers),
-  }
-}
-
-function* counterSamples(metric: MetricName, counter: LabelledCounter): Generator<Sample> {
-  for (const { values, count } of counter.entries()) {
-    yield { labels: Object.fromEntries(metric.labels.map((label, at) => [label, values[at] ?? unknown])), value: count }
-  }
-}
-
-function addIstioMetrics(exposition: Exposition, all: () => Iterable<IstioSeries>): void {
-  exposition.add(metricNames.istioRequests, function* samples() {
-    for (const series of all()) yield { sharedLabels: series.labels, value: series.requests }
-  })
-  for (const [metric, part] of [
-    [metricNames.istioDuration, 'durationMs'],
-    [metricNames.istioRequestBytes, 'bytesReceived'],
-    [metricNames.istioResponseBytes, 'bytesSent'],
-  ] as const) {
-    exposition.add(metric, function* samples() {
-      for (const series of all()) yield* histogramSamples(metric.name, istioBuckets, series[part], series.labels)
-    })
+    text() {
+      figures = undefined
+      return exposition.text()
+    },
+    tally: () => ({
+      accounts: accounts.plain(),
+      live: live() ?? { openConnections: 0, activeRequests: 0 },
+      process: gauge.read(),
+    }),
+    close: () => gauge.close(),
   }
 }
 

@@ -78,10 +78,25 @@ export const metricNames = {
     'Reloads that changed nothing because the configuration had errors.',
     [],
   ),
+  tlsFailures: counter(
+    'graylane_tls_failed_connections_total',
+    'TLS connections that ended before their first byte of HTTP: error (a failed handshake), left (by the client), closed (by us).',
+    ['reason'],
+  ),
+  certificateExpiry: gauge(
+    'graylane_tls_certificate_expiry_timestamp_seconds',
+    'When a certificate in force expires, since the Unix epoch.',
+    ['listener', 'certificate'],
+  ),
   configInfo: gauge('graylane_config_info', 'The configuration in force, by its hash.', ['hash']),
   buildInfo: gauge('graylane_build_info', 'The version of graylane and of Node.', ['version', 'node']),
   connectionsOpen: gauge('graylane_connections_open', 'Client connections that are open.', []),
   requestsActive: gauge('graylane_requests_active', 'Requests that are on their way.', []),
+  workerRestarts: counter(
+    'graylane_worker_restarts_total',
+    'Worker processes started again because one had ended unasked.',
+    [],
+  ),
 
   eventLoopLag: gauge(
     'graylane_event_loop_lag_seconds',

@@ -1,0 +1,109 @@
+// Every metric family with where its samples come from: one view of the counts, be they of this process or added up over several.
+// Counts nothing itself.
+
+import type { Accounts } from './accounts.ts'
+import type { LabelledCounter } from './counters.ts'
+import { histogramSamples, type Exposition, type Sample } from './exposition.ts'
+import { unknown, type IstioSeries } from './istio-series.ts'
+import { istioBuckets, metricNames, type MetricName } from './names.ts'
+import type { ProcessFigures } from './process-figures.ts'
+
+export interface View {
+  readonly accounts: Accounts
+  readonly reloads: number
+  readonly reloadFailures: number
+  /** Hash of the configuration in force. */
+  readonly hash: string | undefined
+  readonly live: LiveFigures | undefined
+  readonly process: ProcessFigures
+  readonly certificates: readonly CertificateInForce[]
+  /** Undefined for a gateway of one process, which has none. */
+  readonly workerRestarts: number | undefined
+}
+
+export interface CertificateInForce {
+  /** Name of the listener. */
+  readonly listener: string
+  /** Path of the certificate as written. */
+  readonly certificate: string
+  /** Seconds since 1970. */
+  readonly expiresAt: number
+}
+
+/** What comes and goes. */
+export interface LiveFigures {
+  readonly openConnections: number
+  readonly activeRequests: number
+}
+
+/** Registers all metrics. `view` is asked for each of them at each scrape. */
+export function addFamilies(exposition: Exposition, build: string, view: () => View): void {
+  addIstioMetrics(exposition, () => view().accounts.istio.all())
+  for (const name of ['decisions', 'pins', 'servedVersions', 'mismatches', 'edgeAnswers', 'tlsFailures'] as const) {
+    const metric = metricNames[name === 'mismatches' ? 'versionMismatches' : name]
+    exposition.add(metric, () => counterSamples(metric, view().accounts[name]))
+  }
+  exposition.add(metricNames.reloads, () => one(view().reloads))
+  exposition.add(metricNames.reloadFailures, () => one(view().reloadFailures))
+  exposition.add(metricNames.configInfo, () => {
+    const { hash } = view()
+    return hash === undefined ? [] : [{ labels: { hash }, value: 1 }]
+  })
+  exposition.add(metricNames.certificateExpiry, () =>
+    view().certificates.map(({ listener, certificate, expiresAt }) => ({
+      labels: { listener, certificate },
+      value: expiresAt,
+    })),
+  )
+  exposition.add(metricNames.buildInfo, () => [{ labels: { version: build, node: process.version }, value: 1 }])
+  exposition.add(metricNames.connectionsOpen, () => one(view().live?.openConnections))
+  exposition.add(metricNames.requestsActive, () => one(view().live?.activeRequests))
+  exposition.add(metricNames.workerRestarts, () => one(view().workerRestarts))
+  addProcessMetrics(exposition, () => view().process)
+}
+
+function one(value: number | undefined): Sample[] {
+  return value === undefined ? [] : [{ value }]
+}
+
+function* counterSamples(metric: MetricName, counter: LabelledCounter): Generator<Sample> {
+  for (const { values, count } of counter.entries()) {
+    yield { labels: Object.fromEntries(metric.labels.map((label, at) => [label, values[at] ?? unknown])), value: count }
+  }
+}
+
+function addIstioMetrics(exposition: Exposition, all: () => Iterable<IstioSeries>): void {
+  exposition.add(metricNames.istioRequests, function* samples() {
+    for (const series of all()) yield { sharedLabels: series.labels, value: series.requests }
+  })
+  for (const [metric, part] of [
+    [metricNames.istioDuration, 'durationMs'],
+    [metricNames.istioRequestBytes, 'bytesReceived'],
+    [metricNames.istioResponseBytes, 'bytesSent'],
+  ] as const) {
+    exposition.add(metric, function* samples() {
+      for (const series of all()) yield* histogramSamples(metric.name, istioBuckets, series[part], series.labels)
+    })
+  }
+}
+
+function addProcessMetrics(exposition: Exposition, figures: () => ProcessFigures): void {
+  exposition.add(metricNames.eventLoopLag, () =>
+    Object.entries(figures().lag ?? {}).map(([stat, value]) => ({ labels: { stat }, value })),
+  )
+  exposition.add(metricNames.cpuSeconds, () => one(figures().cpuSeconds))
+  exposition.add(metricNames.residentMemory, () => one(figures().residentBytes))
+  exposition.add(metricNames.startTime, () => one(figures().startedAt))
+}
+
+/** What listeners present, in their order. */
+export function certificatesOf(listeners: readonly PresentingListener[]): readonly CertificateInForce[] {
+  return listeners.flatMap(({ name, tls }) =>
+    tls.map(({ file, expiresAt }) => ({ listener: name, certificate: file, expiresAt })),
+  )
+}
+
+export interface PresentingListener {
+  readonly name: string
+  readonly tls: readonly { readonly file: string; readonly expiresAt: number }[]
+}

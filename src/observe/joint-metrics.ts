@@ -1,0 +1,89 @@
+// The metrics of a gateway of several processes, rendered by the one that counts no requests itself: the tallies of the others are
+// added up at each scrape. What a process counted before it ended goes on counting, so that no counter ever goes down.
+
+import { Accounts } from './accounts.ts'
+import { createExposition } from './exposition.ts'
+import { addFamilies, certificatesOf, type PresentingListener, type View } from './families.ts'
+import type { Tally } from './metrics.ts'
+import { addUpFigures, createProcessGauge } from './process-figures.ts'
+
+export interface JointMetricsOptions {
+  /** graylane's own version, for graylane_build_info. */
+  readonly build: string
+  /** Fetches the tallies of the processes that live; what they sent last, of those that do not answer in time. */
+  readonly collect: () => Promise<readonly Tally[]>
+}
+
+export interface JointMetrics {
+  /** A process ended: this is the last that is known of it. */
+  ended(tally: Tally): void
+  reloaded(ok: boolean): void
+  restarted(): void
+  /** The configuration in force, by its hash, and what its listeners present. */
+  configured(hash: string, listeners: readonly PresentingListener[]): void
+  readonly contentType: string
+  /** The Prometheus text format, version 0.0.4. */
+  text(): Promise<string>
+  close(): void
+}
+
+export function createJointMetrics({ build, collect }: JointMetricsOptions): JointMetrics {
+  const exposition = createExposition()
+  const gauge = createProcessGauge()
+  const ended = new Accounts()
+  let endedCpuSeconds = 0
+  let hash: string | undefined
+  let certificates: View['certificates'] = []
+  let reloads = 0
+  let reloadFailures = 0
+  let workerRestarts = 0
+  let view!: View
+  addFamilies(exposition, build, () => view)
+  let scrape: Promise<string> = Promise.resolve('')
+
+  const look = async (): Promise<string> => {
+    const tallies = await collect()
+    const accounts = new Accounts()
+    accounts.add(ended.plain())
+    for (const tally of tallies) accounts.add(tally.accounts)
+    const own = gauge.read()
+    const figures = addUpFigures(
+      { ...own, lag: undefined },
+      tallies.map((tally) => tally.process),
+    )
+    view = {
+      accounts,
+      reloads,
+      reloadFailures,
+      hash,
+      certificates,
+      live: {
+        openConnections: tallies.reduce((sum, { live }) => sum + live.openConnections, 0),
+        activeRequests: tallies.reduce((sum, { live }) => sum + live.activeRequests, 0),
+      },
+      process: { ...figures, cpuSeconds: figures.cpuSeconds + endedCpuSeconds },
+      workerRestarts,
+    }
+    return exposition.text()
+  }
+
+  return {
+    ended(tally) {
+      ended.add(tally.accounts)
+      endedCpuSeconds += tally.process.cpuSeconds
+    },
+    reloaded(ok) {
+      if (ok) reloads++
+      else reloadFailures++
+    },
+    restarted: () => void workerRestarts++,
+    configured(newHash, listeners) {
+      hash = newHash
+      certificates = certificatesOf(listeners)
+    },
+    contentType: exposition.contentType,
+    /** One after the other: a view belongs to one scrape. */
+    text: () => (scrape = scrape.then(look, look)),
+    close: () => gauge.close(),
+  }
+}
