@@ -35,6 +35,7 @@ export function handleRequest(
 
   const target = normalizeTarget(request.target, edge.targetMode, request.method)
   if (!target.ok) return proxied.fail(edgeErrors.badTarget)
+  proxied.target = target.target
   proxied.record.path = target.path
 
   if (passedBefore(request, listener)) return proxied.fail(edgeErrors.loop)
@@ -113,9 +114,11 @@ function sendTo(proxied: ProxiedRequest, edgeRelease: EdgeRelease, service: Serv
   }
   if (directResponse !== undefined) return proxied.answerAsConfigured(directAnswer(directResponse))
   if (rewrite?.authority !== undefined) proxied.authority = rewrite.authority
-  const path =
-    rewrite?.uri === undefined ? facts.path : rewrittenPath(rewrite.uri, facts.path, service.matched(facts)?.uri)
-  proxied.forward(facts.query === '' ? path : `${path}?${facts.query}`)
+  if (rewrite?.uri !== undefined) {
+    const path = rewrittenPath(rewrite.uri, facts.path, service.matched(facts)?.uri)
+    proxied.target = facts.query === '' ? path : `${path}?${facts.query}`
+  }
+  proxied.forward()
 }
 
 /** A gateway that meets its own name in Via would send the request round for ever (RFC 9110 7.6.3). */

@@ -137,8 +137,7 @@ export class ProxiedRequest implements Forwarding, FormatContext {
 
   // --- towards the upstream ----------------------------------------------------------------------------------------------------
 
-  forward(target: string): void {
-    this.target = target
+  forward(): void {
     this.#assertOnRequest(this.request)
     this.#exchange.forward(this)
   }
