@@ -55,6 +55,13 @@ const everything: CaseGroup = {
       expect: { version: 'v2', by: 'mqtt-server v2', url: '/api/orders?q=/../%61' },
     },
     {
+      says: 'an empty query is a query and is sent on as one',
+      path: '/api/orders?',
+      headers: api,
+      pins: [{ pin: 'v2' }],
+      expect: { version: 'v2', by: 'mqtt-server v2', url: '/api/orders?' },
+    },
+    {
       says: 'a document is routed by the same list',
       path: '/api/docs',
       headers: page,
