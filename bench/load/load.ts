@@ -1,0 +1,43 @@
+// One interface before both load generators: wrk where it is installed, else autocannon in a process of its own. Neither ever runs
+// inside the process that measures.
+
+import type { Children } from '../children.ts'
+import { autocannon } from './autocannon.ts'
+import { wrk } from './wrk.ts'
+
+export interface Load {
+  readonly port: number
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly bodyBytes: number
+  readonly newConnections: boolean
+  /** Kept open all the while. */
+  readonly connections: number
+  /** Whole seconds. */
+  readonly seconds: number
+}
+
+export interface LoadResult {
+  /** Answered in all, and of those with another status than 2xx or 3xx, or that broke. */
+  readonly requests: number
+  readonly failed: number
+  readonly requestsPerSecond: number
+  /** Microseconds. */
+  readonly p50: number
+  readonly p99: number
+}
+
+export interface LoadGenerator {
+  readonly name: string
+  readonly install: string
+  /** Undefined: it is not installed. */
+  version(): Promise<string | undefined>
+  run(load: Load): Promise<LoadResult>
+}
+
+/** The best that is there. `folder` takes what it needs. */
+export async function loadGenerator(children: Children, folder: string): Promise<LoadGenerator> {
+  const preferred = wrk(folder, children)
+  return (await preferred.version()) === undefined ? autocannon(children) : preferred
+}

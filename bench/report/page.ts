@@ -1,0 +1,285 @@
+// docs/benchmarks.md, all of it: words around figures. No figure is written here; each comes from a result.
+
+import type { MicroResult } from '../micro/micro.ts'
+import type { ProfileResult } from '../profile.ts'
+import type { BenchResult } from '../result.ts'
+import { scenarios } from '../scenarios.ts'
+import type { SoakResult } from '../soak.ts'
+import { type Bar, bars, outcomeOf } from './bars.ts'
+import { short } from './charts.ts'
+import { type Cell, cellsOf, idleKib, ratio, type Spread } from './figures.ts'
+
+export interface Results {
+  readonly bench: BenchResult
+  readonly micro: MicroResult | undefined
+  readonly profile: ProfileResult | undefined
+  readonly soak: SoakResult | undefined
+}
+
+/** The whole page; `charts` are the names of those there are. */
+export function page(results: Results, charts: ReadonlySet<string>): string {
+  const { bench } = results
+  const chart = (name: string, alt: string): string =>
+    charts.has(name) ? [`![${alt}](images/bench-${name}.svg)`].join('\n') : ''
+  const sections = [
+    opening(bench),
+    `## The bars\n\n${barsTable(bench)}`,
+    lossesSection(bench),
+    `## By request\n\n${scenarioNote}\n\n${chart('small', 'CPU time of a small GET by proxy')}\n\n${chart('ratios', 'CPU time as a multiple of nginx, by kind of request')}`,
+    ...scenarios.map(({ name, title }) => scenarioSection(bench, name, title)),
+    idleSection(bench, chart('idle', 'Resident memory of an idle connection')),
+    couplingSection(bench),
+    profileSection(results.profile),
+    microSection(results.micro),
+    soakSection(results.soak, chart('soak', 'Resident memory over the soak')),
+    participantsSection(bench),
+    methodSection(bench),
+  ]
+  return `${sections
+    .filter((section) => section !== '')
+    .join('\n\n')
+    .replaceAll(/\n{3,}/g, '\n\n')}\n`
+}
+
+function opening({ kind, startedAt, seconds, machine, load, participants }: BenchResult): string {
+  const own = participants.find(({ name }) => name === 'graylane')
+  const quick =
+    kind === 'quick'
+      ? '\nThis is a **quick** run: few rounds. Ranges are wide; do not quote it. `pnpm bench` makes a full one.\n'
+      : ''
+  return `# Benchmarks
+
+<!-- Made by \`node bench/report.ts\` from bench/results. Do not edit: run it again. -->
+
+What one proxied request costs, in CPU time of the proxy's whole process tree, beside other proxies that do the same work on the same
+machine in the same run. Repeat it with \`pnpm bench\` (\`--quick\`: less than two minutes), then \`node bench/report.ts\`.
+${quick}
+| | |
+| --- | --- |
+| graylane | ${own?.version ?? 'not measured'} |
+| when | ${startedAt.slice(0, 16).replace('T', ' ')} UTC, ${seconds} s, ${kind} |
+| machine | ${machine.cores} x ${machine.cpu}, ${machine.memoryGib} GiB, ${machine.system} |
+| load average | ${machine.loadBefore} before, ${machine.loadAfter} at the end |
+| Node | ${machine.node} |
+| load | ${load.generator}, ${load.connections} connections, ${load.seconds} s for each figure and round, ${load.rounds} rounds, order reversed every second round |`
+}
+
+function barsTable(bench: BenchResult): string {
+  const rows = bars.map((bar) => {
+    const value = bar.measure(bench)
+    return [
+      bar.what,
+      bar.unit,
+      limit(bar, bar.must),
+      limit(bar, bar.goal),
+      number(value),
+      `**${outcomeOf(bar, value)}**`,
+    ]
+  })
+  return table(['what', 'unit', 'must', 'goal', 'measured', ''], rows, 2)
+}
+
+function limit(bar: Bar, value: number): string {
+  return bar.unit === 'crossings' || bar.unit === 'requests' ? String(value) : `<= ${value}`
+}
+
+/** Who is cheaper, and which bars are missed: said by the figures, whether we like it or not. */
+function lossesSection(bench: BenchResult): string {
+  const cheaper = scenarios.flatMap(({ name, title }) => {
+    const cells = cellsOf(bench, name).filter(({ cpu }) => cpu !== undefined)
+    const ours = cells.findIndex(({ contender }) => contender === 'graylane')
+    const ahead = cells.slice(0, Math.max(0, ours)).filter(({ contender }) => !contender.startsWith('graylane'))
+    if (ahead.length === 0) return []
+    const named = ahead.map(({ contender }) => {
+      const times = ratio(bench, name, 'graylane', contender)
+      return `${contender} (graylane costs ${times === undefined ? '?' : times.median.toFixed(2)} x)`
+    })
+    return [`- ${title}: ${named.join(', ')}`]
+  })
+  const memory = bench.idle
+    .filter(({ contender }) => (idleKib(bench, contender) ?? Infinity) < (idleKib(bench, 'graylane') ?? -Infinity))
+    .map(({ contender }) => contender)
+  if (memory.length > 0) cheaper.push(`- idle connections take less memory in: ${memory.join(', ')}`)
+  const missed = bars
+    .filter((bar) => outcomeOf(bar, bar.measure(bench)) === 'missed')
+    .map((bar) => `${bar.what} (${number(bar.measure(bench))} ${bar.unit}, must be ${bar.must})`)
+  const failed = bench.samples.filter((sample) => sample.contender.startsWith('graylane') && sample.failed > 0)
+  if (failed.length > 0)
+    cheaper.push(`- requests of graylane failed in: ${[...new Set(failed.map((one) => one.scenario))].join(', ')}`)
+  return `## Where we lose
+
+Bars missed: ${missed.length === 0 ? 'none' : missed.join('; ')}.
+
+Who does the same for less CPU time:
+
+${cheaper.length === 0 ? '- nobody in this run' : cheaper.join('\n')}`
+}
+
+const scenarioNote = `CPU time is user and system time of the process and all its children, by answered request; the median of the rounds and their range. A ratio
+compares two proxies round by round and takes the median. † marks requests/s and latencies that the load generator, the backend or the machine
+limited (the proxy kept less than 0.9 of a core busy): they say nothing about the proxy, the CPU time does.`
+
+function scenarioSection(bench: BenchResult, name: string, title: string): string {
+  const cells = cellsOf(bench, name)
+  if (cells.length === 0) return ''
+  const rows = cells.map((cell) => cellRow(bench, name, cell))
+  const heads = ['proxy', 'CPU µs', 'range', 'x nginx', 'x Envoy', 'requests/s', 'p50 ms', 'p99 ms', 'resident MiB']
+  return `### ${title[0]?.toUpperCase()}${title.slice(1)}\n\n${table(heads, rows, 1)}`
+}
+
+function cellRow(bench: BenchResult, scenario: string, cell: Cell): readonly string[] {
+  const { contender, cpu, requestsPerSecond, p50, p99, residentKib, limitedByLoad, failed } = cell
+  const mark = limitedByLoad ? ' †' : ''
+  const times = (to: string): string => ratio(bench, scenario, contender, to)?.median.toFixed(2) ?? '–'
+  return [
+    `${contender.startsWith('graylane') ? `**${contender}**` : contender}${failed > 0 ? ` (${failed} failed)` : ''}`,
+    cpu === undefined ? 'not available' : short(cpu.median),
+    cpu === undefined ? '–' : range(cpu),
+    times('nginx'),
+    times('envoy'),
+    `${Math.round(requestsPerSecond.median)}${mark}`,
+    `${(p50.median / 1000).toFixed(2)}${mark}`,
+    `${(p99.median / 1000).toFixed(2)}${mark}`,
+    residentKib === undefined ? '–' : String(Math.round(residentKib.median / 1024)),
+  ]
+}
+
+function idleSection(bench: BenchResult, chart: string): string {
+  if (bench.idle.length === 0) return ''
+  const rows = bench.idle.map((one) => [
+    one.contender.startsWith('graylane') ? `**${one.contender}**` : one.contender,
+    String(one.connections),
+    String(one.failed),
+    short(one.residentKibBefore / 1024),
+    short(one.residentKibAfter / 1024),
+    number(idleKib(bench, one.contender)),
+  ])
+  const heads = ['proxy', 'connections', 'refused', 'MiB before', 'MiB with them', 'KiB each']
+  return `## Idle connections\n\nEach has made one request with browser headers and then waits. Memory of the kernel is in nobody's figure.\n\n${chart}\n\n${table(heads, rows, 1)}`
+}
+
+function couplingSection({ coupling }: BenchResult): string {
+  if (coupling.length === 0) return ''
+  const rows = coupling.map((one) => [
+    one.title,
+    String(one.visitors),
+    String(one.pages),
+    Object.entries(one.pagesByVersion)
+      .toSorted()
+      .map(([version, pages]) => `${version} ${pages}`)
+      .join(', '),
+    String(one.requests),
+    String(one.failed),
+    String(one.reloads),
+    `**${one.crossings}**`,
+  ])
+  const heads = ['', 'visitors', 'pages', 'by version', 'requests', 'failed', 'reloads', 'crossings']
+  return `## Coupling under load
+
+Versions are drawn by shares. Visitors load a page, keep its cookie, ask for its parts; the version that the backend wrote into every
+answer is compared with the page's. A crossing is an answer of another version.
+
+${table(heads, rows, 1)}`
+}
+
+function profileSection(profile: ProfileResult | undefined): string {
+  if (profile === undefined) return ''
+  const rows = profile.functions
+    .slice(0, 25)
+    .map(({ name, place, share }) => [
+      `\`${name}\``,
+      place === '' ? 'Node, V8' : `\`${place}\``,
+      `${(share * 100).toFixed(1)} %`,
+    ])
+  return `## Where the time goes
+
+\`pnpm bench --profile\`, small GET, everything on, ${profile.version}: share of the busy time by function, without what it calls. A system
+call counts to the function that made it: the writes are the kernel's work.
+
+${table(['function', 'where', 'share'], rows, 2)}`
+}
+
+function microSection(micro: MicroResult | undefined): string {
+  if (micro === undefined) return ''
+  const rows = micro.timings.map(({ name, median, min, max }) => [name, whole(median), `${whole(min)}–${whole(max)}`])
+  return `## The parts alone\n\n\`pnpm bench --micro\`, ${micro.version}, load average ${micro.machine.loadBefore} before.\n\n${table(['part', 'ns', 'range'], rows, 1)}`
+}
+
+function soakSection(soak: SoakResult | undefined, chart: string): string {
+  if (soak === undefined) return ''
+  const { minutes, requests, failed, crossings, reloads, memory, version } = soak
+  const settled = memory.filter(({ second }) => second >= 300)
+  const growth = settled.length < 2 ? undefined : growthOf(settled)
+  const judged =
+    growth === undefined
+      ? 'Too short to say whether memory grows.'
+      : `After the first five minutes memory grows by ${short(growth)} MiB in ten minutes (bar: less than 1).`
+  return `## Soak
+
+\`pnpm bench --soak ${minutes}\`, ${version}: all kinds of requests in turns, visitors, clients that leave in the middle, reloads. ${requests} requests, ${failed}
+failed, ${crossings} crossings, ${reloads} reloads. ${judged}
+
+${chart}`
+}
+
+/** MiB in ten minutes, by the straight line that fits best. */
+function growthOf(memory: SoakResult['memory']): number {
+  const meanX = memory.reduce((sum, { second }) => sum + second, 0) / memory.length
+  const meanY = memory.reduce((sum, { residentKib }) => sum + residentKib, 0) / memory.length
+  let above = 0
+  let below = 0
+  for (const { second, residentKib } of memory) {
+    above += (second - meanX) * (residentKib - meanY)
+    below += (second - meanX) ** 2
+  }
+  return ((above / below) * 600) / 1024
+}
+
+function participantsSection({ participants }: BenchResult): string {
+  const rows = participants.map(({ name, about, version, state, remarks }) => [
+    name,
+    version ?? '–',
+    about,
+    [state, ...remarks].join('; ').replaceAll(/\s+/g, ' ').replaceAll('|', '\\|'),
+  ])
+  return `## Who took part
+
+One process or thread each. Everyone's answers were checked first: the right version by address, user and pin, x-version, X-Forwarded-For, every
+byte of the bodies, HEAD, POST, connections to the backend kept. Whoever answers wrongly is left out.
+
+${table(['contender', 'version', 'what', 'outcome'], rows, 4)}`
+}
+
+function methodSection({ load }: BenchResult): string {
+  return `## How to read this
+
+- All do the same: the address 192.168.0.58 gets v2, the user jason v3, else the pin in the cookie decides, else v1; \`x-version\` on the answer,
+  X-Forwarded-For appended, connections to the backends kept. graylane's pin is signed, and it counts and logs; the others write no access log.
+- One machine runs backend, proxy and ${load.generator.split(' ')[0]}, over loopback: there is no network, and the kernel charges the receiving side's work
+  to the sender. Compare proxies within a table; do not carry microseconds to another machine.
+- Ticks of CPU time are 10 ms: one figure of ${load.seconds} s is good to some percent, hence rounds and ranges.
+- HAProxy and Envoy run with their default buffers; nginx with buffers that keep bodies off the disk. None is tuned to the last.`
+}
+
+function range({ min, max }: Spread): string {
+  return `${short(min)}–${short(max)}`
+}
+
+function number(value: number | undefined): string {
+  if (value === undefined) return '–'
+  return Number.isInteger(value) ? String(value) : value.toFixed(2)
+}
+
+function whole(value: number): string {
+  return Math.round(value).toString()
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`
+}
+
+/** The first `textColumns` are text, the others figures. */
+function table(heads: readonly string[], rows: readonly (readonly string[])[], textColumns: number): string {
+  const rule = heads.map((_, i) => (i < textColumns ? '---' : '---:'))
+  return [line(heads), line(rule), ...rows.map(line)].join('\n')
+}
