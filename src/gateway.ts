@@ -25,6 +25,7 @@ import type { LookUp } from './proxy/resolve.ts'
 import { isSecure, UpstreamTrust } from './proxy/tls/upstream-trust.ts'
 import { type ReloadResult, Reloads } from './reloads.ts'
 
+export { FollowingEndpoints, type HealthSign, LeadingEndpoints, type OutEndpoint } from './proxy/shared-health.ts'
 export { ConfigurationError, type ReloadResult } from './reloads.ts'
 
 export interface GatewayOptions {
@@ -367,6 +368,6 @@ class RunningGateway implements PhasedGateway {
   }
 }
 
-function packageVersion(): string {
+export function packageVersion(): string {
   return (createRequire(import.meta.url)('../package.json') as { version: string }).version
 }

@@ -64,8 +64,9 @@ describe('the import rule (design section 8)', () => {
     observe: ['rules'],
     proxy: ['rules', 'affinity', 'observe'],
     admin: ['config', 'observe', 'gateway'],
-    // serve starts the admin server: cli stands above admin.
-    cli: ['config', 'observe', 'gateway', 'admin'],
+    cluster: ['config', 'observe', 'gateway'],
+    // serve starts the admin server and the workers: cli stands above both.
+    cli: ['config', 'observe', 'gateway', 'admin', 'cluster'],
     gateway: ['rules', 'affinity', 'config', 'istio', 'observe', 'proxy'],
     main: ['cli'],
   }

@@ -118,7 +118,8 @@ function addProbeRoutes(server: FastifyInstance, view: AdminView, metrics: Metri
     reply.code(view.state === 'ready' ? 200 : 503)
     if (!verboseAllowed || request.query.verbose === undefined) return reply.type(plainText).send(`${view.state}\n`)
     const { snapshot, ...lastReload } = view.lastReload()
-    return reply.send({ state: view.state, configuration: snapshot, listeners: view.listeners(), lastReload })
+    const workers = view.workers?.()
+    return reply.send({ state: view.state, configuration: snapshot, listeners: view.listeners(), workers, lastReload })
   })
 
   server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))

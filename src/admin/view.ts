@@ -6,6 +6,8 @@ import type { Gateway } from '../gateway.ts'
 export interface AdminView extends Pick<Gateway, 'state' | 'listeners' | 'lastReload' | 'reload' | 'explain'> {
   /** The configuration in force; may hold Maps, Sets and keys, which configuration-json.ts takes care of. */
   configuration(): object
+  /** The processes that serve, where there are several. */
+  workers?(): readonly object[]
 }
 
 export type ExplainInput = Parameters<AdminView['explain']>[0]

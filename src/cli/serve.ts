@@ -1,9 +1,12 @@
 // `graylane serve`: runs the gateway and its admin server until a signal ends it. Lines for people go to standard error, so that
 // standard output is the access log's alone.
 
+import cluster from 'node:cluster'
 import { readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 
-import { createAdminServer, type AdminServer, type ListenAddress } from '../admin/server.ts'
+import type { AdminServer, ListenAddress } from '../admin/server.ts'
+import type { MetricsText } from '../admin/view.ts'
 import { formatProblem } from '../config/problem.ts'
 import { ConfigurationError, createGateway, type Gateway } from '../gateway.ts'
 import { readListenAddress } from './listen-address.ts'
@@ -17,7 +20,8 @@ Runs the gateway. Ready when GET /readyz on the admin address answers 200.
   --admin ADDRESS:PORT      admin server (default 127.0.0.1:9901); elsewhere than on loopback it needs a token:
                             GRAYLANE_ADMIN_TOKEN or --admin-token-file FILE, at least 16 characters
   --probe ADDRESS:PORT      a second address with only /healthz, /readyz and /metrics
-  --workers 1               processes that share the ports; only 1 so far
+  --workers N|auto          processes that share the ports, auto for one each processor (default 1);
+                            limits.connections and the other limits hold for each process
   --drain-delay SECONDS     from SIGTERM (readyz 503) until listeners close (default 5)
 
 SIGTERM and SIGINT end it when open requests have ended, 30 s at most; a second one ends it at once.
@@ -33,10 +37,19 @@ interface ServeOptions {
   readonly probe: ListenAddress | undefined
   readonly drainDelayMs: number
   readonly tokenFile: string | undefined
+  readonly workers: number
 }
+
+type Served = Omit<Gateway, 'metrics'> & { readonly metrics: MetricsText }
 
 /** Ends when the gateway was told to; 1 when it could not start. */
 export async function runServe(args: string[]): Promise<ExitCode> {
+  // node:cluster runs the same command line again: what it says was read by the primary.
+  if (cluster.isWorker) {
+    const { runWorker } = await import('../cluster/worker.ts')
+    await runWorker()
+    return 0
+  }
   const options = readOptions(args)
   if (options === 'help') {
     process.stdout.write(usage)
@@ -58,13 +71,15 @@ export async function runServe(args: string[]): Promise<ExitCode> {
   return 0
 }
 
-async function start(options: ServeOptions): Promise<{ gateway: Gateway; admin: AdminServer } | undefined> {
-  let gateway: Gateway | undefined
+async function start(options: ServeOptions): Promise<{ gateway: Served; admin: AdminServer } | undefined> {
+  let gateway: Served | undefined
   try {
     const token = await readToken(options.tokenFile)
-    gateway = await createGateway({ configPath: options.configPath, log: say })
+    gateway = await createServed(options)
     for (const problem of gateway.lastReload().problems) say(formatProblem(problem))
     const { admin: listen, probe } = options
+    // Not at the top: workers have none, and would carry fastify for nothing.
+    const { createAdminServer } = await import('../admin/server.ts')
     const admin = await createAdminServer({ view: gateway, metrics: gateway.metrics, listen, probe, token })
     announce(gateway, admin, options.configPath)
     return { gateway, admin }
@@ -75,18 +90,24 @@ async function start(options: ServeOptions): Promise<{ gateway: Gateway; admin: 
   }
 }
 
-function announce(gateway: Gateway, admin: AdminServer, configPath: string): void {
+async function createServed({ configPath, workers }: ServeOptions): Promise<Served> {
+  if (workers === 1) return createGateway({ configPath, log: say })
+  const { createCluster } = await import('../cluster/primary.ts')
+  return createCluster({ configPath, workers, log: say })
+}
+
+function announce(gateway: Served, admin: AdminServer, configPath: string): void {
   say(`configuration ${gateway.lastReload().snapshot} of ${configPath}`)
-  for (const { address, port, internal } of gateway.listeners()) {
+  for (const { address, port, internal, secure } of gateway.listeners()) {
     const host = address.includes(':') ? `[${address}]` : address
-    say(`listening on http://${host}:${port}${internal ? ', service to service' : ''}`)
+    say(`listening on ${secure ? 'https' : 'http'}://${host}:${port}${internal ? ', service to service' : ''}`)
   }
   if (admin.probeAddress !== undefined) say(`probes on http://${admin.probeAddress}`)
   say(`admin on http://${admin.address}`)
 }
 
 /** Resolves at the first signal to end; the second one ends the process where it stands. */
-function listenToSignals(gateway: Gateway): Promise<'SIGTERM' | 'SIGINT'> {
+function listenToSignals(gateway: Served): Promise<'SIGTERM' | 'SIGINT'> {
   process.on('SIGHUP', () => {
     gateway.reopenLog()
     void gateway.reload()
@@ -137,14 +158,22 @@ function readOptions(args: string[]): ServeOptions | 'help' {
     help: { type: 'boolean', short: 'h', default: false },
   })
   if (values.help) return 'help'
-  if (values.workers !== '1') throw new UsageError('--workers: only 1 so far, several processes come later')
   return {
     configPath: values.config,
     admin: readListenAddress('admin', values.admin),
     probe: values.probe === undefined ? undefined : readListenAddress('probe', values.probe),
     drainDelayMs: readSeconds('drain-delay', values['drain-delay']),
     tokenFile: values['admin-token-file'],
+    workers: readWorkers(values.workers),
   }
+}
+
+function readWorkers(text: string): number {
+  if (text === 'auto') return availableParallelism()
+  if (!/^[1-9]\d{0,2}$/.test(text)) {
+    throw new UsageError(`--workers wants auto or a number from 1 to 999, not ${JSON.stringify(text)}`)
+  }
+  return Number(text)
 }
 
 function readSeconds(option: string, text: string): number {

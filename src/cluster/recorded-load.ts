@@ -1,0 +1,26 @@
+// Loads a configuration and keeps what was read of the disk, so that others can load exactly the same.
+
+import { loadConfiguration, type Loaded } from '../config/load.ts'
+import { readBounded } from '../config/sources.ts'
+
+export class RecordedLoad {
+  #files: ReadonlyMap<string, Uint8Array> = new Map()
+
+  /** Content of each file of the last load, by its path as it was asked for. */
+  get files(): ReadonlyMap<string, Uint8Array> {
+    return this.#files
+  }
+
+  readonly load = async (path: string): Promise<Loaded> => {
+    const files = new Map<string, Uint8Array>()
+    const loaded = await loadConfiguration(path, {
+      async read(file, most) {
+        const content = await readBounded(file, most)
+        if (typeof content !== 'string') files.set(file, content)
+        return content
+      },
+    })
+    this.#files = files
+    return loaded
+  }
+}

@@ -1,0 +1,112 @@
+// The place of one worker: filled at the start, and again whenever the worker in it ends unasked, each time later than the last.
+// Does not know what a worker does.
+
+import type { HealthSign } from '../gateway.ts'
+import { nextDelayMs } from './back-off.ts'
+import { WorkerProcess } from './worker-process.ts'
+
+/** From the fork until it serves; loading a million lines and looking up names takes its time. */
+const startLimitMs = 60_000
+
+export interface SeatOwner {
+  /** Resolves when this worker serves; rejects with why it cannot. */
+  readonly start: (worker: WorkerProcess) => Promise<void>
+  readonly onSign: (sign: HealthSign) => void
+  readonly onLog: (text: string, lines: number) => void
+  readonly onEnded: (worker: WorkerProcess) => void
+  /** A new process is made in place of one that ended unasked. */
+  readonly onRestart: () => void
+  readonly log: (line: string) => void
+}
+
+export interface WorkerInfo {
+  /** 0 while there is no process. */
+  readonly pid: number
+  readonly ready: boolean
+  readonly restarts: number
+}
+
+export class WorkerSeat {
+  readonly #owner: SeatOwner
+  #worker: WorkerProcess | undefined
+  #kept = false
+  #delayMs = 0
+  #restarts = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(owner: SeatOwner) {
+    this.#owner = owner
+  }
+
+  /** Undefined while there is none. */
+  get worker(): WorkerProcess | undefined {
+    return this.#worker
+  }
+
+  get info(): WorkerInfo {
+    return { pid: this.#worker?.pid ?? 0, ready: this.#worker?.ready === true, restarts: this.#restarts }
+  }
+
+  /** Starts a worker. Rejects when it does not come to serve; the process is ended then. */
+  async fill(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const { onSign, onLog, start } = this.#owner
+    const worker = new WorkerProcess({
+      onHello: () => void start(worker).then(resolve, reject),
+      onSign,
+      onLog,
+      onEnd: (how) => {
+        reject(new Error(`it ended before it served (${how})`))
+        this.#ended(worker, how)
+      },
+    })
+    this.#worker = worker
+    const timer = setTimeout(() => reject(new Error(`it did not serve within ${startLimitMs / 1000} s`)), startLimitMs)
+    try {
+      await promise
+      worker.ready = !worker.ended
+    } catch (error) {
+      worker.kill()
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** From now on the seat is filled again when its worker ends. */
+  keep(): void {
+    this.#kept = true
+    if (this.#worker === undefined) this.#fillLater(0)
+  }
+
+  /** It is filled no more. */
+  release(): void {
+    this.#kept = false
+    clearTimeout(this.#timer)
+  }
+
+  #ended(worker: WorkerProcess, how: string): void {
+    this.#worker = undefined
+    this.#owner.onEnded(worker)
+    if (!this.#kept) return
+    const livedMs = performance.now() - worker.startedAt
+    this.#fillLater(livedMs)
+    this.#owner.log(`worker ${worker.pid} ended (${how}), another starts in ${this.#delayMs / 1000} s`)
+  }
+
+  #fillLater(livedMs: number): void {
+    this.#delayMs = nextDelayMs(this.#delayMs, livedMs)
+    this.#timer = setTimeout(() => void this.#refill(), this.#delayMs)
+  }
+
+  async #refill(): Promise<void> {
+    this.#restarts++
+    this.#owner.onRestart()
+    try {
+      await this.fill()
+      this.#owner.log(`worker ${this.#worker?.pid} serves`)
+    } catch (error) {
+      if (this.#kept) this.#owner.log(`a worker cannot start: ${(error as Error).message}`)
+    }
+  }
+}
