@@ -54,6 +54,7 @@ function compileOffline({ id, table, configuration }: Snapshot, endpoints: Endpo
     },
     endpoints,
     instance: 'rehearsal',
+    tls: undefined,
   })
   // Names stand for their addresses: a pool without any endpoint would count as unavailable.
   for (const pool of edge.pools) {

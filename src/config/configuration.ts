@@ -34,7 +34,23 @@ export interface ListenSpec {
   /** CIDRs that may use an internal listener; empty for anybody who reaches it. */
   readonly from: readonly string[]
   readonly sourceLabels: Readonly<Record<string, string>> | undefined
+  /** Empty: plain HTTP. The first one is for clients that name no server, or none of these. */
+  readonly tls: readonly CertificateSpec[]
   readonly place: Place
+}
+
+/** A certificate that is whole, with the key that belongs to it. */
+export interface CertificateSpec {
+  /** Path of the certificate as written. */
+  readonly file: string
+  /** PEM: the certificate, and those of the authorities between it and the root. */
+  readonly chain: Uint8Array
+  /** PEM of the private key. */
+  readonly secret: Uint8Array
+  /** DNS names in lower case, `*.` in front of wildcards. */
+  readonly names: readonly string[]
+  /** Seconds since 1970. */
+  readonly expiresAt: number
 }
 
 export type PathMode = NonNullable<RoutesDocument['path']>

@@ -2,6 +2,7 @@
 
 import type { TrustSpec } from '../affinity/types.ts'
 import { parseAddress, parseCidr } from '../rules/address.ts'
+import { certificateSpecs } from './certificates.ts'
 import type { ListenSpec } from './configuration.ts'
 import { complain, type Draft } from './draft.ts'
 import { quote } from './problem.ts'
@@ -11,13 +12,14 @@ type ListenerText = NonNullable<RoutesDocument['listen']>[number]
 
 const loopback = '127.0.0.1'
 
-export function listenSpecs(draft: Draft): readonly ListenSpec[] {
+export async function listenSpecs(draft: Draft): Promise<readonly ListenSpec[]> {
   const { listen } = draft.document
   if (listen === undefined) {
     complain(draft, draft.document, undefined, 'missing-key', 'listen is missing')
     return []
   }
-  const specs = listen.map((item) => listenSpec(draft, item))
+  const specs: ListenSpec[] = []
+  for (const item of listen) specs.push(await listenSpec(draft, item))
   for (const [index, spec] of specs.entries()) {
     const before = specs.slice(0, index).find((other) => collide(spec, other, draft.surroundings.anyAddress))
     if (before === undefined) continue
@@ -32,7 +34,7 @@ export function listenSpecs(draft: Draft): readonly ListenSpec[] {
   return specs
 }
 
-function listenSpec(draft: Draft, item: ListenerText): ListenSpec {
+async function listenSpec(draft: Draft, item: ListenerText): Promise<ListenSpec> {
   const { port, internal, address, from, sourceLabels } = item
   if (address !== undefined && !isIp(address))
     complain(draft, item, 'address', 'value', `${quote(address)} is not an IP address`)
@@ -51,6 +53,7 @@ function listenSpec(draft: Draft, item: ListenerText): ListenSpec {
     internal,
     from: from ?? [],
     sourceLabels: sourceLabels && Object.fromEntries(sourceLabels),
+    tls: await certificateSpecs(draft, item.tls),
     place: draft.origins.place(item),
   }
 }

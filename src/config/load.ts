@@ -87,7 +87,7 @@ async function compose(path: string, drafts: readonly Draft[], sources: Sources)
   const { document } = first
   return {
     file: path,
-    listen: listenSpecs(first),
+    listen: await listenSpecs(first),
     trust: trustSpec(first),
     path: document.path ?? 'strict',
     limits: limitsSpec(first),

@@ -238,13 +238,25 @@ const pin = Section(
   { default: {} },
 )
 
+const certificate = Section(
+  {
+    cert: Text('the path of a file', { description: 'PEM: the certificate, then those between it and the root.' }),
+    key: Text('the path of a file', { description: 'PEM: its private key, without a passphrase.' }),
+  },
+  { title: 'Certificate', description: 'Relative to this file. Followed for changes.' },
+)
+
 const listener = Section({
   port: port(0, '0: any free port.'),
   address: Type.Optional(Text('an IP address')),
   internal: Type.Boolean({ default: false, description: 'Service-to-service: the service is found by Host.' }),
   from: Type.Optional(Type.Array(Cidr(), { minItems: 1, description: 'Who may use an internal listener.' })),
   sourceLabels: Type.Optional(Dictionary(anyKeys, Text('a text'))),
-  tls: NotYet('tls'),
+  tls: Type.Optional(
+    Type.Union([certificate, Type.Array(certificate, { minItems: 1 })], {
+      description: 'HTTPS. Of several certificates the server name (SNI) picks one, else it is the first.',
+    }),
+  ),
 })
 
 const trust = Type.Union(
@@ -332,7 +344,7 @@ export const routesDocument = Section(
     tests: Type.Array(routeTest, { default: [], description: 'Run by `graylane check`.' }),
     assets: NotYet('assets'),
     istio: NotYet('istio'),
-    tls: NotYet('tls'),
+    tls: Refused('tls stands under a listener, as in listen: [{ port: 8443, tls: { cert: site.pem, key: site.key } }]'),
   },
   { title: 'graylane routes.yaml' },
 )
@@ -341,6 +353,7 @@ export type RoutesDocument = Static<typeof routesDocument>
 export type GrayRuleText = RoutesDocument['gray'][number]
 export type MatchItemText = Static<typeof matchItem>
 export type StringMatchText = Static<typeof stringMatch>
+export type CertificateText = Static<typeof certificate>
 export type ServiceText = Static<typeof service>
 export type VersionText = Static<typeof version>
 export type ListText = Static<typeof texts>

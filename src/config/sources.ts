@@ -10,7 +10,7 @@ import { quote, type Report } from './problem.ts'
 import { decodeSource, type SourceText } from './source-text.ts'
 
 const mebibyte = 1024 * 1024
-const bytesAtMost = { configuration: mebibyte, list: 64 * mebibyte, key: mebibyte / 16 }
+const bytesAtMost = { configuration: mebibyte, list: 64 * mebibyte, key: mebibyte / 16, pem: mebibyte }
 /** A list is read in slices, so that requests under way wait no longer than for one of them. */
 const linesAtOnce = 20_000
 const badLinesShown = 10
@@ -84,6 +84,11 @@ export class Sources {
     const bytes = await this.#bytes(this.#shown(file), asker, 'key')
     if (bytes?.at(-1) !== 0x0a) return bytes
     return bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1)
+  }
+
+  /** A certificate or its key; undefined after a report. The caller mixes into the digest what counts. */
+  pem(file: string, asker: Place): Promise<Uint8Array | undefined> {
+    return this.#bytes(this.#shown(file), asker, 'pem')
   }
 
   /** A path as messages show it. */

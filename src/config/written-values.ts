@@ -19,23 +19,23 @@ export function hundredthsOfPercent(text: string): number {
   return Math.round(Number(text.slice(0, -1)) * 100)
 }
 
-/** The endpoint of `http://host:port`, or what is wrong with it. */
+/** The endpoint of `http://host:port` or `https://host:port`, or what is wrong with it. */
 export function readUpstream(text: string): UpstreamUrl | string {
   const found = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(.*)$/.exec(text)
   if (found === null) return `not a URL: write http://${/^[\w.:-]+$/.test(text) ? text : 'host:port'}`
   const [, scheme = '', authority = '', rest = ''] = found
-  if (scheme.toLowerCase() === 'https') return 'https upstreams are not honoured yet'
-  if (scheme.toLowerCase() !== 'http') return `scheme ${scheme} is not known, http is`
+  const protocol = scheme.toLowerCase()
+  if (protocol !== 'http' && protocol !== 'https') return `scheme ${scheme} is not known, http is`
   if (authority.includes('@')) return 'a URL of a pool has no user and no password'
   if (rest !== '' && rest !== '/') return `a URL of a pool ends behind the port: leave ${rest} out, or use rewrite`
   const parts = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(authority)
   if (parts === null) return `${authority} is not a host with a port`
-  const [, host = '', digits = '80'] = parts
+  const [, host = '', digits = protocol === 'https' ? '443' : '80'] = parts
   const port = Number(digits)
   if (port < 1 || port > 65_535) return `port ${digits} is not between 1 and 65535`
   const hostname = host.startsWith('[') ? host.slice(1, -1) : host
   if (host === '') return 'the host is missing'
-  return isHost(host) ? { protocol: 'http', hostname, port } : `${host} is not a host name or address`
+  return isHost(host) ? { protocol, hostname, port } : `${host} is not a host name or address`
 }
 
 /** A URL as messages show it: without the password that somebody may have put in. */

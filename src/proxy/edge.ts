@@ -10,6 +10,7 @@ import type { Address, Pool, Release, RouteTable, Service } from '../rules/types
 import { type Endpoints, PoolEndpoints } from './endpoints.ts'
 import { compileServiceActions, type ServiceActions } from './service-actions.ts'
 import type { TargetMode } from './target.ts'
+import { type ServerCertificate, type TlsSurroundings, TlsTermination } from './tls/termination.ts'
 
 /** A listener as configured. `name` is unique in a configuration and stays the same over reloads. */
 export interface ListenerSpec {
@@ -20,12 +21,16 @@ export interface ListenerSpec {
   /** CIDRs that may use an internal listener; empty for anybody who reaches it. */
   readonly from: readonly string[]
   readonly sourceLabels: Readonly<Record<string, string>> | undefined
+  /** Empty: plain HTTP. */
+  readonly tls: readonly ServerCertificate[]
 }
 
 export interface EdgeListener {
   readonly spec: ListenerSpec
   readonly mayCall: (address: Address) => boolean
   readonly viaName: string
+  /** Undefined on plain HTTP. */
+  readonly termination: TlsTermination | undefined
 }
 
 export interface EdgeRelease {
@@ -61,16 +66,19 @@ export interface EdgeSource {
   readonly endpoints: Endpoints
   /** Names this gateway in Via; the same for all its workers, unlike any other gateway's. */
   readonly instance: string
+  /** Undefined where no connections are taken. */
+  readonly tls: TlsSurroundings | undefined
 }
 
 /** Meets the last requests of a listener that a reload took away: nobody may call it any more. */
 export const closedListener: EdgeListener = {
-  spec: { name: '', port: 0, address: '', internal: false, from: [], sourceLabels: undefined },
+  spec: { name: '', port: 0, address: '', internal: false, from: [], sourceLabels: undefined, tls: [] },
   mayCall: () => false,
   viaName: 'graylane-closed',
+  termination: undefined,
 }
 
-/** Throws on a header value that cannot be compiled: such a configuration is refused as a whole. */
+/** Throws on a header value or a certificate that cannot be compiled: such a configuration is refused as a whole. */
 export function compileEdge(source: EdgeSource): Edge {
   const releases = new Map(source.table.releases.map((release) => [release, compileRelease(release, source)]))
   return Object.freeze({
@@ -78,19 +86,20 @@ export function compileEdge(source: EdgeSource): Edge {
     table: source.table,
     trust: compileTrust(source.trust),
     targetMode: source.targetMode,
-    listeners: new Map(source.listeners.map((spec) => [spec.name, compileListener(spec, source.instance)])),
+    listeners: new Map(source.listeners.map((spec) => [spec.name, compileListener(spec, source)])),
     releases,
     pools: [...releases.values()].flatMap((release) => [...release.poolOf.values()]),
     versionAt: (release: Release, address: Address) => versionAt(releases.get(release), address),
   })
 }
 
-function compileListener(spec: ListenerSpec, instance: string): EdgeListener {
+function compileListener(spec: ListenerSpec, { instance, tls }: EdgeSource): EdgeListener {
   return {
     spec,
     mayCall: spec.from.length === 0 ? () => true : compileCidrs(spec.from),
     // A name a listener: a backend that calls back through the internal listener with its caller's fields is no loop.
     viaName: `graylane-${instance}-${spec.name}`,
+    termination: tls === undefined || spec.tls.length === 0 ? undefined : new TlsTermination(spec.tls, tls),
   }
 }
 

@@ -14,19 +14,22 @@ export class EndpointState implements Endpoint {
   readonly key: string
   readonly address: string
   readonly port: number
+  readonly serverName: string | undefined
   inFlight = 0
   /** Milliseconds of the monotonic clock since when it is out; -1 while it is in. */
   outSince = -1
   goodProbes = 0
 
-  constructor(address: string, port: number) {
+  constructor(address: string, port: number, serverName: string | undefined) {
     this.address = address
     this.port = port
-    this.key = endpointKey(address, port)
+    this.serverName = serverName
+    this.key = endpointKey(address, port, serverName)
   }
 }
 
-function endpointKey(address: string, port: number): string {
+function endpointKey(address: string, port: number, serverName: string | undefined): string {
+  if (serverName !== undefined) return `${endpointKey(serverName, port, undefined)}@${address}`
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
@@ -42,11 +45,12 @@ export class Endpoints {
     this.#now = now
   }
 
-  at(address: string, port: number): EndpointState {
-    const key = endpointKey(address, port)
+  /** @param serverName for HTTPS, the host of its URL */
+  at(address: string, port: number, serverName?: string): EndpointState {
+    const key = endpointKey(address, port, serverName)
     let state = this.#states.get(key)
     if (state === undefined) {
-      state = new EndpointState(address, port)
+      state = new EndpointState(address, port, serverName)
       this.#states.set(key, state)
     }
     return state

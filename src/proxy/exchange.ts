@@ -62,10 +62,12 @@ export interface Connection<L = unknown> {
 
 /** An upstream address that bytes can be sent to. Identity is `key`: pools and health survive a reload by it. */
 export interface Endpoint {
-  /** `address:port`, IPv6 in brackets. */
+  /** `address:port`, IPv6 in brackets; over TLS `name:port@address`, since several names may be served at one address. */
   readonly key: string
   readonly address: string
   readonly port: number
+  /** Set for HTTPS: the host of its URL, which its certificate has to bear. */
+  readonly serverName?: string | undefined
 }
 
 /** An answer that the edge makes itself. */

@@ -77,9 +77,10 @@ export class Resolver {
   #endpointsOf(pool: PoolEndpoints): EndpointState[] {
     const list: EndpointState[] = []
     for (const url of pool.pool.upstreams) {
+      const serverName = url.protocol === 'https' ? url.hostname.toLowerCase() : undefined
       const addresses = hasName(url) ? (this.#answers.get(url.hostname) ?? []) : [url.hostname]
       for (const address of addresses) {
-        const state = this.#endpoints.at(address, url.port)
+        const state = this.#endpoints.at(address, url.port, serverName)
         if (!list.includes(state)) list.push(state)
       }
     }

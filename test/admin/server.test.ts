@@ -62,7 +62,7 @@ describe('the admin server', () => {
     expect(JSON.parse(answer.body)).toEqual({
       state: 'ready',
       configuration: 'abc123',
-      listeners: [{ name: '0.0.0.0-8080', address: '0.0.0.0', port: 8080, internal: false }],
+      listeners: [{ name: '0.0.0.0-8080', address: '0.0.0.0', port: 8080, internal: false, secure: false }],
       lastReload: { at: 1, ok: false, changed: false, problems: [problem] },
     })
   })

@@ -18,7 +18,7 @@ export function smallView(): SmallView {
     explained: [],
     reloadWith: good,
     state: 'ready',
-    listeners: () => [{ name: '0.0.0.0-8080', address: '0.0.0.0', port: 8080, internal: false }],
+    listeners: () => [{ name: '0.0.0.0-8080', address: '0.0.0.0', port: 8080, internal: false, secure: false }],
     lastReload: () => view.reloadWith,
     reload: () => Promise.resolve(view.reloadWith),
     configuration: () => ({

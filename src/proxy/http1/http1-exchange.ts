@@ -9,9 +9,9 @@ import { requestHeadText, responseHeadText } from './outgoing-head.ts'
 import type { BodyFraming } from './outgoing-head.ts'
 import type { RequestMessage } from './request-head.ts'
 import type { ResponseMessage } from './response-head.ts'
-import { writeAnswerSpan, writeBodySpan, writeRequest } from './span.ts'
+import { writeAnswerSpan } from './span.ts'
 import { Tunnel } from './tunnel.ts'
-import type { Breakage, UpstreamConnection, UpstreamUser } from './upstream-connection.ts'
+import type { Breakage, UpstreamLink, UpstreamUser } from './upstream-connection.ts'
 import type { EndpointPool } from './upstreams.ts'
 
 const EMPTY = Buffer.alloc(0)
@@ -29,7 +29,7 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   #onFinish: ((outcome: Outcome) => void) | null = null
   #endpoint: Endpoint | null = null
   #waitingIn: EndpointPool | null = null
-  #upstream: UpstreamConnection | null = null
+  #upstream: UpstreamLink | null = null
   #requestText = ''
   /** Body bytes that came with the head: sent with it, and kept as long as the request might have to be sent again. */
   #held: Buffer | null = null
@@ -98,7 +98,7 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
       return
     }
     if (ended) this.requestSent = true
-    const room = writeBodySpan(upstream.socket, buffer, from, to, this.request.chunked, ended)
+    const room = upstream.sendBody(buffer, from, to, this.request.chunked, ended)
     if (!room && !ended) {
       this.connection.pauseReading()
       upstream.socket.setTimeout(this.connection.owner.limits.writeStallTimeoutMs)
@@ -133,7 +133,7 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
 
   // ------------------------------------------------------------------------------------------ for the upstream connection
 
-  onTurn(upstream: UpstreamConnection): void {
+  onTurn(upstream: UpstreamLink): void {
     if (this.#waitingIn !== null) {
       this.#waitingIn = null
       this.connection.waitFor(this.#timeLeft())
@@ -194,7 +194,7 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     this.tunnel?.onUpstreamEnd()
   }
 
-  onBroken(upstream: UpstreamConnection, why: Breakage): void {
+  onBroken(upstream: UpstreamLink, why: Breakage): void {
     this.#upstream = null
     if (this.tunnel !== null) this.tunnel.onUpstreamGone()
     else if (this.#answered) this.#truncate()
@@ -241,20 +241,14 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     return !this.request.hasBody || this.#held !== null
   }
 
-  #send(upstream: UpstreamConnection): void {
+  #send(upstream: UpstreamLink): void {
     const { connection, request } = this
     if (this.#requestText === '') this.#requestText = requestHeadText(request, this.#forwarding!, this.#endpoint!)
     const ended = connection.requestRead
     this.#sentAt = performance.now()
     this.#headSent = true
     this.requestSent = ended
-    writeRequest(
-      upstream.socket,
-      this.#requestText,
-      request.hasBody ? (this.#held ?? EMPTY) : null,
-      request.chunked,
-      ended,
-    )
+    upstream.sendRequest(this.#requestText, request.hasBody ? (this.#held ?? EMPTY) : null, request.chunked, ended)
     if (!ended || !upstream.used) this.#held = null
     if (!ended) connection.resumeReading()
   }

@@ -2,7 +2,7 @@
 // other, each ended on its own. Bytes to the client go the way of all answers, through the exchange.
 
 import type { ClientConnection } from './client-connection.ts'
-import type { UpstreamConnection } from './upstream-connection.ts'
+import type { UpstreamLink } from './upstream-connection.ts'
 
 /** A peer that vanished without a word is noticed by TCP: while both sides are open a tunnel may be silent as long as it likes. */
 const KEEPALIVE_MS = 30_000
@@ -12,9 +12,9 @@ export class Tunnel<L> {
   bytesReceived = 0
   readonly #client: ClientConnection<L>
   /** Null once it is gone. It never returns to its pool. */
-  #upstream: UpstreamConnection | null
+  #upstream: UpstreamLink | null
 
-  constructor(client: ClientConnection<L>, upstream: UpstreamConnection) {
+  constructor(client: ClientConnection<L>, upstream: UpstreamLink) {
     this.#client = client
     this.#upstream = upstream
     client.socket.setKeepAlive(true, KEEPALIVE_MS)

@@ -8,7 +8,7 @@ import { Timed } from './deadlines.ts'
 import type { BodyFraming } from './outgoing-head.ts'
 import { ReadBuffer } from './read-buffer.ts'
 import { ResponseMessage, parseResponse } from './response-head.ts'
-import { ROOM } from './span.ts'
+import { ROOM, writeBodySpan, writeRequest } from './span.ts'
 import type { EndpointPool } from './upstreams.ts'
 
 /** Who holds or waits for a connection: a forwarded request. */
@@ -20,7 +20,7 @@ export interface UpstreamUser {
   /** All of the request has been written. */
   readonly requestSent: boolean
   /** The wait in the pool is over. */
-  onTurn(connection: UpstreamConnection): void
+  onTurn(connection: UpstreamLink): void
   onConnected(): void
   /** There is room for more of the body. */
   onUpstreamDrain(): void
@@ -35,7 +35,7 @@ export interface UpstreamUser {
   onTunnelData(buffer: Buffer, from: number, to: number): boolean
   onTunnelEnd(): void
   /** Broken before the answer was whole. */
-  onBroken(connection: UpstreamConnection, why: Breakage): void
+  onBroken(connection: UpstreamLink, why: Breakage): void
 }
 
 /**
@@ -44,8 +44,38 @@ export interface UpstreamUser {
  */
 export type Breakage = 'refused' | 'connect-timeout' | 'exhausted' | 'reset' | 'bad-response'
 
-/** Connect errors that say nothing about the endpoint. */
+/** What a request needs of a connection to an endpoint, plain or over TLS (https-upstream.ts). */
+export interface UpstreamLink {
+  readonly pool: EndpointPool
+  /** For tunnels, and for the timer of stalled writes. */
+  readonly socket: net.Socket
+  /** It has answered a request before: the peer may have closed it without our knowing yet. */
+  readonly used: boolean
+  /** No byte of an answer to the request at hand has come. */
+  readonly silent: boolean
+  readonly connecting: boolean
+  /** Gives the connection to a request, which may send at once unless it is still connecting. */
+  assign(user: UpstreamUser): void
+  /** Sends the head and what has come of the body; `body` is null when there is none. */
+  sendRequest(head: string, body: Buffer | null, chunked: boolean, ended: boolean): void
+  /** More of the body. False when there is no room for now: onUpstreamDrain is called when there is. */
+  sendBody(buffer: Buffer, from: number, to: number, chunked: boolean, ended: boolean): boolean
+  /** Reads on after a callback of the user returned false. */
+  resume(): void
+  /** The answer has been read and passed on. Back to the pool if both messages ended cleanly, else closed. */
+  release(): void
+  /** Closes it and tells nobody. */
+  destroy(): void
+  /** The same, once everything that was written has gone out. */
+  destroySoon(): void
+}
+
 const ourFault = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'])
+
+/** Connect errors that say nothing about the endpoint. */
+export function isOurFault(code: string | undefined): boolean {
+  return code !== undefined && ourFault.has(code)
+}
 
 /** An idle connection that last read a large body holds a large buffer; it is not kept long without work. */
 const LARGE_IDLE_MS = 1000
@@ -62,12 +92,10 @@ const CLOSED = 8
 
 const responseHead = new ResponseMessage()
 
-export class UpstreamConnection extends Timed {
+export class UpstreamConnection extends Timed implements UpstreamLink {
   readonly pool: EndpointPool
   readonly socket: net.Socket
-  /** It has answered a request before: the peer may have closed it without our knowing yet. */
   used = false
-  /** No byte of an answer to the request at hand has come. */
   silent = true
   #user: UpstreamUser | null = null
   #held = true
@@ -104,7 +132,6 @@ export class UpstreamConnection extends Timed {
     return this.#state === CONNECTING
   }
 
-  /** Gives the connection to a request, which may write at once unless it is still connecting. */
   assign(user: UpstreamUser): void {
     this.#user = user
     this.#held = true
@@ -116,7 +143,14 @@ export class UpstreamConnection extends Timed {
     }
   }
 
-  /** Reads on after a callback of the user returned false. */
+  sendRequest(head: string, body: Buffer | null, chunked: boolean, ended: boolean): void {
+    writeRequest(this.socket, head, body, chunked, ended)
+  }
+
+  sendBody(buffer: Buffer, from: number, to: number, chunked: boolean, ended: boolean): boolean {
+    return writeBodySpan(this.socket, buffer, from, to, chunked, ended)
+  }
+
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
@@ -124,7 +158,6 @@ export class UpstreamConnection extends Timed {
     this.socket.resume()
   }
 
-  /** The answer has been read and passed on. Back to the pool if both messages ended cleanly, else closed. */
   release(): void {
     const { pool, socket } = this
     const clean = this.#state === ENDED && this.#reusable && this.#user !== null && this.#user.requestSent
@@ -144,14 +177,12 @@ export class UpstreamConnection extends Timed {
     pool.release(this)
   }
 
-  /** Closes it and tells nobody. */
   destroy(): void {
     this.#user = null
     this.#retireState()
     this.socket.destroy()
   }
 
-  /** The same, once everything that was written has gone out. */
   destroySoon(): void {
     this.#user = null
     this.#retireState()
@@ -304,7 +335,7 @@ export class UpstreamConnection extends Timed {
 
   #onError(code: string | undefined): void {
     if (this.#user === null) return
-    if (this.#state === CONNECTING) this.#break(code !== undefined && ourFault.has(code) ? 'exhausted' : 'refused')
+    if (this.#state === CONNECTING) this.#break(isOurFault(code) ? 'exhausted' : 'refused')
     else if (this.#state !== ENDED) this.#break('reset')
   }
 
@@ -341,7 +372,8 @@ export class UpstreamConnection extends Timed {
 
 const nothing = Buffer.alloc(0)
 
-function isWebsocketAnswer(head: ResponseMessage): boolean {
+/** Websocket alone, as it was asked for. */
+export function isWebsocketAnswer(head: ResponseMessage): boolean {
   const upgrade = head.lines('upgrade')
   return head.upgradeAsked && upgrade.length === 1 && upgrade[0]!.toLowerCase() === 'websocket'
 }

@@ -2,16 +2,18 @@
 // Knows nothing of requests; health and choice of endpoints are the caller's.
 
 import type { Endpoint } from '../exchange.ts'
+import { HttpsUpstream } from '../https-upstream.ts'
+import { isSecure, UpstreamTrust } from '../tls/upstream-trust.ts'
 import { Deadlines } from './deadlines.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
-import type { UpstreamUser } from './upstream-connection.ts'
+import type { UpstreamLink, UpstreamUser } from './upstream-connection.ts'
 import type { Limits } from './limits.ts'
 
 export class EndpointPool {
   readonly endpoint: Endpoint
   readonly upstreams: Upstreams
   /** Last used first: what is left over in quiet times grows old and goes. */
-  readonly idle: UpstreamConnection[] = []
+  readonly idle: UpstreamLink[] = []
   readonly waiting: UpstreamUser[] = []
   /** Connections that are not closed yet. */
   open = 0
@@ -29,7 +31,7 @@ export class EndpointPool {
    * A connection for this user: an idle one, or a new one that still connects. Undefined when it has to wait
    * (onTurn is called later), or, with `overflow` returned, when there is no room to wait either.
    */
-  acquire(user: UpstreamUser): UpstreamConnection | 'waiting' | 'overflow' {
+  acquire(user: UpstreamUser): UpstreamLink | 'waiting' | 'overflow' {
     const idle = this.takeIdle()
     if (idle !== undefined) return idle
     const { limits } = this.upstreams
@@ -40,10 +42,11 @@ export class EndpointPool {
   }
 
   /** A new connection whatever the limit says: takes the place of one that just broke. */
-  connect(): UpstreamConnection {
+  connect(): UpstreamLink {
     this.open++
     this.inFlight++
-    return new UpstreamConnection(this)
+    const { endpoint } = this
+    return isSecure(endpoint) ? new HttpsUpstream(this, endpoint) : new UpstreamConnection(this)
   }
 
   stopWaiting(user: UpstreamUser): void {
@@ -52,14 +55,14 @@ export class EndpointPool {
   }
 
   /** Both messages ended cleanly and nothing came behind them. */
-  release(connection: UpstreamConnection): void {
+  release(connection: UpstreamLink): void {
     this.inFlight--
     this.idle.push(connection)
     if (this.waiting.length > 0) this.serveWaiting()
   }
 
   /** The connection is gone; `held` tells whether a request had it. */
-  closed(connection: UpstreamConnection, held: boolean): void {
+  closed(connection: UpstreamLink, held: boolean): void {
     this.open--
     if (held) this.inFlight--
     else this.forgetIdle(connection)
@@ -71,13 +74,13 @@ export class EndpointPool {
     for (const connection of this.idle.splice(0)) connection.destroy()
   }
 
-  private takeIdle(): UpstreamConnection | undefined {
+  private takeIdle(): UpstreamLink | undefined {
     const connection = this.idle.pop()
     if (connection !== undefined) this.inFlight++
     return connection
   }
 
-  private forgetIdle(connection: UpstreamConnection): void {
+  private forgetIdle(connection: UpstreamLink): void {
     const at = this.idle.lastIndexOf(connection)
     if (at !== -1) this.idle.splice(at, 1)
   }
@@ -94,10 +97,13 @@ export class EndpointPool {
 export class Upstreams {
   limits: Limits
   readonly deadlines = new Deadlines()
+  /** Of HTTPS endpoints. */
+  readonly trust: UpstreamTrust
   readonly #pools = new Map<string, EndpointPool>()
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, trust = new UpstreamTrust()) {
     this.limits = limits
+    this.trust = trust
   }
 
   pool(endpoint: Endpoint): EndpointPool {
@@ -124,6 +130,7 @@ export class Upstreams {
 
   /** The endpoint left the configuration: its idle connections close now, the others when their request is done. */
   retire(endpointKey: string): void {
+    this.trust.forget(endpointKey)
     const pool = this.#pools.get(endpointKey)
     if (pool === undefined) return
     pool.retired = true

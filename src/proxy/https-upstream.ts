@@ -1,0 +1,338 @@
+// One connection to an endpoint that is spoken to over TLS: the certificate is verified before anything else, and undici speaks HTTP on
+// it. Pools, waiting, retries and relaying are the engine's, as on plain connections. Nothing is ever sent before the certificate held.
+
+import { Readable } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import { Client, type Dispatcher } from 'undici'
+import { Timed } from './http1/deadlines.ts'
+import type { BodyFraming } from './http1/outgoing-head.ts'
+import { ResponseMessage, parseResponse } from './http1/response-head.ts'
+import {
+  type Breakage,
+  isOurFault,
+  isWebsocketAnswer,
+  type UpstreamLink,
+  type UpstreamUser,
+} from './http1/upstream-connection.ts'
+import type { EndpointPool } from './http1/upstreams.ts'
+import type { SecureEndpoint } from './tls/upstream-trust.ts'
+import { requestForUndici } from './undici-request.ts'
+
+const CONNECTING = 0
+const IDLE = 1
+const HEAD = 2
+const BODY = 3
+const TUNNEL = 4
+const ENDED = 5
+const CLOSED = 6
+
+/** Request body that waits for undici to write it. */
+const BODY_BYTES = 65_536
+const EMPTY = Buffer.alloc(0)
+const responseHead = new ResponseMessage()
+
+export class HttpsUpstream extends Timed implements UpstreamLink {
+  readonly pool: EndpointPool
+  readonly socket: TLSSocket
+  readonly #endpoint: SecureEndpoint
+  used = false
+  silent = true
+  #user: UpstreamUser | null = null
+  #held = true
+  #state = CONNECTING
+  #client: Client | null = null
+  #controller: Dispatcher.DispatchController | null = null
+  /** The request's body, where not all of it was there at once. */
+  #body: Readable | null = null
+  #bodyIsFull = false
+  #reusable = false
+  #paused = false
+
+  constructor(pool: EndpointPool, endpoint: SecureEndpoint) {
+    super()
+    this.pool = pool
+    this.#endpoint = endpoint
+    const { upstreams } = pool
+    this.socket = upstreams.trust.connect(endpoint)
+    this.socket.on('secureConnect', () => this.#onConnect())
+    this.socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error))
+    this.socket.on('timeout', () => this.#break('reset'))
+    this.socket.on('close', () => this.#onClose())
+    upstreams.deadlines.set(this, upstreams.limits.connectTimeoutMs)
+  }
+
+  get connecting(): boolean {
+    return this.#state === CONNECTING
+  }
+
+  assign(user: UpstreamUser): void {
+    this.#user = user
+    this.#held = true
+    this.#reusable = false
+    this.silent = true
+    if (this.#state === IDLE) {
+      this.#state = HEAD
+      this.pool.upstreams.deadlines.clear(this)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------ the request
+
+  sendRequest(head: string, body: Buffer | null, _chunked: boolean, ended: boolean): void {
+    const { options, expectsContinue } = requestForUndici(head)
+    if (body !== null) options.body = ended ? body : this.#openBody(body)
+    this.#client!.dispatch(options, this.#handler())
+    // undici knows no Expect: the client gets its 100 from us (RFC 9110 10.1.1) as soon as there is somebody to send the body to.
+    if (expectsContinue && !ended && body?.length === 0) this.#interim('100 Continue', [])
+  }
+
+  sendBody(buffer: Buffer, from: number, to: number, _chunked: boolean, ended: boolean): boolean {
+    const body = this.#body
+    if (body === null) return true
+    const room = to === from || body.push(buffer.subarray(from, to))
+    if (ended) body.push(null)
+    this.#bodyIsFull = !room
+    return room
+  }
+
+  #openBody(start: Buffer): Readable {
+    const body = new Readable({ highWaterMark: BODY_BYTES, read: () => this.#onBodyDrain() })
+    body.on('error', ignoreError)
+    if (start.length > 0) body.push(start)
+    this.#body = body
+    return body
+  }
+
+  #onBodyDrain(): void {
+    if (!this.#bodyIsFull) return
+    this.#bodyIsFull = false
+    this.#user?.onUpstreamDrain()
+  }
+
+  // ------------------------------------------------------------------------------------------ the answer
+
+  #handler(): Dispatcher.DispatchHandler {
+    return {
+      onRequestStart: (controller) => void (this.#controller = controller),
+      onResponseStarted: () => void (this.silent = false),
+      onRequestUpgrade: (controller, status) => this.#onUpgrade(status, rawFields(controller)),
+      onResponseStart: (controller, status, _fields, reason = '') =>
+        this.#onHead(controller, `${status} ${latin1(reason)}`, rawFields(controller)),
+      onResponseData: (controller, chunk) => {
+        if (this.#user?.onBody(chunk, 0, chunk.length, false) === false) this.#pause(controller)
+      },
+      // undici decides on the connection's fate once this has returned; only then can it be told whether it may be used again.
+      onResponseEnd: () => process.nextTick(() => this.#onAnswerEnd()),
+      onResponseError: (_controller, error) => this.#break(breakageOf(error)),
+    }
+  }
+
+  #onHead(controller: Dispatcher.DispatchController, statusLine: string, fields: readonly Uint8Array[]): void {
+    const user = this.#user
+    if (user === null) return
+    if (statusLine.startsWith('1')) {
+      if (statusLine.startsWith('101') || !this.#interim(statusLine, fields)) this.#break('bad-response')
+      return
+    }
+    const head = this.#read(statusLine, fields)
+    if (head === undefined) {
+      this.#break('bad-response')
+      return
+    }
+    this.#state = BODY
+    const framing = framingOf(head, user.asksHead)
+    this.#reusable = head.keepsAlive && framing !== 'until-close'
+    if (!user.onHead(head, framing, EMPTY, 0, 0, false)) this.#pause(controller)
+  }
+
+  /** Read again from its bytes by our own parser, so that no answer passes here that would not pass on a plain connection. */
+  #read(statusLine: string, fields: readonly Uint8Array[]): ResponseMessage | undefined {
+    let text = `HTTP/1.1 ${statusLine}\r\n`
+    for (let i = 0; i + 1 < fields.length; i += 2) text += `${bytesText(fields[i])}: ${bytesText(fields[i + 1])}\r\n`
+    const bytes = Buffer.from(`${text}\r\n`, 'latin1')
+    const length = parseResponse(responseHead, bytes, 0, bytes.length, this.pool.upstreams.limits)
+    return length === bytes.length ? responseHead : undefined
+  }
+
+  #interim(statusLine: string, fields: readonly Uint8Array[]): boolean {
+    const head = this.#read(statusLine, fields)
+    return head !== undefined && this.#user !== null && this.#user.onInterim(head)
+  }
+
+  #pause(controller: Dispatcher.DispatchController): void {
+    this.#paused = true
+    controller.pause()
+  }
+
+  #onAnswerEnd(): void {
+    if (this.#state !== BODY) return
+    this.#state = ENDED
+    this.#user?.onBody(EMPTY, 0, 0, true)
+  }
+
+  #onUpgrade(status: number, fields: readonly Uint8Array[]): void {
+    const { socket } = this
+    const user = this.#user
+    const head = this.#read(`${status} Switching Protocols`, fields)
+    if (user === null || status !== 101 || head === undefined || !user.asksWebsocket || !isWebsocketAnswer(head)) {
+      this.#break('bad-response')
+      return
+    }
+    this.#state = TUNNEL
+    socket.on('data', (bytes: Buffer) => {
+      if (this.#user?.onTunnelData(bytes, 0, bytes.length) !== false) return
+      this.#paused = true
+      socket.pause()
+    })
+    socket.on('end', () => this.#user?.onTunnelEnd())
+    socket.on('drain', () => this.#user?.onUpstreamDrain())
+    if (user.onHead(head, 'tunnel', EMPTY, 0, 0, false)) return
+    this.#paused = true
+    socket.pause()
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    if (this.#state === TUNNEL) this.socket.resume()
+    else this.#controller?.resume()
+  }
+
+  // ------------------------------------------------------------------------------------------ the connection
+
+  release(): void {
+    const { pool, socket } = this
+    const clean = this.#state === ENDED && this.#reusable && this.#user !== null && this.#user.requestSent
+    this.#user = null
+    if (!clean || pool.retired || socket.destroyed || socket.writableLength > 0) {
+      this.destroy()
+      return
+    }
+    this.used = true
+    this.#state = IDLE
+    this.#held = false
+    this.#controller = null
+    this.#body = null
+    this.#paused = false
+    pool.upstreams.deadlines.set(this, pool.upstreams.limits.upstreamIdleTimeoutMs)
+    pool.release(this)
+  }
+
+  destroy(): void {
+    this.#user = null
+    this.#retireState()
+    this.socket.destroy()
+  }
+
+  destroySoon(): void {
+    this.#user = null
+    this.#retireState()
+    this.socket.setTimeout(this.pool.upstreams.limits.writeStallTimeoutMs)
+    this.socket.destroySoon()
+  }
+
+  override onDeadline(): void {
+    if (this.#state === CONNECTING) this.#break('connect-timeout')
+    else if (this.#state === IDLE) this.destroy()
+  }
+
+  #onConnect(): void {
+    if (this.#state !== CONNECTING) return
+    this.pool.upstreams.deadlines.clear(this)
+    this.#client = this.#speakOn(this.socket)
+    this.#state = HEAD
+    this.#user?.onConnected()
+  }
+
+  /** An undici client of this one connection: when it has gone, there is no other. */
+  #speakOn(socket: TLSSocket): Client {
+    const { limits } = this.pool.upstreams
+    let given = false
+    // `http:`, since TLS is spoken below it. With `https:` undici would change connections whenever the Host field changes.
+    return new Client('http://upstream', {
+      connect: (_options, done) => {
+        if (given) done(new Error('a connection is used to its end'), null)
+        else done(null, socket)
+        given = true
+      },
+      pipelining: 1,
+      allowH2: false,
+      maxHeaderSize: limits.headBytes,
+      // Waiting is limited by the engine. undici only learns when the server says that it closes earlier (Keep-Alive).
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: limits.upstreamIdleTimeoutMs + 60_000,
+    })
+  }
+
+  #onError(error: NodeJS.ErrnoException): void {
+    if (this.#state !== CONNECTING) return
+    if (isOurFault(error.code)) this.#break('exhausted')
+    else {
+      this.pool.upstreams.trust.noteFailure(this.#endpoint, error)
+      this.#break('refused')
+    }
+  }
+
+  #onClose(): void {
+    // undici has the last word on an answer that ends with its connection; it hears of the end before we do.
+    process.nextTick(() => {
+      if (this.#state !== ENDED) this.#break('reset')
+      else this.#retireState()
+    })
+  }
+
+  #break(why: Breakage): void {
+    if (this.#state !== CLOSED) {
+      const user = this.#user
+      this.#user = null
+      this.#retireState()
+      this.socket.destroy()
+      user?.onBroken(this, why)
+    } else this.socket.destroy()
+  }
+
+  #retireState(): void {
+    if (this.#state === CLOSED) return
+    this.#state = CLOSED
+    this.#controller = null
+    this.#body = null
+    this.pool.upstreams.deadlines.forget(this)
+    this.pool.closed(this, this.#held)
+  }
+}
+
+function framingOf(head: ResponseMessage, asksHead: boolean): BodyFraming {
+  if (asksHead || head.status === 204 || head.status === 304) return 'none'
+  if (head.chunked) return 'chunked'
+  return head.contentLength === -1 ? 'until-close' : 'length'
+}
+
+/** undici's errors by their codes: HPE_ is its parser's. */
+function breakageOf(error: Error & { readonly code?: string }): Breakage {
+  const { code = '', message } = error
+  const notHttp =
+    code.startsWith('HPE_') ||
+    code === 'UND_ERR_HEADERS_OVERFLOW' ||
+    code === 'UND_ERR_INVALID_ARG' ||
+    (code === 'UND_ERR_SOCKET' && message.startsWith('bad '))
+  return notHttp ? 'bad-response' : 'reset'
+}
+
+/** Names and values in turn, as they came. */
+function rawFields(controller: Dispatcher.DispatchController): readonly Uint8Array[] {
+  return controller.rawHeaders as Buffer[]
+}
+
+function bytesText(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}
+
+/** The bytes of a text that undici read as UTF-8, one character each. */
+function latin1(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
+}
+
+function ignoreError(): void {
+  // The connection it belonged to is gone, which is told elsewhere.
+}
