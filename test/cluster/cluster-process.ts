@@ -52,13 +52,20 @@ export class ClusterUnderTest implements AsyncDisposable {
     await this.folder.remove()
   }
 
+  yaml(more = ''): string {
+    return twoVersions(this.backends, more)
+  }
+
   write(more: string): Promise<string> {
-    return this.folder.write(twoVersions(this.backends, more))
+    return this.folder.write(this.yaml(more))
   }
 
   /** On a connection of its own. */
   get(target: string, ...fields: string[]): Promise<Answer> {
-    const { listener } = this.serving
+    return this.at(this.serving.listener, target, ...fields)
+  }
+
+  at(listener: string, target = '/', ...fields: string[]): Promise<Answer> {
     return rawRequest(listener, { target, fields: [`Host: ${listener}`, ...fields] })
   }
 
