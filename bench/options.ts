@@ -83,7 +83,7 @@ function planOf(
   const cells = chosen
     .map((scenario) => ({ scenario, contenders: among(quick && whole ? scenario.quickly : scenario.contenders) }))
     .filter(({ contenders }) => contenders.length > 0)
-  const idle = quick ? ['graylane', 'nginx', 'envoy'] : idleContenders
+  const idle = quick ? ['graylane'] : idleContenders
   return {
     kind: whole ? (quick ? 'quick' : 'full') : 'partial',
     scenarios: cells,
@@ -91,7 +91,7 @@ function planOf(
     seconds: 1,
     connections: 64,
     warmUp: quick ? { compiling: 4, everyScenario: false } : { compiling: 5, everyScenario: true },
-    budgetSeconds: quick ? 85 : 3600,
+    budgetSeconds: quick ? 95 : 3600,
     idle: { connections: 5000, contenders: whole ? idle : [] },
     coupling: whole ? { seconds: quick ? 3 : 15, visitors: 32 } : undefined,
   }

@@ -36,7 +36,7 @@ const pairs = manyRules.flatMap(({ name }) => [name.slice(0, name.indexOf(',')),
 
 export const scenarios: readonly Scenario[] = [
   scenario('small', 'small GET, browser headers', '/', {
-    quickly: [...core, 'graylane, bare', 'haproxy', '@fastify/http-proxy', 'direct'],
+    quickly: [...core, 'haproxy', '@fastify/http-proxy', 'direct'],
   }),
   scenario('1k', '1 KiB answer', '/1k', { quickly: [] }),
   scenario('64k', '64 KiB answer', '/64k'),

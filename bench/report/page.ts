@@ -61,7 +61,7 @@ ${quick}
 | machine | ${machine.cores} x ${machine.cpu}, ${machine.memoryGib} GiB, ${machine.system} |
 | load average | ${machine.loadBefore} before, ${machine.loadAfter} at the end |
 | Node | ${machine.node} |
-| load | ${load.generator}, ${load.connections} connections, ${load.seconds} s for each figure and round, ${load.rounds} rounds, order reversed every second round |`
+| load | ${load.generator}, ${load.connections} connections, ${load.seconds} s for each figure and round, ${load.rounds} round${load.rounds === 1 ? '' : 's'}, order reversed every second round |`
 }
 
 function barsTable(bench: BenchResult): string {
