@@ -10,11 +10,11 @@ import { ConfigurationError, type Gateway, LeadingEndpoints, packageVersion } fr
 import { createJointMetrics, type JointMetrics } from '../observe/joint-metrics.ts'
 import { openStandardOutput } from '../observe/log-sink.ts'
 import { Reloads } from '../reloads.ts'
-import { freePort } from './free-port.ts'
 import type { Answers, Content, StartError } from './messages.ts'
 import { RecordedLoad } from './recorded-load.ts'
 import { commitAll, prepareAll } from './switch-together.ts'
 import { Tallies } from './tallies.ts'
+import { tryPort } from './try-port.ts'
 import type { WorkerProcess } from './worker-process.ts'
 import { type WorkerInfo, WorkerSeat } from './worker-seat.ts'
 
@@ -155,7 +155,7 @@ class Primary implements Cluster {
       } catch (error) {
         await this.#killAll()
         if (attempt === portAttempts || !this.#isChosen((error as Partial<StartError>).port)) throw error
-        this.#content = { files: new Map(), ports: new Map() }
+        this.#listeners = []
       }
     }
     this.#inForce.commit(snapshot, edge)
@@ -187,11 +187,13 @@ class Primary implements Cluster {
     this.metrics.configured(snapshot.id, nameListeners(snapshot.configuration.listen))
   }
 
-  /** With what was read last. Ports that were chosen stay, as they do in one process. */
+  /** With what was read last. Ports that were chosen stay, as they do in one process. Rejects when a new port cannot be had. */
   async #contentOf({ listen }: Configuration): Promise<Content> {
     const ports = new Map<string, number>()
     for (const { name, port, address } of nameListeners(listen)) {
-      if (port === 0) ports.set(name, this.#content.ports.get(name) ?? (await freePort(address)))
+      const isBound = this.#listeners.some((listener) => listener.name === name)
+      const asked = isBound ? (this.#content.ports.get(name) ?? port) : await tryPort(address, port)
+      if (port === 0) ports.set(name, asked)
     }
     return { files: this.#recorded.files, ports }
   }

@@ -1,7 +1,7 @@
 // The two steps of a reload over all workers: each does what can fail, and only when all have, each puts it in force. Whoever ends in
 // between is left out: it is started again with what is in force then.
 
-import { formatProblem } from '../config/problem.ts'
+import { formatProblem, type Problem } from '../config/problem.ts'
 import type { ListenerInfo } from '../gateway.ts'
 import type { Content } from './messages.ts'
 import { NoAnswer, type WorkerProcess } from './worker-process.ts'
@@ -39,10 +39,15 @@ export async function commitAll(workers: readonly WorkerProcess[]): Promise<read
 async function refusalOf(worker: WorkerProcess, content: Content, snapshot: string): Promise<string | undefined> {
   try {
     const answer = await worker.ask('prepare', content, prepareLimitMs)
-    if ('problems' in answer) return answer.problems.map(formatProblem).join('\n')
+    if ('problems' in answer) return answer.problems.map(sentence).join('\n')
     return answer.snapshot === snapshot ? undefined : `worker ${worker.pid} makes ${answer.snapshot} of it`
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
     return error.why === 'ended' ? undefined : `worker ${worker.pid} was not ready within ${prepareLimitMs / 1000} s`
   }
+}
+
+/** What was found while it was put to use has no place in a file but the one that the reload's own problem gets. */
+function sentence(problem: Problem): string {
+  return problem.code === 'apply' ? problem.message : formatProblem(problem)
 }

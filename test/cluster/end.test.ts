@@ -1,0 +1,96 @@
+// Several processes end as one.
+
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { ClusterUnderTest, isGone } from './cluster-process.ts'
+
+/** Holds each answer back until `release`. */
+async function slowBackend() {
+  const released = Promise.withResolvers<void>()
+  let waiting = 0
+  const server = createServer((_request, response) => {
+    waiting++
+    void released.promise.then(() => response.end('late'))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const close = (): void => {
+    server.close()
+    server.closeAllConnections()
+  }
+  return { url: `http://127.0.0.1:${port}`, waiting: () => waiting, release: released.resolve, close }
+}
+
+async function withSlowBackend(url: string): Promise<ClusterUnderTest> {
+  const cluster = await ClusterUnderTest.start()
+  await cluster.folder.write(cluster.yaml().replace(/v1: \{ frontend: "[^"]*"/, `v1: { frontend: "${url}"`))
+  expect(await cluster.reload()).toMatchObject({ ok: true })
+  return cluster
+}
+
+describe('SIGTERM', () => {
+  it('lets open requests of all workers end, takes no new ones, leaves no process and exits with 0', async () => {
+    const backend = await slowBackend()
+    await using cluster = await withSlowBackend(backend.url)
+    const pids = await cluster.pids()
+    // One after the other, so that both workers have some.
+    const open: Promise<{ status: number; body: string }>[] = []
+    for (const pid of pids) {
+      await cluster.withOnly(pid, async () => {
+        const before = backend.waiting()
+        open.push(cluster.get('/'), cluster.get('/'))
+        await expect.poll(backend.waiting).toBe(before + 2)
+      })
+    }
+    cluster.serving.child.kill('SIGTERM')
+    await expect.poll(async () => (await cluster.admin('/readyz')).body).toBe('draining\n')
+    await expect.poll(() => cluster.get('/').catch((error: Error) => error.message)).toMatch(/ECONNREFUSED/)
+    backend.release()
+    for (const answer of await Promise.all(open)) expect(answer).toMatchObject({ status: 200, body: 'late' })
+    expect(await cluster.serving.ended()).toBe(0)
+    expect(await Promise.all(pids.map(isGone))).toEqual([true, true])
+    backend.close()
+  })
+
+  it('to the whole group, as a supervisor sends it, is the same', async () => {
+    const backend = await slowBackend()
+    await using cluster = await withSlowBackend(backend.url)
+    const open = cluster.get('/')
+    await expect.poll(backend.waiting).toBe(1)
+    for (const pid of await cluster.pids()) process.kill(pid, 'SIGTERM')
+    cluster.serving.child.kill('SIGTERM')
+    await expect.poll(async () => (await cluster.admin('/readyz')).body).toBe('draining\n')
+    backend.release()
+    expect(await open).toMatchObject({ status: 200, body: 'late' })
+    expect(await cluster.serving.ended()).toBe(0)
+    expect(await cluster.serving.err).not.toContain('another starts')
+    backend.close()
+  })
+
+  it('a second time ends all at once', async () => {
+    const backend = await slowBackend()
+    await using cluster = await withSlowBackend(backend.url)
+    const pids = await cluster.pids()
+    const open = cluster.get('/').catch(() => 'broken off')
+    await expect.poll(backend.waiting).toBe(1)
+    cluster.serving.child.kill('SIGTERM')
+    await cluster.serving.says(/draining/)
+    cluster.serving.child.kill('SIGTERM')
+    expect(await cluster.serving.ended()).toBe(143)
+    expect(await open).toBe('broken off')
+    for (const pid of pids) await expect.poll(() => isGone(pid), { timeout: 5000 }).toBe(true)
+    backend.close()
+  })
+})
+
+describe('SIGHUP', () => {
+  it('reloads in all workers', async () => {
+    await using cluster = await ClusterUnderTest.start()
+    await cluster.write('stable: v2')
+    cluster.serving.child.kill('SIGHUP')
+    await expect.poll(() => cluster.version(), { timeout: 5000 }).toBe('v2')
+    for (const pid of await cluster.pids()) expect(await cluster.withOnly(pid, () => cluster.version())).toBe('v2')
+  })
+})
