@@ -23,7 +23,11 @@ export interface Secrets {
 }
 
 export function drawSecrets(randomBytes: (size: number) => Uint8Array): Secrets {
-  return { instance: Buffer.from(randomBytes(4)).toString('hex'), pinKey: randomBytes(32), ticketKeys: randomBytes(ticketKeyBytes) }
+  return {
+    instance: Buffer.from(randomBytes(4)).toString('hex'),
+    pinKey: randomBytes(32),
+    ticketKeys: randomBytes(ticketKeyBytes),
+  }
 }
 
 export interface EdgeInForceOptions {

@@ -91,8 +91,11 @@ function refusalOf(chain: Buffer, secret: Uint8Array): string | undefined {
   }
 }
 
+function day(date: Date): string {
+  return date.toISOString().slice(0, 16).replace('T', ' ')
+}
+
 function checkDates(draft: Draft, pair: CertificateText, { validFromDate, validToDate }: X509Certificate): void {
-  const day = (date: Date): string => date.toISOString().slice(0, 16).replace('T', ' ')
   const now = Date.now()
   if (validToDate.getTime() <= now) warn(draft, pair, 'certificate', `${pair.cert} expired at ${day(validToDate)} UTC`)
   if (validFromDate.getTime() > now) {

@@ -68,7 +68,7 @@ export class Resolver {
   async #lookUpOne(name: string): Promise<void> {
     try {
       const addresses = await this.#lookUp(name)
-      if (addresses.length > 0) this.#answers.set(name, [...addresses].sort())
+      if (addresses.length > 0) this.#answers.set(name, addresses.toSorted())
     } catch {
       // The last answer stands (design section 3): a name server that is down must not empty a pool.
     }

@@ -71,7 +71,12 @@ describe('graylane serve does not start', () => {
   const rows: Row[] = [
     { says: 'on an option it does not know', args: ['serve', '--confg', 'x'], code: 2, err: /--confg.*--config/ },
     { says: 'on a word too many', args: ['serve', 'now'], code: 2, err: /now/ },
-    { says: 'with no number of workers', args: [...serve, '--workers', '0'], code: 2, err: /--workers wants auto or a number/ },
+    {
+      says: 'with no number of workers',
+      args: [...serve, '--workers', '0'],
+      code: 2,
+      err: /--workers wants auto or a number/,
+    },
     {
       says: 'with an admin address that is none',
       args: ['serve', '--admin', '9901'],

@@ -11,10 +11,10 @@ import { type Echo, type EchoBackend, startEchoBackend } from '../support/echo-b
 import { sendRaw } from '../support/raw-request.ts'
 
 /** The agreement: a change is in force within two seconds. */
-export const limitMs = 2000
+const limitMs = 2000
 
-export const services = ['frontend', 'api'] as const
-export const versions = ['v1', 'v2', 'v3'] as const
+const services = ['frontend', 'api'] as const
+const versions = ['v1', 'v2', 'v3'] as const
 
 /** URL of the backend of each service and version. */
 export type Urls = (service: string, version: string) => string

@@ -128,7 +128,7 @@ function transferCoding(bytes: Uint8Array, from: number, to: number): number {
   return codings.every((coding) => coding !== 'chunked' && isToken(coding)) ? UNKNOWN_CODING : BAD
 }
 
-export function isToken(text: string): boolean {
+function isToken(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
     if (code > 127 || tokenByte[code] === 0) return false

@@ -3,8 +3,8 @@
 
 import { ROOM } from './span.ts'
 
-export const SMALL_READ = 65_536
-export const LARGE_READ = 262_144
+const SMALL_READ = 65_536
+const LARGE_READ = 262_144
 
 /** Large buffers that nobody uses; a few are kept, since getting 256 KiB from the system costs more than reading into it. */
 const spare: Buffer[] = []
