@@ -58,9 +58,10 @@ export class Reloads {
     this.#last = { at: Date.now(), ok, changed: true, snapshot: snapshot!.id, problems }
   }
 
-  /** Follows changes of the files from now on. */
+  /** Follows changes of the files, those between the first load and now among them. */
   watch(): void {
     this.#reloader.watch()
+    void this.reload()
   }
 
   get last(): ReloadResult {

@@ -2,6 +2,7 @@
 // Never throws: a file that cannot be read is a problem at the place that names it.
 
 import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parseCidr } from '../rules/address.ts'
@@ -129,7 +130,8 @@ export class Sources {
 export async function readBounded(path: string, most: number): Promise<Uint8Array | string> {
   let handle: FileHandle | undefined
   try {
-    handle = await open(path)
+    // A pipe in the file's place must not hold us up until somebody writes into it.
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     const { size, isFile } = await handle.stat().then((stats) => ({ size: stats.size, isFile: stats.isFile() }))
     if (!isFile) return 'not a file'
     if (size > most) return `larger than ${most / mebibyte} MiB`
