@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 
@@ -25,15 +25,20 @@ export class Children {
   readonly #folder: string
   readonly #running = new Map<ChildProcess, string>()
   readonly #onSignal: (signal: NodeJS.Signals) => void
+  #ending = false
+  readonly #onExit = (): void => this.#killAll()
 
-  /** `folder` takes the logs. Signals to this process end the children first. */
+  /** `folder` takes the logs. A signal to this process ends the children first, and takes the folder away. */
   constructor(folder: string) {
     this.#folder = folder
-    this.#onSignal = (signal) => void this.endAll().finally(() => process.kill(process.pid, signal))
+    this.#onSignal = (signal) => void this.#endBecauseOf(signal)
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, this.#onSignal)
+    // After an error that nobody caught there is no time left for politeness.
+    process.once('exit', this.#onExit)
   }
 
   start(command: Command): ChildProcess {
+    if (this.#ending) throw new Error('is ending, starts nobody any more')
     const log = openSync(this.#logFile(command.name), 'a')
     const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], ...command.env }
     // Ours end when their standard input does, so that not even SIGKILL of this process leaves them behind.
@@ -68,6 +73,18 @@ export class Children {
   async endAll(): Promise<void> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, this.#onSignal)
     await Promise.all(Array.from(this.#running.keys(), (child) => this.end(child)))
+    process.off('exit', this.#onExit)
+  }
+
+  async #endBecauseOf(signal: NodeJS.Signals): Promise<void> {
+    this.#ending = true
+    await this.endAll()
+    rmSync(this.#folder, { recursive: true, force: true })
+    process.kill(process.pid, signal)
+  }
+
+  #killAll(): void {
+    for (const { pid } of this.#running.keys()) if (pid !== undefined) idsOfTree(pid).forEach(killHard)
   }
 
   #logFile(name: string): string {

@@ -30,6 +30,9 @@ async function perform(
   return { kind: 'soak', startedAt, result: await (await import('./soak.ts')).soak(job.minutes, say) }
 }
 
+// Whoever read along may leave: the run goes on.
+process.stdout.on('error', () => undefined)
+
 try {
   await run(readOptions(process.argv.slice(2)))
 } catch (error) {

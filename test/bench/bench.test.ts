@@ -1,9 +1,12 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -125,6 +128,26 @@ describe('processes of a benchmark', () => {
     expect(ids.filter(isRunning)).toEqual([])
   })
 
+  it.each([
+    ['when it is told to end', `process.kill(process.pid, 'SIGINT')`],
+    ['after an error that nobody caught', `setImmediate(() => { throw new Error('nobody catches this') })`],
+  ])('have all ended %s', async (_when, end) => {
+    const program = `
+      import { Children } from './bench/children.ts'
+      const children = new Children(process.argv[1])
+      const child = children.start({ name: 'sleeper', file: 'sleep', args: ['60'] })
+      process.stdout.write(String(child.pid), () => { ${end} })
+      setInterval(() => undefined, 1000)`
+    const folder = await mkdtemp(join(tmpdir(), 'graylane-children-'))
+    const root = join(import.meta.dirname, '../..')
+    const run = spawn(process.execPath, ['--input-type=module', '-e', program, folder], { cwd: root })
+    const [id] = await Promise.all([text(run.stdout), once(run, 'close')])
+    expect(Number(id)).toBeGreaterThan(1)
+    // A killed process takes a moment to go.
+    await expect.poll(() => isRunning(Number(id))).toBe(false)
+    await rm(folder, { recursive: true, force: true })
+  })
+
   it.runIf(costsAvailable)('cost what their whole tree costs', () => {
     const cost = costOfTree(process.pid)!
     expect(cost.cpuSeconds).toBeGreaterThan(0)
@@ -132,10 +155,11 @@ describe('processes of a benchmark', () => {
   })
 })
 
+/** One that ended and was not yet waited for has ended all the same. */
 function isRunning(id: number): boolean {
   try {
     process.kill(id, 0)
-    return true
+    return !costsAvailable || !/\) Z /.test(readFileSync(`/proc/${id}/stat`, 'utf8'))
   } catch {
     return false
   }
