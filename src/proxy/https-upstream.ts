@@ -3,7 +3,7 @@
 
 import { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import { Client, type Dispatcher } from 'undici'
+import { Client, type Dispatcher, errors } from 'undici'
 import { Timed } from './http1/deadlines.ts'
 import type { BodyFraming } from './http1/outgoing-head.ts'
 import { ResponseMessage, parseResponse } from './http1/response-head.ts'
@@ -47,6 +47,8 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
   #bodyIsFull = false
   #reusable = false
   #paused = false
+  /** What undici, or the system, held against the connection. */
+  #brokenBy: Breakage = 'reset'
 
   constructor(pool: EndpointPool, endpoint: SecureEndpoint) {
     super()
@@ -251,9 +253,10 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
     // `http:`, since TLS is spoken below it. With `https:` undici would change connections whenever the Host field changes.
     return new Client('http://upstream', {
       connect: (_options, done) => {
-        if (given) done(new Error('a connection is used to its end'), null)
-        else done(null, socket)
+        const again = given
         given = true
+        // Later, since undici asks in the middle of its own work, and would not look for what to send after an answer at once.
+        process.nextTick(() => (again ? done(new Error('a connection is used to its end'), null) : done(null, socket)))
       },
       pipelining: 1,
       allowH2: false,
@@ -266,8 +269,8 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
   }
 
   #onError(error: NodeJS.ErrnoException): void {
-    if (this.#state !== CONNECTING) return
-    if (isOurFault(error.code)) this.#break('exhausted')
+    if (this.#state !== CONNECTING) this.#brokenBy = breakageOf(error)
+    else if (isOurFault(error.code)) this.#break('exhausted')
     else {
       this.pool.upstreams.trust.noteFailure(this.#endpoint, error)
       this.#break('refused')
@@ -277,7 +280,7 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
   #onClose(): void {
     // undici has the last word on an answer that ends with its connection; it hears of the end before we do.
     process.nextTick(() => {
-      if (this.#state !== ENDED) this.#break('reset')
+      if (this.#state !== ENDED) this.#break(this.#brokenBy)
       else this.#retireState()
     })
   }
@@ -308,15 +311,14 @@ function framingOf(head: ResponseMessage, asksHead: boolean): BodyFraming {
   return head.contentLength === -1 ? 'until-close' : 'length'
 }
 
-/** undici's errors by their codes: HPE_ is its parser's. */
-function breakageOf(error: Error & { readonly code?: string }): Breakage {
+/** What undici took for no HTTP, apart from connections that break. */
+const notHttp = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'UND_ERR_INVALID_ARG'])
+
+function breakageOf(error: NodeJS.ErrnoException): Breakage {
   const { code = '', message } = error
-  const notHttp =
-    code.startsWith('HPE_') ||
-    code === 'UND_ERR_HEADERS_OVERFLOW' ||
-    code === 'UND_ERR_INVALID_ARG' ||
-    (code === 'UND_ERR_SOCKET' && message.startsWith('bad '))
-  return notHttp ? 'bad-response' : 'reset'
+  if (error instanceof errors.HTTPParserError || notHttp.has(code)) return 'bad-response'
+  // `bad response`, `bad upgrade`: answers that nobody asked for.
+  return code === 'UND_ERR_SOCKET' && message.startsWith('bad ') ? 'bad-response' : 'reset'
 }
 
 /** Names and values in turn, as they came. */
