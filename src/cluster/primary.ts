@@ -10,6 +10,7 @@ import { ConfigurationError, type Gateway, LeadingEndpoints, packageVersion } fr
 import { createJointMetrics, type JointMetrics } from '../observe/joint-metrics.ts'
 import { openStandardOutput } from '../observe/log-sink.ts'
 import { Reloads } from '../reloads.ts'
+import { loadLimitMs } from './load-limit.ts'
 import type { Answers, Content, StartError } from './messages.ts'
 import { RecordedLoad } from './recorded-load.ts'
 import { commitAll, prepareAll } from './switch-together.ts'
@@ -18,8 +19,6 @@ import { tryPort } from './try-port.ts'
 import type { WorkerProcess } from './worker-process.ts'
 import { type WorkerInfo, WorkerSeat } from './worker-seat.ts'
 
-/** Within the time that serving may take to start. */
-const startLimitMs = 60_000
 /** For workers to end once their drain is over. */
 const exitLimitMs = 2000
 /** Ports that are free one moment may be taken the next. */
@@ -132,7 +131,7 @@ class Primary implements Cluster {
     worker.started = true
     const { configPath } = this.#options
     const body = { configPath, content: this.#content, secrets: this.#secrets, out: this.#health.list() }
-    const answer = await worker.ask('start', body, startLimitMs)
+    const answer = await worker.ask('start', body, loadLimitMs(body.content))
     if ('problems' in answer) throw new ConfigurationError(answer.problems)
     if ('error' in answer) throw systemError(answer.error)
     this.#listeners = answer.listeners

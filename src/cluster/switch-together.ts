@@ -3,11 +3,10 @@
 
 import { formatProblem, type Problem } from '../config/problem.ts'
 import type { ListenerInfo } from '../gateway.ts'
+import { loadLimitMs } from './load-limit.ts'
 import type { Content } from './messages.ts'
 import { NoAnswer, type WorkerProcess } from './worker-process.ts'
 
-/** To load, compile, resolve and bind. */
-const prepareLimitMs = 30_000
 /** The second step is one assignment: a worker that does not get to it within this serves nobody else either. */
 const commitLimitMs = 5000
 
@@ -37,13 +36,16 @@ export async function commitAll(workers: readonly WorkerProcess[]): Promise<read
 }
 
 async function refusalOf(worker: WorkerProcess, content: Content, snapshot: string): Promise<string | undefined> {
+  const limitMs = loadLimitMs(content)
   try {
-    const answer = await worker.ask('prepare', content, prepareLimitMs)
+    const answer = await worker.ask('prepare', content, limitMs)
     if ('problems' in answer) return answer.problems.map(sentence).join('\n')
     return answer.snapshot === snapshot ? undefined : `worker ${worker.pid} makes ${answer.snapshot} of it`
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
-    return error.why === 'ended' ? undefined : `worker ${worker.pid} was not ready within ${prepareLimitMs / 1000} s`
+    return error.why === 'ended'
+      ? undefined
+      : `worker ${worker.pid} was not ready within ${Math.round(limitMs / 1000)} s`
   }
 }
 

@@ -5,8 +5,8 @@ import type { HealthSign } from '../gateway.ts'
 import { nextDelayMs } from './back-off.ts'
 import { WorkerProcess } from './worker-process.ts'
 
-/** From the fork until it serves; loading a million lines and looking up names takes its time. */
-const startLimitMs = 60_000
+/** From the fork until it says hello. */
+const helloLimitMs = 60_000
 
 export interface SeatOwner {
   /** Resolves when this worker serves; rejects with why it cannot. */
@@ -51,8 +51,12 @@ export class WorkerSeat {
   async fill(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const { onSign, onLog, start } = this.#owner
+    const timer = setTimeout(() => reject(new Error(`it said nothing within ${helloLimitMs / 1000} s`)), helloLimitMs)
     const worker = new WorkerProcess({
-      onHello: () => void start(worker).then(resolve, reject),
+      onHello: () => {
+        clearTimeout(timer)
+        void start(worker).then(resolve, reject)
+      },
       onSign,
       onLog,
       onEnd: (how) => {
@@ -61,7 +65,6 @@ export class WorkerSeat {
       },
     })
     this.#worker = worker
-    const timer = setTimeout(() => reject(new Error(`it did not serve within ${startLimitMs / 1000} s`)), startLimitMs)
     try {
       await promise
       worker.ready = !worker.ended

@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
+import { loadLimitMs } from '../../src/cluster/load-limit.ts'
 import type { ToWorker } from '../../src/cluster/messages.ts'
 import { commitAll, prepareAll } from '../../src/cluster/switch-together.ts'
 import { NoAnswer, type WorkerProcess } from '../../src/cluster/worker-process.ts'
@@ -168,6 +169,13 @@ function worker(prepare: () => Promise<unknown>, commit: () => Promise<unknown> 
 
 const nothing = { files: new Map(), ports: new Map() }
 const ready = async () => ({ snapshot: 'abc' })
+
+describe('the time to load', () => {
+  it('is half a minute, and more for long lists', () => {
+    const files = new Map([['users.txt', { length: 20 * 1024 ** 2 } as Uint8Array]])
+    expect([loadLimitMs(nothing), loadLimitMs({ files, ports: new Map() })]).toEqual([30_000, 90_000])
+  })
+})
 
 describe('the two steps', () => {
   it.each<[string, () => Promise<unknown>, RegExp]>([
