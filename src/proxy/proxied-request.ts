@@ -148,6 +148,7 @@ export class ProxiedRequest implements Forwarding, FormatContext {
     const pin = release.release.spec.pin
     head.removeSpellings(pin.header)
     this.#stripPinCookie(head, pin.cookie)
+    if (this.#mayHoldAnotherBuild) for (const name of conditions) head.remove(name)
     if (!this.#listener.spec.internal) this.#assertForwarded(head)
     head.append(
       'via',
@@ -155,6 +156,16 @@ export class ProxiedRequest implements Forwarding, FormatContext {
     )
     if (this.#actions?.requestHeaders !== undefined) applyHeaderOperations(this.#actions.requestHeaders, head, this)
     head.append(pin.header, this.version)
+  }
+
+  /**
+   * Two builds may share an ETag or a date (size and second of a file, say): a 304 of one would revive the page of the other. What a
+   * browser holds is of the decided version only when its pin was for that version before.
+   */
+  get #mayHoldAnotherBuild(): boolean {
+    const visit = this.#visit
+    if (visit === undefined || (this.#release as EdgeRelease).release.spec.versions.size < 2) return false
+    return visit.reading.state !== 'held' || visit.reading.pin.version !== this.version
   }
 
   #stripPinCookie(head: Head, name: string): void {
@@ -278,6 +289,8 @@ export class ProxiedRequest implements Forwarding, FormatContext {
   }
 }
 
+/** What makes a request conditional (RFC 9110 13.1) on something the browser holds. */
+const conditions = ['if-none-match', 'if-modified-since', 'if-range']
 /** Claims that are rebuilt or dropped whoever sends them. */
 const clientClaims = ['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'x-real-ip']
 /** Claims that a trusted proxy may make and nobody else. */
