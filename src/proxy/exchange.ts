@@ -75,7 +75,8 @@ export interface EdgeAnswer {
   readonly status: number
   /** Fields beside Content-Length, Date and Connection, which the engine writes. */
   readonly fields: readonly (readonly [name: string, value: string])[]
-  readonly body: string
+  /** Text goes out as UTF-8. */
+  readonly body: string | Uint8Array
 }
 
 /** Why no (whole) answer came from an upstream. */

@@ -1,7 +1,8 @@
 // What a service does with a request beside forwarding it: rewrite, redirect, direct response, header changes. Compiled once a
 // snapshot; the semantics are those of Istio's HTTPRoute as Envoy 1.40 carries them out.
 
-import type { RedirectSpec, RewriteSpec, Service, ServiceSpec } from '../rules/types.ts'
+import type { RedirectSpec, RewriteSpec } from '../rules/route-actions.ts'
+import type { Service, ServiceSpec } from '../rules/types.ts'
 import type { EdgeAnswer } from './exchange.ts'
 import { compileHeaderOperations, type HeaderOperations } from './header-format.ts'
 

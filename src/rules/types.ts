@@ -1,6 +1,9 @@
 // The words of deciding: what a configuration says (specs), what a request shows (facts), what comes out (a decision).
 // Pure data. Nothing here knows of sockets, clocks, files or randomness.
 
+import type { RouteActionsSpec } from './route-actions.ts'
+import type { TrafficPolicySpec } from './traffic-policy.ts'
+
 /** Where something stands in a configuration file. Lines and columns count from 1. */
 export interface Place {
   readonly file: string
@@ -96,41 +99,26 @@ export interface HeaderOperationsSpec {
   readonly add: ReadonlyMap<string, string>
 }
 
-/** Istio's HTTPRewrite. */
-export interface RewriteSpec {
-  readonly uri?: string
-  readonly authority?: string
-}
-
-/** Istio's HTTPRedirect. */
-export interface RedirectSpec {
-  readonly uri?: string
-  readonly authority?: string
-  readonly scheme?: string
-  readonly port?: number
-  readonly redirectCode: number
-}
-
-/** Istio's HTTPDirectResponse. */
-export interface DirectResponseSpec {
-  readonly status: number
-  readonly body: string
-}
-
-export interface ServiceSpec {
+/** One service of routes.yaml: which requests are its own, and what is done with them. */
+export interface ServiceSpec extends Omit<RouteActionsSpec, 'mirrors'> {
   readonly name: string
   readonly place: Place
   /** ORed; empty matches everything. */
   readonly match: readonly RequestMatchSpec[]
-  /** Whole answer, in milliseconds; 0 for none. Istio HTTPRoute.timeout. */
-  readonly timeoutMs: number
   /** What a subresource with a stale pin gets: 409 with reload, or (a chosen crossing) stable. */
   readonly onStale: 'reload' | 'stable'
-  readonly rewrite?: RewriteSpec
-  readonly redirect?: RedirectSpec
-  readonly directResponse?: DirectResponseSpec
-  readonly requestHeaders?: HeaderOperationsSpec
-  readonly responseHeaders?: HeaderOperationsSpec
+  readonly mirrors?: readonly ServiceMirrorSpec[]
+  /** For the pools of every version. */
+  readonly trafficPolicy?: TrafficPolicySpec
+}
+
+/** Where a service's requests are copied to: a service of a listed version, so that no copy meets a version nobody chose. */
+export interface ServiceMirrorSpec {
+  readonly place: Place
+  readonly service: string
+  readonly version: string
+  /** 0 to 100. */
+  readonly percentage: number
 }
 
 export interface VersionSpec {
@@ -148,6 +136,8 @@ export interface UpstreamUrl {
   /** Name or address, without brackets. */
   readonly hostname: string
   readonly port: number
+  /** Share among the endpoints of its pool (WorkloadEntry.weight); default 1. */
+  readonly weight?: number
 }
 
 /** Where a visitor's identity may stand, e.g. `cookies.user`. */
@@ -214,7 +204,9 @@ export interface Pool {
   readonly service: string
   /** The version that owns the pool: the decided one, or its base. */
   readonly owner: string
+  /** Empty: every request of the pool is answered 503. */
   readonly upstreams: readonly UpstreamUrl[]
+  readonly trafficPolicy?: TrafficPolicySpec
 }
 
 export interface Service {

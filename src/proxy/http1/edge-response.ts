@@ -32,8 +32,9 @@ export function httpDate(): string {
   return dateText
 }
 
-/** UTF-8 bytes as one character each. */
-function latin1(text: string): string {
+/** Bytes, of text in UTF-8, as one character each. */
+function latin1(text: string | Uint8Array): string {
+  if (typeof text !== 'string') return Buffer.from(text).toString('latin1')
   for (let i = 0; i < text.length; i++) {
     if (text.charCodeAt(i) > 127) return Buffer.from(text, 'utf8').toString('latin1')
   }
