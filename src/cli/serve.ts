@@ -57,11 +57,17 @@ export async function runServe(args: string[]): Promise<ExitCode> {
   }
   // A terminal or log collector that goes away must not take the gateway with it.
   process.stderr.on('error', () => undefined)
-  const running = await start(options)
+  // Before it starts: whoever reads that it listens may send a signal at once, and is owed what that signal means.
+  const toldToEnd = toldBySignal()
+  let running: { gateway: Served; admin: AdminServer } | undefined
+  process.on('SIGHUP', () => {
+    running?.gateway.reopenLog()
+    void running?.gateway.reload()
+  })
+  running = await start(options)
   if (running === undefined) return 1
   const { gateway, admin } = running
 
-  const toldToEnd = listenToSignals(gateway)
   const signal = await toldToEnd
   const delayMs = signal === 'SIGINT' ? 0 : options.drainDelayMs
   say(`${signal}: draining, listeners close in ${delayMs / 1000} s`)
@@ -107,11 +113,7 @@ function announce(gateway: Served, admin: AdminServer, configPath: string): void
 }
 
 /** Resolves at the first signal to end; the second one ends the process where it stands. */
-function listenToSignals(gateway: Served): Promise<'SIGTERM' | 'SIGINT'> {
-  process.on('SIGHUP', () => {
-    gateway.reopenLog()
-    void gateway.reload()
-  })
+function toldBySignal(): Promise<'SIGTERM' | 'SIGINT'> {
   const { promise, resolve } = Promise.withResolvers<'SIGTERM' | 'SIGINT'>()
   let told = false
   for (const [signal, number] of [

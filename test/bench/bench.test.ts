@@ -234,7 +234,8 @@ describe('load generators', () => {
     })
     expect(result.requests).toBeGreaterThan(10)
     expect(result.failed).toBe(0)
-    expect(result.p99).toBeGreaterThan(0)
+    // It measures in whole milliseconds: on a quick machine both are 0.
+    expect(result.p99).toBeGreaterThanOrEqual(result.p50)
   })
 })
 
