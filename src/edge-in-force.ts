@@ -4,6 +4,7 @@
 import type { Configuration } from './config/configuration.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { createKeyRing, type KeyRing } from './affinity/key-ring.ts'
+import { type LearnedVersions, learnVersions, settlingOf, writtenAt } from './learned-versions.ts'
 import { closedListener, compileEdge, type Edge, type ListenerSpec } from './proxy/edge.ts'
 import type { Endpoints, EndpointState } from './proxy/endpoints.ts'
 import { explainRequest, type ExplainInput, type Explanation } from './proxy/explain.ts'
@@ -47,6 +48,8 @@ export class EdgeInForce {
   readonly #resolver: Resolver
   #snapshot: Snapshot | undefined
   #edge!: Edge
+  #learned: LearnedVersions | undefined
+  readonly #learnedBy = new WeakMap<Edge, LearnedVersions>()
   #stopProbing: (() => void) | undefined
 
   constructor(options: EdgeInForceOptions) {
@@ -64,8 +67,11 @@ export class EdgeInForce {
     return this.#edge
   }
 
-  /** Compiles and resolves; changes nothing. Rejects on a header value that cannot be compiled, and on keys that cannot be used. */
-  async prepare(snapshot: Snapshot): Promise<Edge> {
+  /**
+   * Compiles and resolves; changes nothing. Rejects on a header value that cannot be compiled, and on keys that cannot be used.
+   * @param learned what the process that reads the configuration knows of its versions; by default this one is it
+   */
+  async prepare(snapshot: Snapshot, learned: LearnedVersions = this.#learn(snapshot.configuration)): Promise<Edge> {
     const { configuration } = snapshot
     const edge = compileEdge({
       id: snapshot.id,
@@ -74,10 +80,12 @@ export class EdgeInForce {
       targetMode: configuration.path,
       listeners: nameListeners(configuration.listen),
       keysOf: (release) => this.#keyRing(release, configuration),
+      settlingOf: ({ spec }) => settlingOf(learned, spec),
       endpoints: this.endpoints,
       instance: this.#options.secrets.instance,
       tls: { ticketKeys: this.#options.secrets.ticketKeys, onFailure: this.#options.onTlsFailure ?? (() => {}) },
     })
+    this.#learnedBy.set(edge, learned)
     await this.#resolver.fill(edge.pools)
     return edge
   }
@@ -86,8 +94,14 @@ export class EdgeInForce {
   commit(snapshot: Snapshot, edge: Edge): readonly EndpointState[] {
     this.#snapshot = snapshot
     this.#edge = edge
+    this.#learned = this.#learnedBy.get(edge)
     this.#resolver.keepFresh(edge.pools)
     return this.endpoints.retain(new Set(edge.pools.flatMap((pool) => pool.list)))
+  }
+
+  /** What was known of versions when this was prepared: for other processes of the same gateway. */
+  learnedBy(edge: Edge): LearnedVersions {
+    return this.#learnedBy.get(edge) ?? new Map()
   }
 
   /** Asks endpoints that are out whether they are back, until `close`. */
@@ -105,6 +119,11 @@ export class EdgeInForce {
   close(): void {
     this.#stopProbing?.()
     this.#resolver.close()
+  }
+
+  #learn({ file, releases }: Configuration): LearnedVersions {
+    const now = this.#options.nowSeconds()
+    return learnVersions(this.#learned, releases, this.#learned === undefined ? writtenAt(file, now) : now)
   }
 
   #keyRing(release: string, configuration: Configuration): KeyRing {

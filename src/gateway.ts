@@ -9,6 +9,7 @@ import type { Loaded, Problem } from './config/load.ts'
 import { createReloader } from './config/reload.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { drawSecrets, EdgeInForce, type Secrets } from './edge-in-force.ts'
+import type { LearnedVersions } from './learned-versions.ts'
 import { type AccessLog, createAccessLog } from './observe/access-log.ts'
 import type { LogSink } from './observe/log-sink.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
@@ -57,6 +58,8 @@ export interface Seat extends Source {
 /** A configuration that is not read from disk. */
 export interface Source {
   readonly load: (path: string) => Promise<Loaded>
+  /** Since when its versions are known. */
+  readonly learned: LearnedVersions
   /** Ports chosen for listeners with port 0, by listener name. */
   readonly ports: ReadonlyMap<string, number>
 }
@@ -206,19 +209,19 @@ class RunningGateway implements PhasedGateway {
 
   /** Puts a snapshot to use: everything that can fail comes before the swap, which is one assignment. */
   async #apply(snapshot: Snapshot): Promise<void> {
-    this.#commit(await this.#prepare(snapshot, this.#options.seat?.ports))
+    this.#commit(await this.#prepare(snapshot, this.#options.seat))
   }
 
-  async #prepare(snapshot: Snapshot, ports?: ReadonlyMap<string, number>): Promise<Prepared> {
+  async #prepare(snapshot: Snapshot, source?: Source): Promise<Prepared> {
     const { configuration } = snapshot
-    const edge = await this.#inForce.prepare(snapshot)
+    const edge = await this.#inForce.prepare(snapshot, source?.learned)
     this.#startEngine(configuration)
     if (edge.pools.some((pool) => pool.list.some(isSecure))) this.#upstreams.trust.prepare()
     const accessLog = this.#accessLogFor(configuration)
     try {
       // Requests come as soon as the first port is bound; the commit that follows finds nothing left to do.
       if (this.#inForce.snapshot === undefined) this.#commit({ snapshot, edge, accessLog, bound: [] })
-      return { snapshot, edge, accessLog, bound: await this.#bindNew(edge, ports) }
+      return { snapshot, edge, accessLog, bound: await this.#bindNew(edge, source?.ports) }
     } catch (error) {
       this.#dropLog(accessLog)
       throw error
@@ -255,7 +258,7 @@ class RunningGateway implements PhasedGateway {
     const { problems } = await createReloader({
       path: this.#options.configPath,
       load: source.load,
-      apply: async (snapshot) => void (prepared = await this.#prepare(snapshot, source.ports)),
+      apply: async (snapshot) => void (prepared = await this.#prepare(snapshot, source)),
     }).reload()
     if (prepared === undefined) return { problems }
     const ready = prepared

@@ -52,6 +52,7 @@ function compileOffline({ id, table, configuration }: Snapshot, endpoints: Endpo
       const secrets = (configuration.keys.get(release) ?? []).map((key) => key.secret)
       return createKeyRing(secrets, randomBytes)
     },
+    settlingOf: () => undefined,
     endpoints,
     instance: 'rehearsal',
     tls: undefined,

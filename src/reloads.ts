@@ -80,9 +80,11 @@ export class Reloads {
   #note({ ok, changed, problems, snapshot }: Reloaded): ReloadResult {
     const { log, count } = this.#options
     const { id } = snapshot!
+    const isMended = ok && !changed && !this.#last.ok
     this.#last = { at: Date.now(), ok, changed, snapshot: id, problems }
     if (changed || !ok) count(ok)
     if (changed) log(`configuration ${id} is in force`)
+    if (isMended) log(`configuration ${id} is what the files say again`)
     if (!ok) {
       log(`configuration refused, ${id} stays in force`)
       for (const problem of problems) log(formatProblem(problem))

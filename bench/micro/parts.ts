@@ -113,7 +113,16 @@ function deciding(release: Release, bytes: Buffer, reading: PinReading, nowSecon
   return () => {
     const facts = new HeadFacts(head, 'http', '/', '', 80, address, undefined)
     const kind = pageKind(head)
-    const visit = { kind, reading, pageVersion: undefined, identity: undefined, seed, nowSeconds, available }
+    const visit = {
+      kind,
+      reading,
+      pageVersion: undefined,
+      identity: undefined,
+      seed,
+      nowSeconds,
+      available,
+      settling: undefined,
+    }
     return decide(release, facts, visit)
   }
 }

@@ -3,6 +3,7 @@
 
 import type { Problem } from '../config/problem.ts'
 import type { Secrets } from '../edge-in-force.ts'
+import type { LearnedVersions } from '../learned-versions.ts'
 import type { HealthSign, ListenerInfo, OutEndpoint } from '../gateway.ts'
 import type { Tally } from '../observe/metrics.ts'
 
@@ -12,6 +13,8 @@ export interface Content {
   readonly files: ReadonlyMap<string, Uint8Array>
   /** Ports chosen for listeners with port 0, by listener name. */
   readonly ports: ReadonlyMap<string, number>
+  /** Since when the primary knows its versions. */
+  readonly learned: LearnedVersions
 }
 
 /** What the primary asks of a worker, each to be answered. A worker does one after the other, but tallies at once. */

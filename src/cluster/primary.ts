@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Configuration } from '../config/configuration.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import { drawSecrets, EdgeInForce, nameListeners } from '../edge-in-force.ts'
+import type { LearnedVersions } from '../learned-versions.ts'
 import { ConfigurationError, type Gateway, LeadingEndpoints, packageVersion } from '../gateway.ts'
 import { createJointMetrics, type JointMetrics } from '../observe/joint-metrics.ts'
 import { openStandardOutput } from '../observe/log-sink.ts'
@@ -57,7 +58,7 @@ class Primary implements Cluster {
   readonly #seats: readonly WorkerSeat[]
   readonly #standardOutput = openStandardOutput()
   /** Given to every worker that starts: the files on disk may be others, or bad, by then. */
-  #content: Content = { files: new Map(), ports: new Map() }
+  #content: Content = { files: new Map(), ports: new Map(), learned: new Map() }
   #listeners: Answers['commit'] = []
   #life: Gateway['state'] = 'starting'
   /** A reload under way: no worker starts meanwhile. */
@@ -147,7 +148,7 @@ class Primary implements Cluster {
   async #startAll(snapshot: Snapshot): Promise<void> {
     const edge = await this.#inForce.prepare(snapshot)
     for (let attempt = 1; ; attempt++) {
-      this.#content = await this.#contentOf(snapshot.configuration)
+      this.#content = await this.#contentOf(snapshot.configuration, this.#inForce.learnedBy(edge))
       try {
         await Promise.all(this.#seats.map((seat) => seat.fill()))
         break
@@ -167,7 +168,7 @@ class Primary implements Cluster {
     this.#switching = promise
     try {
       const edge = await this.#inForce.prepare(snapshot)
-      const content = await this.#contentOf(snapshot.configuration)
+      const content = await this.#contentOf(snapshot.configuration, this.#inForce.learnedBy(edge))
       const workers = this.#started()
       await prepareAll(workers, content, snapshot.id)
       this.#content = content
@@ -187,14 +188,14 @@ class Primary implements Cluster {
   }
 
   /** With what was read last. Ports that were chosen stay, as they do in one process. Rejects when a new port cannot be had. */
-  async #contentOf({ listen }: Configuration): Promise<Content> {
+  async #contentOf({ listen }: Configuration, learned: LearnedVersions): Promise<Content> {
     const ports = new Map<string, number>()
     for (const { name, port, address } of nameListeners(listen)) {
       const isBound = this.#listeners.some((listener) => listener.name === name)
       const asked = isBound ? (this.#content.ports.get(name) ?? port) : await tryPort(address, port)
       if (port === 0) ports.set(name, asked)
     }
-    return { files: this.#recorded.files, ports }
+    return { files: this.#recorded.files, ports, learned }
   }
 
   #isChosen(port: number | undefined): boolean {

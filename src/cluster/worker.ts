@@ -120,10 +120,10 @@ class Worker {
   }
 }
 
-function sourceOf({ files, ports }: Content): Source {
+function sourceOf({ files, ports, learned }: Content): Source {
   const read = (path: string): Promise<Uint8Array | string> =>
     Promise.resolve(files.get(path) ?? 'the primary did not read this file')
-  return { load: (path) => loadConfiguration(path, { read }), ports }
+  return { load: (path) => loadConfiguration(path, { read }), ports, learned }
 }
 
 /**

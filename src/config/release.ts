@@ -15,6 +15,7 @@ import { versionSpecs } from './versions.ts'
 import { durationMs } from './written-values.ts'
 
 const nameOfTheOnlyRelease = 'default'
+const longestSettleMs = 86_400_000
 
 export interface ReleaseRead {
   readonly release: ReleaseSpec
@@ -25,7 +26,7 @@ export interface ReleaseRead {
 /** Whole only when nothing was reported. */
 export async function readRelease(draft: Draft): Promise<ReleaseRead> {
   const { document, origins } = draft
-  const { name = nameOfTheOnlyRelease, hosts, stable, draining, identity } = document
+  const { name = nameOfTheOnlyRelease, hosts, stable, draining, identity, rollout } = document
   checkHosts(draft)
   checkLife(draft)
   return {
@@ -40,6 +41,7 @@ export async function readRelease(draft: Draft): Promise<ReleaseRead> {
       gray: await grayRuleSpecs(draft),
       identity: identitySources(identity),
       pin: pinSpec(draft),
+      settleSeconds: Math.ceil(durationMs(rollout?.settle ?? '0s') / 1000),
     },
     keys: await pinKeys(draft),
     tests: document.tests.map((test) => routeTest(draft, test)),
@@ -65,8 +67,8 @@ function checkLife(draft: Draft): void {
     if (name === stable)
       complain(draft, draining, index, 'value', `${name} is stable: everyone whom no rule takes goes there`)
   }
-  if (rollout !== undefined && durationMs(rollout.settle) !== 0) {
-    complain(draft, rollout, 'settle', 'not-honoured', 'rollout.settle is not honoured yet (0s is)')
+  if (rollout !== undefined && durationMs(rollout.settle) > longestSettleMs) {
+    complain(draft, rollout, 'settle', 'value', `${rollout.settle} is longer than a day`)
   }
 }
 

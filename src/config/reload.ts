@@ -14,7 +14,7 @@ export interface ReloaderOptions {
   readonly load?: (path: string) => Promise<Loaded>
   /** Puts a snapshot to use, whole or not at all: what it rejects with becomes a problem. */
   readonly apply: (snapshot: Snapshot) => Promise<void> | void
-  /** Called after each reload that a change of files led to and that did something, or failed. */
+  /** Called after each reload that a change of files led to and that did something, failed, or ended a failure. */
   readonly onReload?: (result: ReloadResult) => void
 }
 
@@ -48,6 +48,8 @@ class SerialReloader implements Reloader {
   #files: readonly string[]
   #last: Promise<unknown> = Promise.resolve()
   #watch: ConfigurationWatch | undefined
+  /** The files hold something else than what is in force. */
+  #isRefused = false
 
   constructor(options: ReloaderOptions) {
     this.#options = options
@@ -56,7 +58,7 @@ class SerialReloader implements Reloader {
 
   reload(): Promise<ReloadResult> {
     const next = this.#last.then(() => this.#reload())
-    this.#last = next
+    this.#last = next.then(({ ok }) => void (this.#isRefused = !ok))
     return next
   }
 
@@ -69,8 +71,9 @@ class SerialReloader implements Reloader {
   }
 
   async #follow(): Promise<void> {
+    const wasRefused = this.#isRefused
     const result = await this.reload()
-    if (result.changed || !result.ok) this.#options.onReload?.(result)
+    if (result.changed || !result.ok || wasRefused) this.#options.onReload?.(result)
   }
 
   async #reload(): Promise<ReloadResult> {

@@ -340,7 +340,14 @@ export const routesDocument = Section(
       description: 'Who a visitor is, for users and for share: the first that is present.',
     }),
     pin,
-    rollout: Type.Optional(Section({ settle: Duration({ default: '0s' }) })),
+    rollout: Type.Optional(
+      Section({
+        settle: Duration({
+          default: '0s',
+          description: 'So long a new version draws nobody: other gateways learn it.',
+        }),
+      }),
+    ),
     tests: Type.Array(routeTest, { default: [], description: 'Run by `graylane check`.' }),
     assets: NotYet('assets'),
     istio: NotYet('istio'),

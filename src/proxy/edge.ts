@@ -6,7 +6,7 @@ import type { KeyRing } from '../affinity/key-ring.ts'
 import { createPinReader, type PinReader } from '../affinity/pin-cookie.ts'
 import type { TrustSpec } from '../affinity/types.ts'
 import { compileCidrs, parseAddress } from '../rules/address.ts'
-import type { Address, Pool, Release, RouteTable, Service } from '../rules/types.ts'
+import type { Address, Pool, Release, RouteTable, Service, Settling } from '../rules/types.ts'
 import { type Endpoints, PoolEndpoints } from './endpoints.ts'
 import { compileServiceActions, type ServiceActions } from './service-actions.ts'
 import type { TargetMode } from './target.ts'
@@ -41,6 +41,7 @@ export interface EdgeRelease {
   readonly actionsOf: ReadonlyMap<Service, ServiceActions>
   /** Whether every pool of the version is available. */
   readonly available: (version: string) => boolean
+  readonly settling: Settling | undefined
 }
 
 export interface Edge {
@@ -63,6 +64,7 @@ export interface EdgeSource {
   readonly targetMode: TargetMode
   readonly listeners: readonly ListenerSpec[]
   readonly keysOf: (release: string) => KeyRing
+  readonly settlingOf: (release: Release) => Settling | undefined
   readonly endpoints: Endpoints
   /** Names this gateway in Via; the same for all its workers, unlike any other gateway's. */
   readonly instance: string
@@ -116,6 +118,7 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
     poolOf,
     actionsOf: new Map(release.services.map((service) => [service, compileServiceActions(service)])),
     available: (version) => (release.poolsOf.get(version) ?? []).every((pool) => poolOf.get(pool)?.available === true),
+    settling: source.settlingOf(release),
   }
 }
 

@@ -171,15 +171,16 @@ function visitOf(
     seed: seedFor(spec.name, finding.reading, identity, around.randomBytes),
     nowSeconds: around.nowSeconds(),
     available: release.available,
+    settling: release.settling,
   }
 }
 
 /** `onStale: stable` of a service is the chosen crossing: its stale subresources go to stable instead of being told to reload. */
 function settleStale(decision: Decision, release: Release, facts: RequestFacts): Decision {
   if (decision.action !== 'reload') return decision
-  const service = serviceOf(release, facts, release.stable)
+  const service = serviceOf(release, facts, decision.version)
   if (service?.spec.onStale !== 'stable') return decision
-  return { action: 'serve', version: release.stable, reason: 'stale', rule: undefined }
+  return { action: 'serve', version: decision.version, reason: 'stale', rule: undefined }
 }
 
 function answerStale(proxied: ProxiedRequest, visit: Visit, decision: Decision, request: RequestHead): void {

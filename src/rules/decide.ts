@@ -44,7 +44,7 @@ export function decideInternal(
 function decideByKind(release: Release, facts: RequestFacts, visit: Visit, trace: Trace | undefined): Decision {
   switch (visit.kind) {
     case 'preflight':
-      return serve(release.stable, 'preflight')
+      return serve(stableFor(release, visit), 'preflight')
     case 'document':
       return decideDocument(release, facts, visit, bindingPin(release, visit), trace)
     case 'subresource':
@@ -67,16 +67,16 @@ function decideSubresource(release: Release, facts: RequestFacts, visit: Visit, 
   if (pageCounts && pin.history.includes(pageVersion)) return followPage(release, pageVersion, 'page', visit)
   return reading.state === 'held'
     ? followPage(release, pin.version, 'pin', visit)
-    : { action: 'reload', version: release.stable, reason: 'stale', rule: undefined }
+    : { action: 'reload', version: stableFor(release, visit), reason: 'stale', rule: undefined }
 }
 
 function followPage(release: Release, version: string, reason: Reason, visit: Visit): Decision {
   // The browser was given this version, and it has gone: there is nothing left that would not cross.
   if (!release.spec.versions.has(version)) {
-    return { action: 'reload', version: release.stable, reason: 'stale', rule: undefined }
+    return { action: 'reload', version: stableFor(release, visit), reason: 'stale', rule: undefined }
   }
   // Half a fallback never happens (4.7): the page stays on its version, and fails with it. Stable has nowhere to fall.
-  return version === release.stable || visit.available(version)
+  return version === stableFor(release, visit) || visit.available(version)
     ? serve(version, reason)
     : { action: 'unavailable', version, reason: 'unavailable', rule: undefined }
 }
@@ -96,7 +96,7 @@ function decideDocument(
   if (trace !== undefined) traceRules(release, visit, bound?.version, hit, trace)
   if (hit !== undefined) return onHealthy(release, hit.version, 'share' in hit ? 'share' : 'rule', hit, visit)
   if (bound !== undefined) return onHealthy(release, bound.version, 'pin', undefined, visit)
-  return serve(release.stable, 'stable')
+  return serve(stableFor(release, visit), 'stable')
 }
 
 /** The pin that binds a document: genuine, listed, younger than `ttl` and not draining. */
@@ -111,6 +111,7 @@ function bindingPin(release: Release, visit: Visit): Pin | undefined {
 /**
  * The first rule, explicit or share, that hits. Rules for draining versions are not among those that can (compile.ts). A share moves only
  * those on stable or unpinned, and still hits for those whom it gave its version already: otherwise the rules below it would take them.
+ * So it is with rules for a version that settles: they hit for those who have it from another gateway.
  */
 function firstHit(
   release: Release,
@@ -118,10 +119,14 @@ function firstHit(
   visit: Visit,
   bound: Pin | undefined,
 ): GrayRule | ShareRule | undefined {
-  const explicit = release.firstExplicit(facts, visit.identity)
+  const isTooNew =
+    visit.settling && ((rule: GrayRule) => settles(visit, rule.version) && rule.version !== bound?.version)
+  const explicit = release.firstExplicit(facts, visit.identity, isTooNew)
   for (const share of release.shares) {
     if (explicit !== undefined && explicit.index < share.index) break
-    const mayHave = bound === undefined || bound.version === release.stable || bound.version === share.version
+    if (isTooNew?.(share) === true) continue
+    const mayHave =
+      bound === undefined || bound.version === stableFor(release, visit) || bound.version === share.version
     if (mayHave && draw(release.name, share.version, visit.seed) < share.share) return share
   }
   return explicit
@@ -136,10 +141,24 @@ function onHealthy(
   visit: Visit,
 ): Decision {
   // Stable has nothing to fall back to: it serves, and the pool that is out answers 503.
-  if (version === release.stable || visit.available(version)) return serve(version, reason, rule)
+  const stable = stableFor(release, visit)
+  if (version === stable || visit.available(version)) return serve(version, reason, rule)
   return rule?.onUnavailable === 'fail'
     ? { action: 'unavailable', version, reason: 'unavailable', rule }
-    : serve(release.stable, 'fallback', rule)
+    : serve(stable, 'fallback', rule)
+}
+
+// --- versions that are new (4.11) -----------------------------------------------------------------------------------------------
+
+/** Whether other gateways may not know the version yet: it draws nobody, but whoever has a pin of it keeps it. */
+function settles({ settling, nowSeconds }: Visit, version: string): boolean {
+  return settling !== undefined && nowSeconds < (settling.drawsFrom.get(version) ?? 0)
+}
+
+/** Where everyone else is: a version that is new does not become stable before its time. */
+function stableFor(release: Release, visit: Visit): string {
+  const before = visit.settling?.stableBefore
+  return before !== undefined && settles(visit, release.stable) ? before : release.stable
 }
 
 // --- shapes ------------------------------------------------------------------------------------------------------------------

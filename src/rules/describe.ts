@@ -68,6 +68,8 @@ export function traceRules(
     const word = rule === hit ? `hit: ${rule.version}` : 'no hit'
     let outcome = share === undefined ? word : `${word}, ${describeDraw(release, visit, boundVersion, share)}`
     if (release.spec.draining.has(rule.version)) outcome = `${rule.version} is draining and draws nobody`
+    const settlesFor = (visit.settling?.drawsFrom.get(rule.version) ?? 0) - visit.nowSeconds
+    if (settlesFor > 0 && rule !== hit) outcome = `${rule.version} is new and draws nobody for another ${settlesFor} s`
     trace({ step: describeRule(rule), outcome })
     if (rule === hit) return
   }

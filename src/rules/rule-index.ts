@@ -4,7 +4,7 @@
 import { compileCidrIndex, type CidrIndex } from './cidr-index.ts'
 import { compileConditions, type Wanted } from './request-match.ts'
 import type { RouteProblem } from './route-problem.ts'
-import type { GrayConditionSpec, GrayRule, RequestFacts } from './types.ts'
+import type { FirstExplicit, GrayConditionSpec, GrayRule, RequestFacts } from './types.ts'
 import { wireTexts } from './wire-text.ts'
 
 export interface ExplicitRule {
@@ -39,8 +39,15 @@ interface Entry {
 interface Shelf {
   readonly lowest: number
   /** The first hit with an index below `limit`. */
-  readonly find: (facts: RequestFacts, identity: string | undefined, limit: number) => GrayRule | undefined
+  readonly find: (
+    facts: RequestFacts,
+    identity: string | undefined,
+    limit: number,
+    passesOver: PassesOver,
+  ) => GrayRule | undefined
 }
+
+type PassesOver = ((rule: GrayRule) => boolean) | undefined
 
 /**
  * @param rules in the order of the file
@@ -49,15 +56,15 @@ interface Shelf {
 export function compileFirstExplicit(
   rules: readonly ExplicitRule[],
   report: (problem: RouteProblem) => void,
-): (facts: RequestFacts, identity: string | undefined) => GrayRule | undefined {
+): FirstExplicit {
   const ways = rules.flatMap((rule) => waysOf(rule, report))
   const shelves = buildShelves(ways).toSorted((a, b) => a.lowest - b.lowest)
-  return function firstExplicit(facts, identity) {
+  return function firstExplicit(facts, identity, passesOver) {
     let best: GrayRule | undefined
     let limit = Infinity
     for (const shelf of shelves) {
       if (shelf.lowest >= limit) break
-      const found = shelf.find(facts, identity, limit)
+      const found = shelf.find(facts, identity, limit, passesOver)
       if (found === undefined) continue
       best = found
       limit = found.index
@@ -175,12 +182,13 @@ function readerOf(wanted: Exclude<WayWanted, { readonly kind: 'cidrs' }>): Read 
 function valueShelf(read: Read, entries: ReadonlyMap<string, readonly Entry[]>, lowest: number): Shelf {
   return {
     lowest,
-    find(facts, identity, limit) {
+    find(facts, identity, limit, passesOver) {
       const found = read(facts, identity)
       if (found === undefined) return undefined
-      if (typeof found === 'string') return firstOf(entries.get(found), facts, identity, limit)
+      if (typeof found === 'string') return firstOf(entries.get(found), facts, identity, limit, passesOver)
       let best: GrayRule | undefined
-      for (const line of found) best = firstOf(entries.get(line), facts, identity, best?.index ?? limit) ?? best
+      for (const line of found)
+        best = firstOf(entries.get(line), facts, identity, best?.index ?? limit, passesOver) ?? best
       return best
     },
   }
@@ -189,10 +197,10 @@ function valueShelf(read: Read, entries: ReadonlyMap<string, readonly Entry[]>, 
 function cidrShelf(index: CidrIndex<Entry>, lowest: number): Shelf {
   return {
     lowest,
-    find(facts, identity, limit) {
+    find(facts, identity, limit, passesOver) {
       let best: GrayRule | undefined
       for (let node = index(facts.clientAddress); node !== undefined; node = node.around) {
-        best = firstOf(node.values, facts, identity, best?.index ?? limit) ?? best
+        best = firstOf(node.values, facts, identity, best?.index ?? limit, passesOver) ?? best
       }
       return best
     },
@@ -200,7 +208,7 @@ function cidrShelf(index: CidrIndex<Entry>, lowest: number): Shelf {
 }
 
 function walkShelf(entries: readonly Entry[], lowest: number): Shelf {
-  return { lowest, find: (facts, identity, limit) => firstOf(entries, facts, identity, limit) }
+  return { lowest, find: (facts, identity, limit, passesOver) => firstOf(entries, facts, identity, limit, passesOver) }
 }
 
 /** The first entry that holds. Entries stand in the order of their rules. */
@@ -209,11 +217,12 @@ function firstOf(
   facts: RequestFacts,
   identity: string | undefined,
   limit: number,
+  passesOver: PassesOver,
 ): GrayRule | undefined {
   if (entries === undefined) return undefined
   for (const { rule, rest } of entries) {
     if (rule.index >= limit) return undefined
-    if (rest(facts, identity)) return rule
+    if (rest(facts, identity) && passesOver?.(rule) !== true) return rule
   }
   return undefined
 }

@@ -173,6 +173,8 @@ export interface ReleaseSpec {
   readonly gray: readonly GrayRuleSpec[]
   readonly identity: readonly IdentitySource[]
   readonly pin: PinSpec
+  /** For so long a version that is new to a gateway draws nobody (section 4.11). Default 0. */
+  readonly settleSeconds?: number
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -230,9 +232,16 @@ export interface Release {
   /** Gray rules of all kinds in the file's order. */
   readonly gray: readonly GrayRule[]
   /** The first explicit rule (match or users) that hits, by the file's order. Indexed, not linear, where the rules allow. */
-  readonly firstExplicit: (facts: RequestFacts, identity: string | undefined) => GrayRule | undefined
+  readonly firstExplicit: FirstExplicit
   readonly shares: readonly ShareRule[]
 }
+
+/** @param passesOver rules that do not count this time, even if they hit */
+export type FirstExplicit = (
+  facts: RequestFacts,
+  identity: string | undefined,
+  passesOver?: (rule: GrayRule) => boolean,
+) => GrayRule | undefined
 
 /** Everything that deciding needs, compiled from one configuration; immutable. */
 export interface RouteTable {
@@ -279,6 +288,16 @@ export interface Visit {
   readonly nowSeconds: number
   /** Is every pool of this version available? */
   readonly available: (version: string) => boolean
+  /** Undefined where no version is new (`rollout.settle`). */
+  readonly settling: Settling | undefined
+}
+
+/** What other gateways may not know yet: a new version draws nobody before its time, and everyone else stays where stable was. */
+export interface Settling {
+  /** Version to the second since 1970 from which on it draws. */
+  readonly drawsFrom: ReadonlyMap<string, number>
+  /** What was stable before a version that is new became it; undefined when stable is none of these. */
+  readonly stableBefore: string | undefined
 }
 
 /**

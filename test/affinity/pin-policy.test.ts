@@ -51,6 +51,7 @@ function write(row: Row): Pin | undefined {
       seed: reading.state === 'none' ? 'a-new-seed-of-16' : reading.pin.seed,
       nowSeconds: now - 5,
       available: () => true,
+      settling: undefined,
     },
     decision: { action: row.action ?? 'serve', version: row.decided, reason: row.reason, rule: undefined },
     pinIn,

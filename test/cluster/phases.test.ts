@@ -25,7 +25,11 @@ function oneMore(port: number): Source {
   const yaml = routes({}, 'accessLog: off').replace('listen:\n', 'listen:\n  - { port: 0, address: 127.0.0.2 }\n')
   const read = (path: string) =>
     Promise.resolve(path === folder.path ? Buffer.from(yaml) : Buffer.from('some other key, of 32 bytes or more'))
-  return { load: (path) => loadConfiguration(path, { read }), ports: new Map([['127.0.0.2-0', port]]) }
+  return {
+    load: (path) => loadConfiguration(path, { read }),
+    ports: new Map([['127.0.0.2-0', port]]),
+    learned: new Map(),
+  }
 }
 
 async function prepared(source: Source): Promise<PreparedReload> {
@@ -71,6 +75,10 @@ it('gives back what the first step bound when there is no second', async () => {
 
 it('answers with the problems of a configuration that cannot be used', async () => {
   const read = () => Promise.resolve(Buffer.from('listen: []'))
-  const answer = await gateway.prepare({ load: (path) => loadConfiguration(path, { read }), ports: new Map() })
+  const answer = await gateway.prepare({
+    load: (path) => loadConfiguration(path, { read }),
+    ports: new Map(),
+    learned: new Map(),
+  })
   expect(answer).toMatchObject({ problems: expect.arrayContaining([expect.objectContaining({ severity: 'error' })]) })
 })

@@ -89,6 +89,18 @@ describe('a configuration that is no good', () => {
     await expect.poll(stable, within).toBe('v2')
   })
 
+  test('is over when the file says again what is in force', async () => {
+    await directory.write('routes.yaml', shortest)
+    await startWatching()
+    await directory.write('routes.yaml', shortest.replace('stable: v1', 'stable: v9'))
+    await expect.poll(() => told.at(-1)?.ok, within).toBe(false)
+    await directory.write('routes.yaml', shortest)
+    await expect
+      .poll(() => told.at(-1), within)
+      .toMatchObject({ ok: true, changed: false, problems: [{ code: 'no-keys' }] })
+    expect(applied).toHaveLength(1)
+  })
+
   test('is mended by the file that it missed', async () => {
     await directory.write('routes.yaml', `${shortest}gray: [{ version: v2, users: { file: users.txt } }]\n`)
     makeReloader().watch()

@@ -206,6 +206,7 @@ export function visit(changes: Partial<Visit> & { readonly down?: readonly strin
     seed: 'seed',
     nowSeconds: now,
     available: (name) => !down.includes(name),
+    settling: undefined,
     ...rest,
   }
 }
