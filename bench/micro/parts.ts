@@ -85,6 +85,8 @@ function rewritten(head: RequestMessage): string {
 const endpoint = { key: '127.0.0.1:80', address: '127.0.0.1', port: 80 }
 const forwarding = {
   timeoutMs: 0,
+  retries: null,
+  keepBytes: 0,
   endpoint: () => endpoint,
   onEndpointDown: () => undefined,
   onEndpointUp: () => undefined,

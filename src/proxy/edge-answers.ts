@@ -120,6 +120,7 @@ const byFailure: Record<UpstreamFailure, EdgeError> = {
   'reset-before-head': edgeErrors.upstreamReset,
   'bad-response': edgeErrors.upstreamInvalid,
   timeout: edgeErrors.upstreamTimeout,
+  'try-timeout': edgeErrors.upstreamTimeout,
   'no-endpoint': edgeErrors.noEndpoint,
   overflow: edgeErrors.overflow,
 }

@@ -86,6 +86,7 @@ export type UpstreamFailure =
   | 'reset-before-head' /** the connection broke before a whole response head came */
   | 'bad-response' /** what came is not strict HTTP/1.1 */
   | 'timeout' /** the deadline passed before the head came */
+  | 'try-timeout' /** the last attempt's own deadline passed before the head came */
   | 'no-endpoint' /** `endpoint` gave none */
   | 'overflow' /** the limits of connections and waiting requests are reached */
 
@@ -117,8 +118,12 @@ export interface Forwarding {
   readonly authority: string
   /** Milliseconds for the whole answer from the moment the request is complete (Istio's timeout); 0 for none. */
   readonly timeoutMs: number
+  /** The route's own retries; null leaves the engine to those that cannot hurt. With them, keepBytes is above 0. */
+  readonly retries: Retries | null
+  /** Body bytes to hold on to, for retries and for onRequestComplete; 0 for none. A longer body streams on and is sent once. */
+  readonly keepBytes: number
   /** An endpoint for the next attempt, or undefined when there is none to try. Called once for each attempt. */
-  endpoint(attempt: number): Endpoint | undefined
+  endpoint(attempt: number): Endpoint | undefined | 'overflow'
   /** A connection attempt to it was refused or timed out: passive health. */
   onEndpointDown(endpoint: Endpoint): void
   /** The endpoint answered (any head): passive health. */
@@ -127,21 +132,38 @@ export interface Forwarding {
   onAnswer(head: ResponseHead): void
   /** No head came and none will: say what the client is told. */
   onFailure(failure: UpstreamFailure): EdgeAnswer
+  /**
+   * With keepBytes, once: all of the request has come and its first attempt is made. `head` is the head as it is sent, one character a
+   * byte; `body` is undefined when it was longer than keepBytes. For copies of the request.
+   */
+  onRequestComplete?(head: string, body: Uint8Array | undefined): void
   onFinish(outcome: Outcome): void
 }
 
-/** One request on its way. Exactly one of `answer` and `forward` is called, once. */
+/** Asked after each attempt that could be followed by another. The request is sent again whole, from what was kept. */
+export interface Retries {
+  /** Milliseconds from the complete request, or the begin of a later attempt, to the head of the answer; 0 for none. */
+  readonly perTryTimeoutMs: number
+  /** Milliseconds to wait before the next attempt; -1: this answer goes to the client. */
+  afterAnswer(head: ResponseHead): number
+  /** The same for an attempt without an answer; -1: onFailure is called. */
+  afterFailure(failure: UpstreamFailure): number
+}
+
+/** One request on its way. Exactly one of `answer` and `forward` is called, once, at once or in `then` of a hold. */
 export interface Exchange<L = unknown> {
   readonly connection: Connection<L>
   readonly request: RequestHead
   /** Answers from the edge. `onFinish` is called when the answer is out. */
   answer(answer: EdgeAnswer, onFinish: (outcome: Outcome) => void): void
   forward(forwarding: Forwarding): void
+  /** Waits so many milliseconds, reading nothing more of the body; `then` answers or forwards. `onGone`: the client left meanwhile. */
+  hold(afterMs: number, then: () => void, onGone: (outcome: Outcome) => void): void
 }
 
 /** What the engine calls. */
 export interface ExchangeHandler<L = unknown> {
-  /** A whole, strictly valid request head is there. Must call answer or forward before it returns. */
+  /** A whole, strictly valid request head is there. Must call answer, forward or hold before it returns. */
   handle(exchange: Exchange<L>): void
   /** A message was refused before it became a request (bad framing, limits, timeouts): make the answer, and count it. */
   refuse(connection: Connection<L>, refusal: Refusal): EdgeAnswer

@@ -116,6 +116,11 @@ class ImaginedExchange implements Exchange {
     onFinish({ ...nothingHappened, status: answer.status })
   }
 
+  /** Nobody waits for an imagined answer. */
+  hold(_afterMs: number, then: () => void): void {
+    then()
+  }
+
   forward(forwarding: Forwarding): void {
     this.forwarded = forwarding
     forwarding.onAnswer(new ImaginedAnswer())

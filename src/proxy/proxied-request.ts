@@ -18,6 +18,7 @@ import type {
   Head,
   Outcome,
   ResponseHead,
+  Retries,
   UpstreamFailure,
 } from './exchange.ts'
 import { applyHeaderOperations, type FormatContext } from './header-format.ts'
@@ -45,6 +46,8 @@ export class ProxiedRequest implements Forwarding, FormatContext {
   target = ''
   authority: string
   timeoutMs = 0
+  retries: Retries | null = null
+  keepBytes = 0
   readonly #surroundings: Surroundings
   readonly #edge: Edge
   readonly #listener: EdgeListener

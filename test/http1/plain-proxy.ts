@@ -25,6 +25,8 @@ export interface PlainProxyOptions {
   readonly limits?: Partial<Limits>
   readonly timeoutMs?: number
   readonly port?: number
+  /** Milliseconds that each request waits before it is forwarded. */
+  readonly hold?: number
   /** Called with every forwarding before it is handed to the engine. */
   readonly adjust?: (forwarding: Forwarding, exchange: Exchange<string>) => Forwarding
 }
@@ -71,6 +73,8 @@ function handle(exchange: Exchange<string>, options: PlainProxyOptions, outcomes
     target: target.target,
     authority: request.authority,
     timeoutMs: options.timeoutMs ?? 5000,
+    retries: null,
+    keepBytes: 0,
     endpoint: (attempt) => options.endpoints[attempt - 1],
     onEndpointDown: () => undefined,
     onEndpointUp: () => undefined,
@@ -78,7 +82,10 @@ function handle(exchange: Exchange<string>, options: PlainProxyOptions, outcomes
     onFailure: (failure) => edgeAnswer(errorOfFailure(failure), undefined),
     onFinish,
   }
-  exchange.forward(options.adjust === undefined ? forwarding : options.adjust(forwarding, exchange))
+  const forward = (): void =>
+    exchange.forward(options.adjust === undefined ? forwarding : options.adjust(forwarding, exchange))
+  if (options.hold === undefined) forward()
+  else exchange.hold(options.hold, forward, onFinish)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -2,24 +2,21 @@
 // back-pressure, and reports the end exactly once. Reads no bytes itself.
 
 import type { EdgeAnswer, Endpoint, Exchange, Forwarding, Outcome, Refusal, UpstreamFailure } from '../exchange.ts'
+import { ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
-import { edgeResponse } from './edge-response.ts'
 import { CONTENT_LENGTH, SET_COOKIE } from './field-names.ts'
-import { requestHeadText, responseHeadText } from './outgoing-head.ts'
+import { requestHeadText } from './outgoing-head.ts'
 import type { BodyFraming } from './outgoing-head.ts'
 import type { RequestMessage } from './request-head.ts'
+import { Replay } from './replay.ts'
 import type { ResponseMessage } from './response-head.ts'
-import { writeAnswerSpan } from './span.ts'
 import { Tunnel } from './tunnel.ts'
 import type { Breakage, UpstreamLink, UpstreamUser } from './upstream-connection.ts'
 import type { EndpointPool } from './upstreams.ts'
 
 const EMPTY = Buffer.alloc(0)
 
-export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
-  readonly connection: ClientConnection<L>
-  readonly request: RequestMessage
-  readonly asksHead: boolean
+export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, UpstreamUser {
   readonly asksWebsocket: boolean
   requestSent = false
   /** Set once both sides have switched to websocket. */
@@ -35,16 +32,11 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   #held: Buffer | null = null
   #headSent = false
   #replayed = false
-  /** A final head went to the client. */
-  #answered = false
-  #persist = true
-  #chunkedAnswer = false
-  /** The end of the answer is the end of the connection. */
-  #closeFramed = false
-  #status = 0
+  /** Of routes that retry or mirror. */
+  #replay: Replay | null = null
+  #holding: NodeJS.Timeout | undefined
   #failure: UpstreamFailure | undefined = undefined
   #bytesReceived = 0
-  #bytesSent = 0
   #attempts = 0
   #interim = 0
   readonly #startedAt = performance.now()
@@ -53,9 +45,7 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   #upstreamMs = -1
 
   constructor(connection: ClientConnection<L>, request: RequestMessage) {
-    this.connection = connection
-    this.request = request
-    this.asksHead = request.method === 'HEAD'
+    super(connection, request)
     this.asksWebsocket = request.websocket
   }
 
@@ -70,20 +60,39 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     this.#forwarding = forwarding
   }
 
+  hold(afterMs: number, then: () => void, onGone: (outcome: Outcome) => void): void {
+    this.#onFinish = onGone
+    this.#holding = setTimeout(() => {
+      this.#onFinish = null
+      then()
+      this.#go()
+    }, afterMs)
+  }
+
   // ------------------------------------------------------------------------------------------ for the client connection
 
   /** The handler has spoken; buffer[from..to) is what has come of the body. */
   start(buffer: Buffer, from: number, to: number): void {
     this.#bytesReceived += to - from
-    if (this.#forwarding === null) {
-      this.#sendAnswer(this.#answer!)
+    if (to > from) this.#held = buffer.subarray(from, to)
+    this.#go()
+  }
+
+  #go(): void {
+    const forwarding = this.#forwarding
+    if (forwarding === null) {
+      if (this.#answer !== null) this.sendAnswer(this.#answer)
+      else this.connection.pauseReading()
       return
     }
-    if (to > from) this.#held = buffer.subarray(from, to)
+    if (forwarding.keepBytes > 0) {
+      this.#replay = new Replay(forwarding)
+      if (this.#held !== null) this.#replay.keep(this.#held)
+    }
     if (this.connection.requestRead) this.#startTimeout()
     this.#tryNext()
     // The body waits in the client's socket until there is somebody to send it to.
-    if (!this.#headSent && !this.#answered && !this.connection.requestRead) this.connection.pauseReading()
+    if (!this.#headSent && !this.answered && !this.connection.requestRead) this.connection.pauseReading()
   }
 
   /** More of the body; connection.requestRead tells whether this was the last of it. */
@@ -92,6 +101,7 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     const ended = this.connection.requestRead
     if (ended) this.#startTimeout()
     const upstream = this.#upstream
+    if (this.#replay !== null) this.#keepBody(this.#replay, buffer.subarray(from, to), ended)
     if (upstream === null || !this.#headSent) {
       const span = buffer.subarray(from, to)
       if (to > from) this.#held = this.#held === null ? span : Buffer.concat([this.#held, span])
@@ -108,19 +118,19 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   /** The body is no body, or did not come in time. */
   onBadBody(refusal: Refusal): void {
     this.#dropUpstream()
-    if (this.#answered) {
+    if (this.answered) {
       this.connection.destroy()
       return
     }
-    this.#persist = false
-    this.#sendAnswer(this.connection.owner.handler.refuse(this.connection, refusal))
+    this.persist = false
+    this.sendAnswer(this.connection.owner.handler.refuse(this.connection, refusal))
   }
 
   /** The time for the whole answer, or for a free connection, is over. */
   onDeadline(): void {
     const overdue = this.#timeoutAt !== 0 && this.#timeLeft() === 0
     if (this.#waitingIn !== null && !overdue) this.#fail('overflow')
-    else if (this.#answered) this.#truncate()
+    else if (this.answered) this.#truncate()
     else this.#fail('timeout')
   }
 
@@ -128,7 +138,7 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     const { tunnel } = this
     if (tunnel === null) this.#dropUpstream()
     else tunnel.onClientGone()
-    this.#finish(tunnel === null ? 'client-gone' : 'tunnel-closed')
+    this.finish(tunnel === null ? 'client-gone' : 'tunnel-closed')
   }
 
   // ------------------------------------------------------------------------------------------ for the upstream connection
@@ -172,22 +182,23 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     ended: boolean,
   ): boolean {
     this.#upstreamMs = performance.now() - this.#sentAt
+    if (this.#replay !== null && framing !== 'tunnel' && this.#retriesAnswer(this.#replay, head, ended)) return true
     this.#held = null
-    this.#answered = true
-    this.#status = head.status
+    this.answered = true
+    this.status = head.status
     this.#forwarding!.onEndpointUp(this.#endpoint!)
     this.#forwarding!.onAnswer(head)
-    const text = this.#frameAnswer(head, framing)
+    const text = this.frameAnswer(head, framing)
     if (framing === 'tunnel') return this.#openTunnel(text, buffer, from, to)
-    return this.#relay(text, buffer, from, to, ended)
+    return this.relay(text, buffer, from, to, ended)
   }
 
   onBody(buffer: Buffer, from: number, to: number, ended: boolean): boolean {
-    return this.#relay('', buffer, from, to, ended)
+    return this.relay('', buffer, from, to, ended)
   }
 
   onTunnelData(buffer: Buffer, from: number, to: number): boolean {
-    return this.#relay('', buffer, from, to, false)
+    return this.relay('', buffer, from, to, false)
   }
 
   onTunnelEnd(): void {
@@ -197,29 +208,31 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
   onBroken(upstream: UpstreamLink, why: Breakage): void {
     this.#upstream = null
     if (this.tunnel !== null) this.tunnel.onUpstreamGone()
-    else if (this.#answered) this.#truncate()
+    else if (this.answered) this.#truncate()
     else if (why === 'refused' || why === 'connect-timeout') {
       this.#failure = why === 'refused' ? 'connect-refused' : 'connect-timeout'
       this.#forwarding!.onEndpointDown(this.#endpoint!)
-      this.#tryNext()
+      if (this.#replay?.decides === true) this.#failAttempt(this.#failure)
+      else this.#tryNext()
     } else if (why === 'reset' && upstream.used && upstream.silent && this.#mayReplay()) {
       this.#replayed = true
       this.#headSent = false
       this.onTurn(upstream.pool.connect())
     } else if (why === 'exhausted') this.#fail('overflow')
-    else this.#fail(why === 'reset' ? 'reset-before-head' : 'bad-response')
+    else this.#failAttempt(why === 'reset' ? 'reset-before-head' : 'bad-response')
   }
 
   // ------------------------------------------------------------------------------------------ sending the request
 
   #tryNext(): void {
     const endpoint = this.#forwarding!.endpoint(this.#attempts + 1)
-    if (endpoint === undefined) {
-      this.#fail(this.#failure ?? 'no-endpoint')
+    if (endpoint === undefined || endpoint === 'overflow') {
+      this.#fail(endpoint === 'overflow' ? 'overflow' : (this.#failure ?? 'no-endpoint'))
       return
     }
     this.#attempts++
     this.#endpoint = endpoint
+    if (this.#replay !== null && this.connection.requestRead) this.#startTry(this.#replay)
     const { owner } = this.connection
     const pool = owner.upstreams.pool(endpoint)
     const found = pool.acquire(this)
@@ -241,14 +254,64 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     return !this.request.hasBody || this.#held !== null
   }
 
+  // ------------------------------------------------------------------------------------------ the route's own retries
+
+  #keepBody(replay: Replay, bytes: Buffer, ended: boolean): void {
+    replay.keep(bytes)
+    if (ended && this.#endpoint !== null && !this.answered) this.#startTry(replay)
+  }
+
+  #startTry(replay: Replay): void {
+    replay.startTry(() => {
+      this.#dropUpstream()
+      this.#failAttempt('try-timeout')
+    })
+    replay.copy(this.#headText())
+  }
+
+  #failAttempt(failure: UpstreamFailure): void {
+    const afterMs = this.#replay?.afterFailure(failure) ?? -1
+    if (afterMs < 0) this.#fail(failure)
+    else this.#tryAgain(this.#replay!, afterMs)
+  }
+
+  /** This answer is not passed on: another attempt is made. */
+  #retriesAnswer(replay: Replay, head: ResponseMessage, ended: boolean): boolean {
+    replay.endTry()
+    const afterMs = replay.afterAnswer(head)
+    if (afterMs < 0) return false
+    this.#forwarding!.onEndpointUp(this.#endpoint!)
+    if (ended) this.releaseUpstream()
+    else this.#dropUpstream()
+    this.#tryAgain(replay, afterMs)
+    return true
+  }
+
+  #tryAgain(replay: Replay, afterMs: number): void {
+    this.#headSent = this.#replayed = this.requestSent = false
+    this.#requestText = ''
+    if (!this.connection.requestRead) this.connection.pauseReading()
+    replay.endTry()
+    replay.wait(afterMs, () => {
+      this.#held = replay.body ?? null
+      this.#tryNext()
+    })
+  }
+
+  // ------------------------------------------------------------------------------------------ the request
+
+  #headText(): string {
+    if (this.#requestText === '') this.#requestText = requestHeadText(this.request, this.#forwarding!, this.#endpoint!)
+    return this.#requestText
+  }
+
   #send(upstream: UpstreamLink): void {
     const { connection, request } = this
-    if (this.#requestText === '') this.#requestText = requestHeadText(request, this.#forwarding!, this.#endpoint!)
     const ended = connection.requestRead
     this.#sentAt = performance.now()
     this.#headSent = true
     this.requestSent = ended
-    upstream.sendRequest(this.#requestText, request.hasBody ? (this.#held ?? EMPTY) : null, request.chunked, ended)
+    upstream.sendRequest(this.#headText(), request.hasBody ? (this.#held ?? EMPTY) : null, request.chunked, ended)
     if (!ended || !upstream.used) this.#held = null
     if (!ended) connection.resumeReading()
   }
@@ -268,102 +331,41 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
 
   // ------------------------------------------------------------------------------------------ answering
 
-  #frameAnswer(head: ResponseMessage, framing: BodyFraming): string {
-    const { request, connection } = this
-    const unsized = framing === 'chunked' || framing === 'until-close'
-    this.#chunkedAnswer = unsized && request.minorVersion === 1
-    this.#closeFramed = unsized && request.minorVersion === 0
-    if (!request.keepsAlive || !connection.mayPersist || this.#closeFramed) this.#persist = false
-    // An error before the whole request was read refuses the rest; and who waits for 100 gets no other sign (RFC 9110 10.1.1).
-    if (!connection.requestRead && (head.status >= 400 || request.continueAsked)) this.#persist = false
-    const announced = this.#chunkedAnswer || (this.asksHead && head.chunked && request.minorVersion === 1)
-    return responseHeadText(head, framing, announced, this.#connectionOption())
-  }
-
-  #connectionOption(): '' | 'close' | 'keep-alive' {
-    if (!this.#persist) return 'close'
-    return this.request.minorVersion === 0 ? 'keep-alive' : ''
-  }
-
-  /** Writes a span of the answer. False when the buffer has to stay as it is until the client has taken it. */
-  #relay(before: string, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
-    const { socket } = this.connection
-    this.#bytesSent += to - from
-    const lent = writeAnswerSpan(socket, before, buffer, from, to, this.#chunkedAnswer, ended)
-    this.connection.noteProgress()
-    if (socket.writableLength > 0) return this.#waitForClient(ended, lent)
-    if (ended) this.#answerDone()
-    return true
-  }
-
-  /** The kernel did not take it all: nothing more is read from the upstream until it has. */
-  #waitForClient(ended: boolean, lent: boolean): boolean {
-    const { connection } = this
-    const { socket } = connection
-    if (ended && !lent) this.#releaseUpstream()
-    // The stall timer of the socket sees bytes trickle away; our deadlines do not.
-    socket.setTimeout(connection.owner.limits.writeStallTimeoutMs)
-    if (connection.ended) connection.waitFor(0)
-    socket.write(EMPTY, (error) => {
-      if (error) return
-      socket.setTimeout(0)
-      connection.noteProgress()
-      if (ended) this.#answerDone()
-      else this.#upstream?.resume()
-    })
-    return ended && !lent
-  }
-
-  #answerDone(): void {
-    this.#releaseUpstream()
-    this.#finish('done')
-  }
-
-  #sendAnswer(answer: EdgeAnswer): void {
-    const { connection, request } = this
-    this.#answered = true
-    this.#status = answer.status
-    // After 400 the rest of what this client sends is not trusted. A body that nobody wants is read to its end only when that is near.
-    if (!request.keepsAlive || !connection.mayPersist || answer.status === 400) this.#persist = false
-    if (!connection.requestRead && (request.continueAsked || !connection.restIsShort)) this.#persist = false
-    const text = edgeResponse(answer, this.#connectionOption(), !this.asksHead)
-    if (!this.asksHead) this.#bytesSent += Buffer.byteLength(answer.body)
-    connection.socket.write(text, 'latin1')
-    connection.waitFor(0)
-    if (connection.socket.writableLength > 0) this.#waitForClient(true, false)
-    else this.#finish('done')
-  }
-
   #fail(failure: UpstreamFailure): void {
     this.#failure = failure
     this.#dropUpstream()
-    this.#sendAnswer(this.#forwarding!.onFailure(failure))
+    this.sendAnswer(this.#forwarding!.onFailure(failure))
   }
 
   /** The client has part of an answer that will never be whole, and must be able to tell. */
   #truncate(): void {
     this.#dropUpstream()
-    this.connection.cutOff(this.#closeFramed)
-    this.#finish('truncated')
+    this.connection.cutOff(this.closeFramed)
+    this.finish('truncated')
   }
 
   /** RFC 6455: from the 101 on both sides are bytes. */
   #openTunnel(text: string, buffer: Buffer, from: number, to: number): boolean {
     const tunnel = (this.tunnel = new Tunnel(this.connection, this.#upstream!))
-    const go = this.#relay(text, buffer, from, to, false)
+    const go = this.relay(text, buffer, from, to, false)
     tunnel.open(this.connection.takePending())
     return go
   }
 
   // ------------------------------------------------------------------------------------------ the end
 
-  #releaseUpstream(): void {
+  protected override readOn(): void {
+    this.#upstream?.resume()
+  }
+
+  protected override releaseUpstream(): void {
     const upstream = this.#upstream
     this.#upstream = null
     upstream?.release()
   }
 
   #dropUpstream(): void {
+    this.#replay?.cancel()
     const upstream = this.#upstream
     this.#upstream = null
     upstream?.destroy()
@@ -371,24 +373,26 @@ export class Http1Exchange<L> implements Exchange<L>, UpstreamUser {
     this.#waitingIn = null
   }
 
-  #finish(end: Outcome['end']): void {
+  protected override finish(end: Outcome['end']): void {
     const forwarding = this.#forwarding
     const onFinish = this.#onFinish
     if (forwarding === null && onFinish === null) return
+    clearTimeout(this.#holding)
+    this.#replay?.cancel()
     this.#forwarding = null
     this.#onFinish = null
     const outcome: Outcome = {
-      status: this.#status,
+      status: this.status,
       end,
       failure: this.#failure,
       bytesReceived: this.tunnel === null ? this.#bytesReceived : this.tunnel.bytesReceived,
-      bytesSent: this.#bytesSent,
+      bytesSent: this.bytesSent,
       durationMs: performance.now() - this.#startedAt,
       upstreamMs: this.#upstreamMs,
       attempts: this.#attempts,
     }
     if (forwarding !== null) forwarding.onFinish(outcome)
     else onFinish!(outcome)
-    this.connection.exchangeDone(this.#persist && end === 'done')
+    this.connection.exchangeDone(this.persist && end === 'done')
   }
 }
