@@ -109,6 +109,7 @@ describe('packages', () => {
     undici: 'proxy/',
     'lru-cache': 'affinity/',
     yaml: 'config/',
+    diff: 'config/',
     typebox: 'config/',
   }
 

@@ -37,7 +37,7 @@ export async function readRelease(draft: Draft): Promise<ReleaseRead> {
       services: await serviceSpecs(draft),
       versions: versionSpecs(draft),
       stable,
-      draining: new Set(draining),
+      draining: new Set(draining.map(drainingName)),
       gray: await grayRuleSpecs(draft),
       identity: identitySources(identity),
       pin: pinSpec(draft),
@@ -62,14 +62,23 @@ function checkLife(draft: Draft): void {
   const { document } = draft
   const { stable, draining, rollout } = document
   checkVersion(draft, document, 'stable', stable)
-  for (const [index, name] of draining.entries()) {
-    checkVersion(draft, draining, index, name)
+  for (const [index, entry] of draining.entries()) {
+    const name = drainingName(entry)
+    const [owner, key] = typeof entry === 'string' ? ([draining, index] as const) : ([entry, 'version'] as const)
+    checkVersion(draft, owner, key, name)
     if (name === stable)
-      complain(draft, draining, index, 'value', `${name} is stable: everyone whom no rule takes goes there`)
+      complain(draft, owner, key, 'value', `${name} is stable: everyone whom no rule takes goes there`)
+    if (typeof entry !== 'string' && entry.since !== undefined && Number.isNaN(Date.parse(entry.since))) {
+      complain(draft, entry, 'since', 'value', `${entry.since} is no time that there was`)
+    }
   }
   if (rollout !== undefined && durationMs(rollout.settle) > longestSettleMs) {
     complain(draft, rollout, 'settle', 'value', `${rollout.settle} is longer than a day`)
   }
+}
+
+function drainingName(entry: RoutesDocument['draining'][number]): string {
+  return typeof entry === 'string' ? entry : entry.version
 }
 
 function routeTest(draft: Draft, test: RoutesDocument['tests'][number]): RouteTest {

@@ -173,7 +173,14 @@ const service = Section(
 const upstream = Text('a URL such as http://10.0.0.1:8080', { title: 'Upstream' })
 
 const version = SectionWithEntries(
-  { base: Type.Optional(Name({ description: 'Lends its pools where this version lists none; default: stable.' })) },
+  {
+    base: Type.Optional(
+      Name({
+        description:
+          'Lends its pools where this version lists none; default: stable. Its own name: nobody lends to it.',
+      }),
+    ),
+  },
   poolKeys,
   Type.Union([upstream, Type.Array(upstream, { minItems: 1 })], { title: 'Pool' }),
   {
@@ -294,6 +301,22 @@ export const limits = Section(
   { default: {} },
 )
 
+const drainingVersion = Type.Union(
+  [
+    Name(),
+    Section({
+      version: Name(),
+      since: Type.Optional(
+        Text('a time such as 2026-01-31T08:00:00Z', {
+          pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ$',
+          description: 'When it was written here. `graylane retire` waits for pin.ttl from then on.',
+        }),
+      ),
+    }),
+  ],
+  { title: 'Draining' },
+)
+
 const routeTest = Section({
   request: Section({
     ip: Text('an IP address', { default: '127.0.0.1' }),
@@ -333,7 +356,10 @@ export const routesDocument = Section(
     ),
     versions: Dictionary(nameKeys, Type.Union([version, Nothing()])),
     stable: Name({ description: 'The version that everyone else gets.' }),
-    draining: Type.Array(Name(), { default: [], description: 'Versions that draw nobody and serve their open pages.' }),
+    draining: Type.Array(drainingVersion, {
+      default: [],
+      description: 'Versions that draw nobody and serve their open pages.',
+    }),
     gray: Type.Array(grayRule, { default: [], description: 'Top to bottom, the first hit decides.' }),
     identity: Type.Array(IdentitySource(), {
       default: ['clientIp'],

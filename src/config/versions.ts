@@ -38,8 +38,8 @@ function checkBase(
   base: string,
   pools: ReadonlyMap<string, unknown>,
 ): void {
-  if (base === name) return complain(draft, version, 'base', 'value', 'a version cannot be its own base')
   if (!draft.document.versions.has(base)) return checkVersion(draft, version, 'base', base)
+  // Its own name: nobody lends to it, and what it has no pool for, it does not serve.
   if (![...draft.document.services.keys()].every((service) => pools.has(service))) return
   const message = `base ${base} lends nothing: ${name} has a pool of its own for every service`
   draft.report({ ...draft.origins.place(version, 'base'), severity: 'warning', code: 'no-effect', message })

@@ -75,6 +75,9 @@ function checkVersion(spec: ReleaseSpec, version: VersionSpec, say: Say): void {
   if (cycle !== undefined && cycle.every((other) => name <= other)) {
     say(place, `version ${name}: bases go round: ${cycle.join(' -> ')}`)
   }
+  if (pools.size === 0 && base === name && spec.services.some(needsPool)) {
+    say(place, `version ${name} lists no pool and lets nobody lend it one: it would serve nothing`)
+  }
   if (pools.size === 0 && base === undefined && spec.services.some(needsPool)) {
     say(place, `version ${name} lists no pool and names no base: it would be ${spec.stable} under another name`)
   }

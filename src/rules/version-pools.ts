@@ -28,7 +28,7 @@ export function compilePools(spec: ReleaseSpec): VersionPools {
 }
 
 /**
- * The version itself, its base, the base's base and so on; without a base, stable. Ends where it would go round: after a promotion the
+ * The version itself, its base, the base's base and so on; without a base, stable. Its own name as base ends it there. Ends where it would go round: after a promotion the
  * new stable may have the old one as its base, whose own base is by default the new stable.
  */
 function lendersOf(spec: ReleaseSpec, version: string): ReadonlySet<string> {
@@ -51,7 +51,7 @@ export function baseCycle(spec: ReleaseSpec, version: string): readonly string[]
     path.push(next)
     next = spec.versions.get(next)?.base
   }
-  return next === version ? [...path, version] : undefined
+  return next === version && path.length > 1 ? [...path, version] : undefined
 }
 
 function poolKey(release: string, service: string, owner: string): string {

@@ -112,9 +112,9 @@ describe('a problem that no schema can see', () => {
       ['version v2: bases go round: v2 -> v3 -> v2'],
     ],
     [
-      'a version is its own base',
-      { versions: [version('v1', both), version('v2', front, 'v2')] },
-      ['version v2: bases go round: v2 -> v2'],
+      'a version that nobody lends to has no pool',
+      { versions: [version('v1', both), version('v2', {}, 'v2')] },
+      ['version v2 lists no pool and lets nobody lend it one: it would serve nothing'],
     ],
     [
       'a version has neither pool nor base',

@@ -1,0 +1,224 @@
+// A release verb from the file to the file: read, edited, loaded as a gateway would, compared with what is in force, written by a rename.
+// What would cross versions, have no effect or could not be loaded is refused, and a file that changed meanwhile is left alone.
+
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { createTwoFilesPatch } from 'diff'
+import { parseAddress } from '../rules/address.ts'
+import type { Release, RequestFacts } from '../rules/types.ts'
+import { wireText } from '../rules/wire-text.ts'
+import { editRoutes, type Refusal, type ReleaseVerb } from './edit-routes.ts'
+import { loadConfiguration, type Problem } from './load.ts'
+import { compileConfiguration, type Snapshot } from './snapshot.ts'
+import { readBounded } from './sources.ts'
+
+export type { Refusal, ReleaseVerb } from './edit-routes.ts'
+
+/** What a verb would do. Nothing is written yet. */
+export interface EditPlan {
+  /** The path as it was given. */
+  readonly file: string
+  readonly verb: ReleaseVerb
+  /** Sentences; empty when the file says it already. */
+  readonly changes: readonly string[]
+  /** A unified diff; empty when nothing changes. */
+  readonly patch: string
+  /** Warnings about the file as it would be. */
+  readonly problems: readonly Problem[]
+  /** The whole file as it would be. */
+  readonly text: string
+  /** Hex of SHA-256 over the file as it was read. */
+  readonly hash: string
+}
+
+export interface RefusedEdit extends Refusal {
+  /** With `not-good` and `result`: what is wrong, and where. */
+  readonly problems?: readonly Problem[]
+}
+
+/** written: in place. read-only: this process may not write it. changed: somebody else wrote it after the plan was made. */
+export type Commit = 'written' | 'unchanged' | 'read-only' | 'changed'
+
+/**
+ * What a verb would do to the file, or why it is not carried out. Never throws on what the file holds.
+ * Keys that come from environment variables need not be set here.
+ */
+export async function planEdit(path: string, verb: ReleaseVerb, now: Date): Promise<EditPlan | RefusedEdit> {
+  const before = await snapshotOf(path)
+  if (!('snapshot' in before)) {
+    return { refused: 'not-good', reason: `${path} has errors: mend it first`, problems: before.problems }
+  }
+  const bytes = await readFile(path)
+  const { mark, text } = decode(bytes)
+  const edited = editRoutes(text, verb, now)
+  if ('refused' in edited) return edited
+  const after = await snapshotOf(path, Buffer.from(mark + edited.text))
+  if (!('snapshot' in after)) {
+    return { refused: 'result', reason: 'the file would have errors then', problems: after.problems }
+  }
+  return (
+    crossing(before.snapshot, after.snapshot) ??
+    noEffect(after.snapshot, verb) ?? {
+      file: path,
+      verb,
+      changes: edited.changes,
+      patch: edited.text === text ? '' : patchOf(path, text, edited.text),
+      problems: after.problems,
+      text: mark + edited.text,
+      hash: digest(bytes),
+    }
+  )
+}
+
+/** Puts a plan into the file's place by a rename, so that a gateway reads the old text or the new one, never half. */
+export async function commitEdit({ file, text, hash, patch }: EditPlan): Promise<Commit> {
+  if (patch === '') return 'unchanged'
+  // A link stays a link.
+  const target = await realpath(file)
+  if (!(await isWritable(target))) return 'read-only'
+  const { mode, uid, gid } = await stat(target)
+  const beside = join(dirname(target), `.${process.pid}-${hash.slice(0, 12)}.tmp`)
+  try {
+    const handle = await open(beside, 'wx', mode & 0o777)
+    try {
+      await handle.writeFile(text)
+      await handle.chmod(mode & 0o777)
+      await handle.chown(uid, gid).catch(() => undefined)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    if (digest(await readFile(target)) !== hash) return 'changed'
+    await rename(beside, target)
+    return 'written'
+  } finally {
+    await rm(beside, { force: true })
+  }
+}
+
+/** A file without any write permission is meant to stay, also where root could. */
+async function isWritable(target: string): Promise<boolean> {
+  if (((await stat(target)).mode & 0o222) === 0) return false
+  try {
+    await access(target, constants.W_OK)
+    await access(dirname(target), constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+// --- the result, judged -------------------------------------------------------------------------------------------------------------
+
+type Read =
+  | { readonly snapshot: Snapshot; readonly problems: readonly Problem[] }
+  | { readonly problems: readonly Problem[] }
+
+/** As a gateway would load it; with other bytes in the file's place. */
+async function snapshotOf(path: string, bytes?: Uint8Array): Promise<Read> {
+  const loaded = await loadConfiguration(path, {
+    env: withAnyKey,
+    read: async (file, most) => (file === path && bytes !== undefined ? bytes : readBounded(file, most)),
+  })
+  if (!('configuration' in loaded)) return loaded
+  const compiled = compileConfiguration(loaded.configuration)
+  return 'snapshot' in compiled ? { ...compiled, problems: loaded.problems } : compiled
+}
+
+/** Who edits a file is not who holds its keys: a variable that is not set here stands for some key. */
+const withAnyKey: Readonly<Record<string, string | undefined>> = new Proxy(process.env, {
+  get: (env, name) => env[String(name)] ?? 'not set here, and not needed to edit a file',
+})
+
+/** Every version that stays is answered by the pools it had: its open pages must not notice an edit. */
+function crossing(before: Snapshot, after: Snapshot): Refusal | undefined {
+  for (const release of after.table.releases) {
+    const old = before.table.releases.find(({ name }) => name === release.name)
+    for (const { name: service, pools } of release.services) {
+      const oldPools = old?.services.find(({ name }) => name === service)?.pools
+      for (const version of release.spec.versions.keys()) {
+        if (old?.spec.versions.has(version) !== true) continue
+        const [was, is] = [oldPools?.get(version), pools.get(version)]
+        if (was?.key === is?.key) continue
+        const reason = `open pages of ${version} would cross: ${service} answers them from ${ownerOf(was)} now, and would from ${ownerOf(is)}`
+        return { refused: 'crossing', reason }
+      }
+    }
+  }
+  return undefined
+}
+
+function ownerOf(pool: { readonly owner: string } | undefined): string {
+  return pool === undefined ? 'no pool' : pool.owner
+}
+
+/** Visitors who were added and whom a rule further up takes elsewhere. */
+function noEffect({ table }: Snapshot, verb: ReleaseVerb): Refusal | undefined {
+  if (verb.verb !== 'add') return undefined
+  const release = table.releases.find(({ name }) => verb.release === undefined || name === verb.release)
+  if (release === undefined) return undefined
+  return (
+    firstRefusal(verb.ip ?? [], (address) => taken(release, verb.version, address, address, undefined)) ??
+    firstRefusal(verb.users ?? [], (user) => taken(release, verb.version, user, '0.0.0.0', wireText(user)))
+  )
+}
+
+function firstRefusal(values: readonly string[], judge: (value: string) => Refusal | undefined): Refusal | undefined {
+  for (const value of values) {
+    const refusal = judge(value)
+    if (refusal !== undefined) return refusal
+  }
+  return undefined
+}
+
+function taken(
+  release: Release,
+  version: string,
+  who: string,
+  address: string,
+  identity: string | undefined,
+): Refusal | undefined {
+  const clientAddress = parseAddress(address.replace(/\/.*$/, ''))
+  if (clientAddress === undefined) return undefined
+  const hit = release.firstExplicit({ ...bareRequest, clientAddress }, identity)
+  if (hit === undefined || hit.version === version) return undefined
+  const rule = hit.label.startsWith('line ') ? `the rule at ${hit.label}` : `rule ${hit.label} (line ${hit.place.line})`
+  return {
+    refused: 'no-effect',
+    reason: `${who} gets ${hit.version} by ${rule}, which stands further up: take it out there first`,
+  }
+}
+
+const bareRequest: Omit<RequestFacts, 'clientAddress'> = {
+  method: 'GET',
+  scheme: 'https',
+  authority: '',
+  path: '/',
+  query: '',
+  port: 0,
+  sourceLabels: undefined,
+  headerLines: () => [],
+  cookie: () => undefined,
+}
+
+// --- texts -------------------------------------------------------------------------------------------------------------------------------
+
+function decode(bytes: Uint8Array): { readonly mark: string; readonly text: string } {
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+  return text.startsWith('\uFEFF') ? { mark: '\uFEFF', text: text.slice(1) } : { mark: '', text }
+}
+
+/** As `patch` and `git apply` take it. */
+function patchOf(path: string, before: string, after: string): string {
+  const name = path.replace(/^(?:\.\/|\/)+/, '')
+  return createTwoFilesPatch(`a/${name}`, `b/${name}`, before, after, undefined, undefined, { context: 3 }).replace(
+    /^=+\n/,
+    '',
+  )
+}
+
+function digest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
