@@ -63,9 +63,38 @@ const staticDestinations: ReadonlySet<string> = new Set([
  * @param contentType Content-Type of the answer
  */
 export function isStaticSubresource(request: RequestMarks, contentType: string | undefined): boolean {
+  if (isWorkerScript(request)) return true
   if (hasFetchMetadata(request)) return staticDestinations.has(request.get('sec-fetch-dest') ?? '')
   const type = firstMediaType(contentType ?? '')
   return !isHtml(type) && type !== 'application/json' && !type.endsWith('+json')
+}
+
+/**
+ * Whether the answer to a subresource is shown as a page all the same: in a frame, after a form was posted, or when a prefetched page is
+ * opened. Navigations say so; without fetch metadata what was asked for and what came have to be HTML both.
+ * @param html the answer is HTML
+ */
+export function isPageRequest(request: RequestMarks, html: boolean): boolean {
+  const mode = request.get('sec-fetch-mode')
+  if (mode === 'navigate') return true
+  return html && (mode === undefined || isPrefetch(request)) && wantsHtmlPage(request)
+}
+
+/** Whether a browser asks for a static asset and nothing else: by Sec-Fetch-Dest, or by the first type in Accept. */
+export function asksForAsset(request: RequestMarks): boolean {
+  if (hasFetchMetadata(request)) return staticDestinations.has(request.get('sec-fetch-dest') ?? '')
+  const accept = request.get('accept')
+  return accept !== undefined && (accept.startsWith('text/css') || accept.startsWith('image/'))
+}
+
+/** A service worker's own script (Service Workers, "Service-Worker"): it stays registered, and is asked for again and again. */
+export function isWorkerScript(request: RequestMarks): boolean {
+  return request.get('service-worker') !== undefined || request.get('sec-fetch-dest') === 'serviceworker'
+}
+
+/** @param contentType Content-Type of an answer */
+export function isHtmlType(contentType: string): boolean {
+  return isHtml(firstMediaType(contentType))
 }
 
 /** What a browser asks before a cross-origin request (Fetch standard, CORS-preflight request); it never carries cookies. */

@@ -7,6 +7,7 @@ import type { RouteTest } from './configuration.ts'
 import { checkVersion, complain, type Draft, unlisted } from './draft.ts'
 import { grayRuleSpecs } from './gray-rules.ts'
 import { isIp } from './listeners.ts'
+import { pageSpec } from './pages.ts'
 import { identitySources, pinKeys, pinSpec } from './pins.ts'
 import { quote } from './problem.ts'
 import type { RoutesDocument } from './schema.ts'
@@ -42,6 +43,7 @@ export async function readRelease(draft: Draft): Promise<ReleaseRead> {
       identity: identitySources(identity),
       pin: pinSpec(draft),
       settleSeconds: Math.ceil(durationMs(rollout?.settle ?? '0s') / 1000),
+      page: pageSpec(draft),
     },
     keys: await pinKeys(draft),
     tests: document.tests.map((test) => routeTest(draft, test)),

@@ -2,6 +2,7 @@
 // Says nothing of how parts hang together (does that version exist?): that is told by the files that read on.
 
 import { type Static, Type } from 'typebox'
+import { pageSection } from './schema-pages.ts'
 import {
   anyKeys,
   Cidr,
@@ -161,8 +162,13 @@ const service = Section(
     mirrors: NotYet('mirrors'),
     mirrorPercentage: NotYet('mirrorPercentage'),
     trafficPolicy: NotYet('trafficPolicy'),
-    cache: NotYet('cache'),
-    assets: NotYet('assets'),
+    cache: Type.Optional(
+      Type.Enum(['trust'], {
+        description:
+          "trust: the app's Cache-Control stays, less what shared caches may hold. Default: while several versions are listed, pages are not stored and what is not hashed is revalidated.",
+      }),
+    ),
+    assets: Refused('assets stands at the top level, not under a service'),
     route: Refused('a service has no route of its own: versions list its pools, and gray picks a version'),
     uri: Refused('uri stands under match, as in match: [{ uri: { prefix: /api/ } }]'),
     prefix: Refused('prefix stands under match, as in match: [{ uri: { prefix: /api/ } }]'),
@@ -374,6 +380,7 @@ export const routesDocument = Section(
         }),
       }),
     ),
+    page: pageSection,
     tests: Type.Array(routeTest, { default: [], description: 'Run by `graylane check`.' }),
     assets: NotYet('assets'),
     istio: NotYet('istio'),

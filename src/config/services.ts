@@ -43,6 +43,7 @@ async function serviceSpec(draft: Draft, name: string, entry: ServiceEntry): Pro
     match: await matchSpecs(draft, entry.match),
     timeoutMs: timeoutMs(draft, entry, timeout),
     onStale,
+    ...(entry.cache && { cache: entry.cache }),
     ...actions(entry),
     ...(headers?.request && { requestHeaders: headerOperations(draft, headers.request) }),
     ...(headers?.response && { responseHeaders: headerOperations(draft, headers.response) }),

@@ -8,6 +8,7 @@ import type { TrustSpec } from '../affinity/types.ts'
 import { compileCidrs, parseAddress } from '../rules/address.ts'
 import type { Address, Pool, Release, RouteTable, Service, Settling } from '../rules/types.ts'
 import { type Endpoints, PoolEndpoints } from './endpoints.ts'
+import { compilePageScript, type PageScript } from './page-script.ts'
 import { compileServiceActions, type ServiceActions } from './service-actions.ts'
 import type { TargetMode } from './target.ts'
 import { type ServerCertificate, type TlsSurroundings, TlsTermination } from './tls/termination.ts'
@@ -39,6 +40,10 @@ export interface EdgeRelease {
   readonly keyRing: KeyRing
   readonly poolOf: ReadonlyMap<Pool, PoolEndpoints>
   readonly actionsOf: ReadonlyMap<Service, ServiceActions>
+  /** More than one version is listed: one URL means several builds. */
+  readonly several: boolean
+  /** The script of `graylane/page`, when it is served. */
+  readonly pageScript: PageScript | undefined
   /** Whether every pool of the version is available. */
   readonly available: (version: string) => boolean
   readonly settling: Settling | undefined
@@ -116,6 +121,8 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
     pins: createPinReader(release.spec, keyRing),
     keyRing,
     poolOf,
+    several: release.spec.versions.size > 1,
+    pageScript: compilePageScript(release.spec),
     actionsOf: new Map(release.services.map((service) => [service, compileServiceActions(service)])),
     available: (version) => (release.poolsOf.get(version) ?? []).every((pool) => poolOf.get(pool)?.available === true),
     settling: source.settlingOf(release),

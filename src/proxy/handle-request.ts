@@ -4,6 +4,7 @@
 import { clientAddress, isTrustedPeer } from '../affinity/client-address.ts'
 import { readIdentity } from '../affinity/identity.ts'
 import { pageKind } from '../affinity/page-kind.ts'
+import { pageVersion, withoutParameter } from '../affinity/page-stamp.ts'
 import { type PinFinding } from '../affinity/pin-cookie.ts'
 import { seedFor } from '../affinity/pin-policy.ts'
 import { parseAddress } from '../rules/address.ts'
@@ -12,6 +13,7 @@ import type { Address, Decision, Release, RequestFacts, Service, Step, Visit } f
 import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
 import { edgeErrors, stalePageAnswer } from './edge-answers.ts'
 import type { Connection, Exchange, RequestHead } from './exchange.ts'
+import { pageScriptAnswer } from './page-script.ts'
 import { type Client, ProxiedRequest, type Surroundings } from './proxied-request.ts'
 import { HeadFacts } from './request-facts.ts'
 import { directAnswer, redirectAnswer, rewrittenPath } from './service-actions.ts'
@@ -63,9 +65,14 @@ export function handleRequest(
   facts.withhold(release.spec.pin.header)
   around.trace?.({ step: 'release', outcome: `${release.name}, by host ${request.authority}` })
 
+  const { pageScript } = edgeRelease
+  const script = pageScript?.path === target.path ? pageScriptAnswer(pageScript, request) : undefined
+  if (script !== undefined) return proxied.answer(script)
+
   const finding = edgeRelease.pins.read(request.get('cookie'), client.scheme === 'https')
   const visit = visitOf(request, facts, finding, edgeRelease, around)
   proxied.visits(visit, finding.state)
+  takeOutStamp(proxied, facts, release.spec.pin.pageHeader)
   around.trace?.({ step: 'kind', outcome: visit.kind })
   around.trace?.({ step: 'pin', outcome: describePin(finding) })
 
@@ -166,13 +173,22 @@ function visitOf(
   return {
     kind: pageKind(request),
     reading: finding.reading,
-    pageVersion: request.get(spec.pin.pageHeader),
+    pageVersion: pageVersion(request, facts.query, spec.pin, spec.page),
     identity,
     seed: seedFor(spec.name, finding.reading, identity, around.randomBytes),
     nowSeconds: around.nowSeconds(),
     available: release.available,
     settling: release.settling,
   }
+}
+
+/** A page's stamp in the query has been read; neither rules nor the app ever see it. */
+function takeOutStamp(proxied: ProxiedRequest, facts: HeadFacts, name: string): void {
+  if (facts.query === '') return
+  const rest = withoutParameter(facts.query, name)
+  if (rest === facts.query) return
+  facts.query = rest
+  proxied.target = rest === '' ? facts.path : `${facts.path}?${rest}`
 }
 
 /** `onStale: stable` of a service is the chosen crossing: its stale subresources go to stable instead of being told to reload. */

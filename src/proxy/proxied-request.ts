@@ -21,6 +21,7 @@ import type {
   Retries,
   UpstreamFailure,
 } from './exchange.ts'
+import { assertCaching, assertConditions, type CacheFields } from './cache-fields.ts'
 import { applyHeaderOperations, type FormatContext } from './header-format.ts'
 import type { ServiceActions } from './service-actions.ts'
 
@@ -56,6 +57,7 @@ export class ProxiedRequest implements Forwarding, FormatContext {
   #release: EdgeRelease | undefined
   #visit: Visit | undefined
   #decision: Decision | undefined
+  #service: Service | undefined
   #actions: ServiceActions | undefined
   #pool: PoolEndpoints | undefined
   #endpoint: EndpointState | undefined
@@ -98,6 +100,7 @@ export class ProxiedRequest implements Forwarding, FormatContext {
   }
 
   goesTo(service: Service, pool: PoolEndpoints | undefined, actions: ServiceActions): void {
+    this.#service = service
     this.record.service = service.name
     this.#actions = actions
     this.timeoutMs = actions.timeoutMs
@@ -121,10 +124,15 @@ export class ProxiedRequest implements Forwarding, FormatContext {
     this.#answer(answer)
   }
 
+  /** Answers with something of the edge's own that belongs to no version. */
+  answer(answer: EdgeAnswer): void {
+    this.#answer(answer)
+  }
+
   /** Answers what the configuration says (redirect, directResponse): a visit like any other, pin and all. */
   answerAsConfigured(answer: EdgeAnswer): void {
     const head = new FieldList(answer.fields)
-    this.#assertOnAnswer(head)
+    this.#assertOnAnswer(head, answer.status)
     this.#answer({ ...answer, fields: head.fields })
   }
 
@@ -151,7 +159,7 @@ export class ProxiedRequest implements Forwarding, FormatContext {
     const pin = release.release.spec.pin
     head.removeSpellings(pin.header)
     this.#stripPinCookie(head, pin.cookie)
-    if (this.#mayHoldAnotherBuild) for (const name of conditions) head.remove(name)
+    if (release.several && this.#visit !== undefined) assertConditions(head, this.request.method, this.version)
     if (!this.#listener.spec.internal) this.#assertForwarded(head)
     head.append(
       'via',
@@ -159,16 +167,6 @@ export class ProxiedRequest implements Forwarding, FormatContext {
     )
     if (this.#actions?.requestHeaders !== undefined) applyHeaderOperations(this.#actions.requestHeaders, head, this)
     head.append(pin.header, this.version)
-  }
-
-  /**
-   * Two builds may share an ETag or a date (size and second of a file, say): a 304 of one would revive the page of the other. What a
-   * browser holds is of the decided version only when its pin was for that version before.
-   */
-  get #mayHoldAnotherBuild(): boolean {
-    const visit = this.#visit
-    if (visit === undefined || (this.#release as EdgeRelease).release.spec.versions.size < 2) return false
-    return visit.reading.state !== 'held' || visit.reading.pin.version !== this.version
   }
 
   #stripPinCookie(head: Head, name: string): void {
@@ -219,11 +217,11 @@ export class ProxiedRequest implements Forwarding, FormatContext {
 
   onAnswer(head: ResponseHead): void {
     this.record.servedVersion = head.get('x-served-version')
-    this.#assertOnAnswer(head)
+    this.#assertOnAnswer(head, head.status)
   }
 
-  /** Design 4.2 and 4.9: the version that was decided, and the pin where it is due; a backend sets neither. */
-  #assertOnAnswer(head: Pick<Head, 'get' | 'removeLines' | 'set' | 'append'>): void {
+  /** Design 4.2, 4.9 and 4.10: the version that was decided, the pin where it is due, and what caches may do; a backend says neither. */
+  #assertOnAnswer(head: CacheFields & Pick<Head, 'removeLines'>, status: number): void {
     const release = this.#release as EdgeRelease
     const spec = release.release.spec.pin
     if (head.get('set-cookie') !== undefined) head.removeLines('set-cookie', (line) => setsCookie(line, spec.cookie))
@@ -231,7 +229,19 @@ export class ProxiedRequest implements Forwarding, FormatContext {
       applyHeaderOperations(this.#actions.responseHeaders, head as Head, this)
     }
     head.set(spec.header, this.version)
-    if (this.#visit !== undefined) this.#promise(release, this.#visit, head)
+    const visit = this.#visit
+    if (visit === undefined) return
+    this.#promise(release, visit, head)
+    assertCaching(head, {
+      request: this.request,
+      visit,
+      path: this.record.path,
+      status,
+      version: this.version,
+      several: release.several,
+      trust: this.#service?.spec.cache === 'trust',
+      pageHeader: spec.pageHeader,
+    })
   }
 
   #promise(release: EdgeRelease, visit: Visit, head: Pick<Head, 'get' | 'append'>): void {
@@ -292,8 +302,6 @@ export class ProxiedRequest implements Forwarding, FormatContext {
   }
 }
 
-/** What makes a request conditional (RFC 9110 13.1) on something the browser holds. */
-const conditions = ['if-none-match', 'if-modified-since', 'if-range']
 /** Claims that are rebuilt or dropped whoever sends them. */
 const clientClaims = ['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'x-real-ip']
 /** Claims that a trusted proxy may make and nobody else. */

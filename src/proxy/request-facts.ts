@@ -11,7 +11,7 @@ export class HeadFacts implements RequestFacts {
   readonly scheme: 'http' | 'https'
   readonly authority: string
   readonly path: string
-  readonly query: string
+  query: string
   readonly port: number
   readonly clientAddress: Address
   readonly sourceLabels: Readonly<Record<string, string>> | undefined

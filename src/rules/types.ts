@@ -107,6 +107,8 @@ export interface ServiceSpec extends Omit<RouteActionsSpec, 'mirrors'> {
   readonly match: readonly RequestMatchSpec[]
   /** What a subresource with a stale pin gets: 409 with reload, or (a chosen crossing) stable. */
   readonly onStale: 'reload' | 'stable'
+  /** The app's words to caches stay, less what caches that visitors share may hold. Default: see affinity/cache-policy.ts. */
+  readonly cache?: 'trust'
   readonly mirrors?: readonly ServiceMirrorSpec[]
   /** For the pools of every version. */
   readonly trafficPolicy?: TrafficPolicySpec
@@ -160,6 +162,18 @@ export interface PinSpec {
   readonly pageHeader: string
 }
 
+/** How pages name their own version, beside `pin.pageHeader`. */
+export interface PageSpec {
+  /** Path at which the edge serves graylane/page; undefined for nowhere. */
+  readonly script: string | undefined
+  /** Headers in which frameworks name the version of a page, lower case. */
+  readonly headers: readonly string[]
+  /** Query parameters likewise; they stay in the URL. */
+  readonly parameters: readonly string[]
+  /** Further origins whose requests the script stamps: those of this release's other hosts. */
+  readonly origins: readonly string[]
+}
+
 export interface ReleaseSpec {
   readonly name: string
   readonly place: Place
@@ -175,6 +189,8 @@ export interface ReleaseSpec {
   readonly pin: PinSpec
   /** For so long a version that is new to a gateway draws nobody (section 4.11). Default 0. */
   readonly settleSeconds?: number
+  /** Undefined: a page names its version by `pin.pageHeader` alone. */
+  readonly page?: PageSpec
 }
 
 // ---------------------------------------------------------------------------------------------------------------

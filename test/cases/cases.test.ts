@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { answers } from './answer.ts'
+import { caching } from './caching.ts'
 import type { Case, CaseGroup, Expectation } from './case.ts'
 import { clientAddress } from './client-address.ts'
 import { document } from './document.ts'
@@ -10,6 +11,7 @@ import { GatewayUnderTest, readPin, type Result } from './gateway-under-test.ts'
 import { health } from './health.ts'
 import { internalCalls } from './internal.ts'
 import { pageKind } from './page-kind.ts'
+import { pageStamp } from './page-stamp.ts'
 import { pin } from './pin.ts'
 import { service } from './service.ts'
 import { shareCases } from './share.ts'
@@ -27,6 +29,8 @@ const groups: readonly CaseGroup[] = [
   ...health,
   ...service,
   ...answers,
+  ...caching,
+  ...pageStamp,
   ...internalCalls,
 ]
 

@@ -61,6 +61,9 @@ const names = [
   'forwarded',
   'x-request-id',
   'access-control-request-method',
+  'if-match',
+  'last-modified',
+  'service-worker',
 ]
 
 const idByName = new Map(names.map((name, id) => [name, id]))

@@ -1,0 +1,113 @@
+// What caches may do with an answer while one URL means several builds: from facts to changes, by section 4.10 of the design.
+// Pure. Never sees a body; the fields themselves are read and written by proxy/cache-fields.ts.
+
+/** What the browser asked for, as far as caching goes. part: anything else of a page, API answers too. */
+export type Wanted = 'page' | 'asset' | 'part'
+
+export interface CacheFacts {
+  /** More than one version is listed. */
+  readonly several: boolean
+  /** `cache: trust` of the service. */
+  readonly trust: boolean
+  readonly wanted: Wanted
+  /** GET or HEAD: no cache keeps another method's answer unless told to in so many words. */
+  readonly safe: boolean
+  readonly status: number
+  readonly html: boolean
+  /** The name in the URL, or the app's own word, says that this URL never means other content. */
+  readonly hashed: boolean
+  /** Cache-Control as the app sent it. */
+  readonly cacheControl: string | undefined
+  /** Expires or Last-Modified is there, by which caches may take an answer for fresh (RFC 9111 4.2). */
+  readonly dated: boolean
+}
+
+export interface CacheChanges {
+  /** Takes the place of Cache-Control; undefined leaves it. */
+  readonly cacheControl: string | undefined
+  /** CDN-Cache-Control, Surrogate-Control and their kin go. */
+  readonly dropShared: boolean
+  /** Expires goes. */
+  readonly dropExpires: boolean
+  /** The answer depends on the version that the page names. */
+  readonly varyByPage: boolean
+}
+
+const nothing: CacheChanges = { cacheControl: undefined, dropShared: false, dropExpires: false, varyByPage: false }
+const sharedGoes: CacheChanges = { ...nothing, dropShared: true }
+/** `no-cache` is not enough for a page: the back button would revive it under another pin (measured in Chromium). */
+const page: CacheChanges = { ...sharedGoes, cacheControl: 'private, no-store', dropExpires: true }
+const mistake: CacheChanges = { ...sharedGoes, cacheControl: 'no-store', dropExpires: true }
+const revalidated: CacheChanges = { ...sharedGoes, cacheControl: 'private, no-cache', dropExpires: true }
+const revalidatedAsIs: CacheChanges = { ...revalidated, cacheControl: 'private, no-cache, no-transform' }
+
+export function cacheChanges(facts: CacheFacts): CacheChanges {
+  const { cacheControl } = facts
+  // An error, or the app's own page, under the name of an asset: kept for a year by the words that were meant for the asset.
+  if (facts.wanted === 'asset' && facts.safe && (facts.status >= 400 || facts.html)) return mistake
+  if (!facts.several) return nothing
+  if (facts.wanted === 'page') return facts.trust ? trusted(cacheControl) : page
+  if (!facts.safe) return nothing
+  if (says(cacheControl, 'no-store')) return sharedGoes
+  if (facts.hashed) return nothing
+  if (facts.trust) return trusted(cacheControl)
+  if (cacheControl === undefined && !facts.dated && !isCacheableByItself(facts.status)) return sharedGoes
+  return says(cacheControl, 'no-transform') ? revalidatedAsIs : revalidated
+}
+
+/** The app's words for the browser's own cache, which two tabs of two versions share; none for caches that visitors share. */
+function trusted(cacheControl: string | undefined): CacheChanges {
+  const kept = (cacheControl ?? '')
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '' && !/^(?:public|private|s-maxage|proxy-revalidate)(?:[\s=]|$)/i.test(word))
+  return { ...sharedGoes, cacheControl: ['private', ...kept].join(', '), varyByPage: true }
+}
+
+/** Redirects that caches keep without being told to (RFC 9110 15.1). */
+function isCacheableByItself(status: number): boolean {
+  return status === 301 || status === 308
+}
+
+function says(cacheControl: string | undefined, directive: string): boolean {
+  return cacheControl !== undefined && cacheControl.toLowerCase().includes(directive)
+}
+
+const stableSeconds = 86_400
+
+/**
+ * Whether an app means that a URL has one content for ever: it says immutable, or gives an answer with a hash in its name a day or
+ * more. A name alone is not enough: `bundle-v2.js` looks the same as `bundle-4f9a8b2c.js`.
+ */
+export function isHashed(path: string, cacheControl: string | undefined): boolean {
+  if (cacheControl === undefined) return false
+  if (says(cacheControl, 'immutable')) return true
+  const age = /\bmax-age\s*=\s*"?(\d+)/i.exec(cacheControl)?.[1]
+  return age !== undefined && Number(age) >= stableSeconds && hasHashedName(path)
+}
+
+/**
+ * Whether the last segment of a path is named by a bundler: a part of 8 or more of [A-Za-z0-9_-], a digit among them, and behind it
+ * the extension. Without the extension every id of an API would look like a hash.
+ */
+export function hasHashedName(path: string): boolean {
+  const extension = path.lastIndexOf('.')
+  if (extension === -1 || extension === path.length - 1) return false
+  let length = 0
+  let digit = false
+  for (let at = extension - 1; at >= 0; at -= 1) {
+    const code = path.charCodeAt(at)
+    const isDigit = code >= 0x30 && code <= 0x39
+    const lower = code | 0x20
+    if (isDigit || (lower >= 0x61 && lower <= 0x7a) || code === 0x5f || code === 0x2d) {
+      length += 1
+      digit ||= isDigit
+      continue
+    }
+    if (length >= 8 && digit) return path.indexOf('/', extension) === -1
+    if (code === 0x2f) return false
+    length = 0
+    digit = false
+  }
+  return false
+}

@@ -1,0 +1,378 @@
+// Section 4.10: what caches may do with answers while one URL means several builds, and which conditions reach which build.
+
+import { type Case, type CaseGroup, fetchMetadata, page, secureApi, securePage } from './case.ts'
+
+function config(versions = ['v1', 'v2'], frontend = 'match: []'): string {
+  return `
+name: shop
+listen:
+  - { port: 0, address: 127.0.0.1 }
+trust: [127.0.0.1/32]
+services:
+  api: /api/
+  frontend: { ${frontend} }
+versions:
+${versions.map((version) => `  ${version}: { frontend: <frontend ${version}>, api: <api ${version}> }`).join('\n')}
+stable: v1
+pin: { keys: [{ file: pin.key }], epoch: 2 }
+`
+}
+
+const v1 = [{ pin: 'v1', epoch: 2, history: ['v1', 'v2'] }]
+const v2 = [{ pin: 'v2', epoch: 2, history: ['v2', 'v1'] }]
+const script = fetchMetadata('cors', 'script')
+const said = (...fields: readonly string[]) => fields.map((field) => `x-echo-${field}`)
+const year = 'public, max-age=31536000, immutable'
+
+const documents: readonly Case[] = [
+  {
+    says: 'a page is stored by nobody, whatever the app says to whom',
+    headers: [
+      ...securePage,
+      ...said(
+        'cache-control: public, max-age=600, s-maxage=3600',
+        'expires: Thu, 01 Jan 2099 00:00:00 GMT',
+        'cdn-cache-control: max-age=60',
+        'surrogate-control: max-age=60',
+        'cloudflare-cdn-cache-control: max-age=60',
+      ),
+    ],
+    expect: {
+      answer: {
+        'cache-control': 'private, no-store',
+        expires: null,
+        'cdn-cache-control': null,
+        'surrogate-control': null,
+        'cloudflare-cdn-cache-control': null,
+      },
+    },
+  },
+  {
+    says: 'a page of which the app says nothing is stored by nobody',
+    headers: page,
+    expect: { answer: { 'cache-control': 'private, no-store' } },
+  },
+  {
+    says: 'a frame of the own site is a page to caches',
+    headers: [...page, ...fetchMetadata('navigate', 'iframe'), ...said('cache-control: max-age=60')],
+    expect: { document: false, answer: { 'cache-control': 'private, no-store' } },
+  },
+  {
+    says: 'what a posted form answers is a page to caches',
+    method: 'POST',
+    headers: [...page, ...said('content-type: text/html', 'cache-control: max-age=60')],
+    expect: { document: false, answer: { 'cache-control': 'private, no-store' } },
+  },
+  {
+    says: 'a prefetched page is a page to caches',
+    headers: [...securePage, 'Sec-Purpose: prefetch', ...said('content-type: text/html', 'cache-control: max-age=60')],
+    expect: { document: false, answer: { 'cache-control': 'private, no-store' } },
+  },
+  {
+    says: 'a redirect of a page is stored by nobody',
+    headers: [...page, ...said('status: 301', 'location: /home')],
+    expect: { status: 301, answer: { 'cache-control': 'private, no-store' } },
+  },
+]
+
+const assets: readonly Case[] = [
+  {
+    says: 'an asset without a hash is asked for again each time',
+    path: '/logo.svg',
+    headers: [...fetchMetadata('no-cors', 'image'), ...said('cache-control: public, max-age=600')],
+    expect: { answer: { 'cache-control': 'private, no-cache' } },
+  },
+  {
+    says: 'so is one that only looks hashed and is fresh for minutes',
+    path: '/assets/bundle-v2.js',
+    headers: [...script, ...said('cache-control: max-age=600')],
+    expect: { answer: { 'cache-control': 'private, no-cache' } },
+  },
+  {
+    says: 'so is one that caches would take for fresh by its date',
+    path: '/app.js',
+    headers: [...script, ...said('last-modified: Wed, 21 Oct 2015 07:28:00 GMT')],
+    expect: { answer: { 'cache-control': 'private, no-cache' } },
+  },
+  {
+    says: 'so is one that lives by Expires',
+    path: '/app.js',
+    headers: [...script, ...said('expires: Thu, 01 Jan 2099 00:00:00 GMT')],
+    expect: { answer: { 'cache-control': 'private, no-cache', expires: null } },
+  },
+  {
+    says: 'a hashed one keeps its year',
+    path: '/assets/app-4f9a8b2c.js',
+    headers: [...script, ...said('cache-control: public, max-age=31536000')],
+    expect: { answer: { 'cache-control': 'public, max-age=31536000' } },
+  },
+  {
+    says: 'an immutable one keeps its year under any name',
+    path: '/chunks/main.js',
+    headers: [...script, ...said(`cache-control: ${year}`, 'cdn-cache-control: max-age=60')],
+    expect: { answer: { 'cache-control': year, 'cdn-cache-control': 'max-age=60' } },
+  },
+  {
+    says: 'an answer of the API that nobody would store is left alone',
+    path: '/api/devices',
+    headers: secureApi,
+    expect: { answer: { 'cache-control': null, expires: null } },
+  },
+  {
+    says: 'an answer of the API that may be stored is asked for again each time',
+    path: '/api/devices',
+    headers: [...secureApi, ...said('cache-control: max-age=60')],
+    expect: { answer: { 'cache-control': 'private, no-cache' } },
+  },
+  {
+    says: 'what the app wants stored by nobody stays so, for caches in front too',
+    path: '/api/devices',
+    headers: [...secureApi, ...said('cache-control: no-store', 'cdn-cache-control: max-age=60')],
+    expect: { answer: { 'cache-control': 'no-store', 'cdn-cache-control': null } },
+  },
+  {
+    says: 'no-transform survives',
+    path: '/api/devices',
+    headers: [...secureApi, ...said('cache-control: max-age=60, no-transform')],
+    expect: { answer: { 'cache-control': 'private, no-cache, no-transform' } },
+  },
+  {
+    says: 'a moved part is asked for again each time',
+    path: '/old.svg',
+    headers: [...fetchMetadata('no-cors', 'image'), ...said('status: 301', 'location: /new.svg')],
+    expect: { status: 301, answer: { 'cache-control': 'private, no-cache' } },
+  },
+  {
+    says: "a service worker's script is asked for again each time, however it is named",
+    path: '/sw-4f9a8b2c.js',
+    headers: [
+      ...fetchMetadata('same-origin', 'serviceworker'),
+      'Service-Worker: script',
+      ...said(`cache-control: ${year}`),
+    ],
+    expect: { answer: { 'cache-control': 'private, no-cache' } },
+  },
+]
+
+const mistakes: readonly Case[] = [
+  {
+    says: 'a script that is not there is not remembered as missing',
+    path: '/assets/app-4f9a8b2c.js',
+    headers: [...script, ...said('status: 404', `cache-control: ${year}`)],
+    expect: { status: 404, answer: { 'cache-control': 'no-store' } },
+  },
+  {
+    says: 'a script that failed is not remembered as failed',
+    path: '/assets/app-4f9a8b2c.js',
+    headers: [...script, ...said('status: 503', `cache-control: ${year}`)],
+    expect: { status: 503, answer: { 'cache-control': 'no-store' } },
+  },
+  {
+    says: "the app's page under the name of a script is not remembered as the script",
+    path: '/assets/app-4f9a8b2c.js',
+    headers: [...script, ...said('content-type: text/html', `cache-control: ${year}`, 'cdn-cache-control: max-age=60')],
+    expect: { answer: { 'cache-control': 'no-store', 'cdn-cache-control': null } },
+  },
+  {
+    says: 'on plain http the hashed name tells that an asset was asked for',
+    path: '/assets/app-4f9a8b2c.js',
+    headers: ['Accept: */*', ...said('status: 404', `cache-control: ${year}`)],
+    expect: { status: 404, answer: { 'cache-control': 'no-store' } },
+  },
+  {
+    says: 'on plain http Accept tells that an image was asked for',
+    path: '/logo',
+    headers: [
+      'Accept: image/avif,image/webp,*/*;q=0.8',
+      ...said('content-type: text/html', 'cache-control: max-age=60'),
+    ],
+    expect: { answer: { 'cache-control': 'no-store' } },
+  },
+]
+
+const tags: readonly Case[] = [
+  {
+    says: 'a tag leaves with its version',
+    path: '/app.js',
+    headers: [...script, ...said('etag: "same"')],
+    pins: v2,
+    expect: { answer: { etag: '"v2~same"' } },
+  },
+  {
+    says: 'a weak tag stays weak',
+    path: '/app.js',
+    headers: [...script, ...said('etag: W/"same"')],
+    expect: { answer: { etag: 'W/"v1~same"' } },
+  },
+  {
+    says: 'a tag of the decided version comes in as the app wrote it, date and all',
+    path: '/app.js',
+    headers: [...script, 'If-None-Match: W/"v1~same"', 'If-Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT'],
+    expect: {
+      upstream: { 'if-none-match': 'W/"same"', 'if-modified-since': 'Wed, 21 Oct 2015 07:28:00 GMT' },
+    },
+  },
+  {
+    says: 'a tag of another version does not, nor the date beside it',
+    path: '/app.js',
+    headers: [...script, 'If-None-Match: "v1~same"', 'If-Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT'],
+    pins: v2,
+    expect: { upstream: { 'if-none-match': null, 'if-modified-since': null } },
+  },
+  {
+    says: 'a tag of a time when one version was listed does not',
+    path: '/app.js',
+    headers: [...script, 'If-None-Match: "same"'],
+    expect: { upstream: { 'if-none-match': null } },
+  },
+  {
+    says: 'of several tags those of the version come in',
+    path: '/app.js',
+    headers: [...script, 'If-None-Match: "v2~a", "v1~b", "c", W/"v1~d"'],
+    expect: { upstream: { 'if-none-match': '"b", W/"d"' } },
+  },
+  {
+    says: 'a tag of version v1 is none of version v',
+    path: '/app.js',
+    headers: [...script, 'If-None-Match: "v1.1~a", "v1"'],
+    expect: { upstream: { 'if-none-match': null } },
+  },
+  {
+    says: 'a page that names its version revalidates against that version',
+    path: '/app.js',
+    headers: [...script, 'X-Page-Version: v1', 'If-None-Match: "v1~same"'],
+    pins: v2,
+    expect: { version: 'v1', reason: 'page', upstream: { 'if-none-match': '"same"' } },
+  },
+  {
+    says: 'a page that moved to another version is fetched anew',
+    headers: [...page, 'If-None-Match: "v2~same"', 'If-Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT'],
+    pins: [{ pin: 'v2', epoch: 1 }],
+    expect: { version: 'v1', upstream: { 'if-none-match': null, 'if-modified-since': null } },
+  },
+  {
+    says: 'a date alone does not come in: files of two builds may share it',
+    path: '/app.js',
+    headers: [...script, 'If-Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT'],
+    pins: v1,
+    expect: { upstream: { 'if-modified-since': null } },
+  },
+  {
+    says: 'an answer with a date alone leaves with a tag that stands for it',
+    path: '/app.js',
+    headers: [...script, ...said('last-modified: Wed, 21 Oct 2015 07:28:00 GMT')],
+    expect: { answer: { etag: 'W/"v1@Wed,_21_Oct_2015_07:28:00_GMT"' } },
+  },
+  {
+    says: 'and that tag comes in as the date',
+    path: '/app.js',
+    headers: [...script, 'If-None-Match: W/"v1@Wed,_21_Oct_2015_07:28:00_GMT"'],
+    expect: { upstream: { 'if-none-match': null, 'if-modified-since': 'Wed, 21 Oct 2015 07:28:00 GMT' } },
+  },
+  {
+    says: 'to its own version only',
+    path: '/app.js',
+    headers: [...script, 'If-None-Match: W/"v1@Wed,_21_Oct_2015_07:28:00_GMT"'],
+    pins: v2,
+    expect: { upstream: { 'if-none-match': null, 'if-modified-since': null } },
+  },
+  {
+    says: 'the rest of a file is asked of the version that it was begun with',
+    path: '/film.mp4',
+    headers: [...fetchMetadata('no-cors', 'video'), 'Range: bytes=9-', 'If-Range: "v1~same"'],
+    expect: { upstream: { range: 'bytes=9-', 'if-range': '"same"' } },
+  },
+  {
+    says: 'and of another version not under that condition',
+    path: '/film.mp4',
+    headers: [...fetchMetadata('no-cors', 'video'), 'If-Range: "v1~same"'],
+    pins: v2,
+    expect: { upstream: { 'if-range': null } },
+  },
+  {
+    says: 'a change under a condition reaches its version as the app knows it',
+    method: 'PUT',
+    path: '/api/devices/1',
+    headers: [...secureApi, 'If-Match: "v1~5"'],
+    expect: { upstream: { 'if-match': '"5"' } },
+  },
+  {
+    says: 'and fails at another rather than passing without it',
+    method: 'PUT',
+    path: '/api/devices/1',
+    headers: [...secureApi, 'If-Match: "v1~5"'],
+    pins: v2,
+    expect: { upstream: { 'if-match': '"v1~5"' } },
+  },
+  {
+    says: 'If-None-Match: * of a PUT stays',
+    method: 'PUT',
+    path: '/api/devices/1',
+    headers: [...secureApi, 'If-None-Match: *'],
+    expect: { upstream: { 'if-none-match': '*' } },
+  },
+]
+
+const alone: readonly Case[] = [
+  {
+    says: "the app's words and tags are its own",
+    headers: [...page, ...said('cache-control: public, max-age=600', 'etag: "same"')],
+    expect: { answer: { 'cache-control': 'public, max-age=600', etag: '"same"' } },
+  },
+  {
+    says: 'conditions come in as they are',
+    path: '/app.js',
+    headers: [...script, 'If-None-Match: "same"', 'If-Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT'],
+    expect: { upstream: { 'if-none-match': '"same"', 'if-modified-since': 'Wed, 21 Oct 2015 07:28:00 GMT' } },
+  },
+  {
+    says: 'a missing script is not remembered as missing',
+    path: '/assets/app-4f9a8b2c.js',
+    headers: [...script, ...said('status: 404', `cache-control: ${year}`)],
+    expect: { status: 404, answer: { 'cache-control': 'no-store' } },
+  },
+]
+
+const trusted: readonly Case[] = [
+  {
+    says: 'a page keeps what the app says to browsers, and loses what it says to caches in front',
+    headers: [
+      ...securePage,
+      ...said('cache-control: public, max-age=600, s-maxage=3600, must-revalidate', 'surrogate-control: max-age=60'),
+    ],
+    expect: {
+      answer: {
+        'cache-control': 'private, max-age=600, must-revalidate',
+        'surrogate-control': null,
+        vary: 'x-page-version',
+      },
+    },
+  },
+  {
+    says: 'so does an answer of the API, told apart by the version that its page names',
+    path: '/devices',
+    headers: [...secureApi, ...said('cache-control: max-age=60', 'vary: origin')],
+    expect: { answer: { 'cache-control': 'private, max-age=60', vary: 'origin, x-page-version' } },
+  },
+  {
+    says: 'a hashed asset stays public',
+    path: '/assets/app-4f9a8b2c.js',
+    headers: [...script, ...said(`cache-control: ${year}`)],
+    expect: { answer: { 'cache-control': year, vary: null } },
+  },
+  {
+    says: 'a missing script is not remembered as missing all the same',
+    path: '/assets/app-4f9a8b2c.js',
+    headers: [...script, ...said('status: 404', `cache-control: ${year}`)],
+    expect: { status: 404, answer: { 'cache-control': 'no-store' } },
+  },
+]
+
+export const caching: readonly CaseGroup[] = [
+  { title: '4.10 pages, several versions listed', config: config(), cases: documents },
+  { title: '4.10 parts of a page, several versions listed', config: config(), cases: assets },
+  { title: '4.10 mistakes under the name of an asset', config: config(), cases: mistakes },
+  { title: '4.10 tags and dates, several versions listed', config: config(), cases: tags },
+  { title: '4.10 one version listed', config: config(['v1']), cases: alone },
+  { title: '4.10 cache: trust', config: config(['v1', 'v2'], 'cache: trust'), cases: trusted },
+]
