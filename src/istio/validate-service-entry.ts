@@ -1,0 +1,102 @@
+// ServiceEntries and WorkloadEntries as Istio's validation takes them, and what of them is not honoured here.
+
+import { parseCidr } from '../rules/address.ts'
+import type { Findings } from './findings.ts'
+import type { ServiceEntrySpec, WorkloadEntrySpec } from './model-service-entry.ts'
+import { checkExportTo, checkLabels, fqdnProblem, isIpAddress, isLabel, portProblem, wildcardDomainProblem } from './validate-names.ts'
+
+const protocols = ['HTTP', 'HTTPS', 'GRPC', 'GRPC-WEB', 'HTTP2', 'MONGO', 'TCP', 'TLS', 'REDIS', 'MYSQL', 'UDP', 'HTTP_PROXY', 'HBONE', '']
+
+export function checkServiceEntry(spec: ServiceEntrySpec, namespace: string, findings: Findings): void {
+  const { hosts = [], addresses = [], endpoints = [], resolution = 'NONE' } = spec
+  if (hosts.length === 0) findings.error(spec, undefined, 'service entry must have at least one host')
+  for (const [index, host] of hosts.entries()) {
+    const problem = host === '*' ? 'invalid host *' : wildcardDomainProblem(host)
+    if (problem !== undefined) findings.error(spec.hosts as object, index, problem)
+  }
+  for (const [index, address] of addresses.entries()) {
+    if (parseCidr(address) === undefined) findings.error(spec.addresses as object, index, `invalid address ${address}`)
+  }
+  if (spec.workloadSelector !== undefined && endpoints.length > 0) {
+    findings.error(spec, 'workloadSelector', 'only one of WorkloadSelector or Endpoints is allowed in Service Entry')
+  }
+  checkPorts(spec, findings)
+  checkResolution(spec, hosts, resolution, endpoints, findings)
+  for (const endpoint of endpoints) checkWorkloadEntry(endpoint, findings)
+  checkExportTo(namespace, spec.exportTo, findings, true)
+}
+
+function checkPorts(spec: ServiceEntrySpec, findings: Findings): void {
+  const names = new Set<string>()
+  const numbers = new Set<number>()
+  for (const port of spec.ports ?? []) {
+    const { name = '', number = 0, targetPort } = port
+    const problem = portProblem(number)
+    if (problem !== undefined) findings.error(port, 'number', problem)
+    if (name === '') findings.error(port, undefined, 'port name is required')
+    else if (!isLabel(name)) findings.error(port, 'name', `invalid port name: ${name}`)
+    if (names.has(name)) findings.error(port, 'name', `service entry port name ${JSON.stringify(name)} already defined`)
+    if (numbers.has(number)) findings.error(port, 'number', `service entry port ${number} already defined`)
+    names.add(name)
+    numbers.add(number)
+    if (!protocols.includes((port.protocol ?? '').toUpperCase())) {
+      findings.error(port, 'protocol', `invalid protocol ${JSON.stringify(port.protocol)}`)
+    }
+    if (targetPort !== undefined && targetPort !== 0 && portProblem(targetPort) !== undefined) {
+      findings.error(port, 'targetPort', portProblem(targetPort) as string)
+    }
+  }
+}
+
+function checkResolution(
+  spec: ServiceEntrySpec,
+  hosts: readonly string[],
+  resolution: NonNullable<ServiceEntrySpec['resolution']>,
+  endpoints: readonly WorkloadEntrySpec[],
+  findings: Findings,
+): void {
+  if (resolution === 'NONE') {
+    if (endpoints.length > 0) findings.error(spec, 'endpoints', 'no endpoints should be provided for resolution type none')
+    findings.notHonoured(spec, 'resolution', 'resolution NONE forwards to the original address, which a gateway has not: it has no endpoints')
+  }
+  if (resolution === 'DYNAMIC_DNS') {
+    if (endpoints.length > 0) findings.error(spec, 'endpoints', 'no endpoints should be provided for resolution type DYNAMIC_DNS')
+    findings.notHonoured(spec, 'resolution', 'DYNAMIC_DNS is not honoured: it has no endpoints')
+  }
+  if (resolution === 'DNS_ROUND_ROBIN' && endpoints.length > 1) {
+    findings.error(spec, 'endpoints', `there must only be 0 or 1 endpoint for resolution mode ${resolution}`)
+  }
+  for (const [index, endpoint] of endpoints.entries()) {
+    const { address = '' } = endpoint
+    if (resolution === 'STATIC' && !isIpAddress(address) && !address.startsWith('unix://')) {
+      findings.error(endpoints as object, index, `invalid address ${JSON.stringify(address)}: resolution STATIC takes IP addresses`)
+    } else if (resolution.startsWith('DNS') && !isIpAddress(address)) {
+      const problem = fqdnProblem(address)
+      if (problem !== undefined) findings.error(endpoints as object, index, `endpoint address ${JSON.stringify(address)} is not a valid FQDN or an IP address`)
+    }
+  }
+  if (!resolution.startsWith('DNS') || endpoints.length > 0 || spec.workloadSelector !== undefined) return
+  for (const [index, host] of hosts.entries()) {
+    const problem = fqdnProblem(host)
+    if (problem !== undefined) findings.error(spec.hosts as object, index, `hosts must be FQDN if no endpoints are provided for resolution mode ${resolution}`)
+  }
+}
+
+export function checkWorkloadEntry(entry: WorkloadEntrySpec, findings: Findings): void {
+  const { address = '', ports = new Map<string, number | null>() } = entry
+  const unix = address.startsWith('unix://')
+  if (address === '' && (entry.network ?? '') === '') findings.error(entry, undefined, 'address is required')
+  if (unix) {
+    findings.notHonoured(entry, 'address', 'unix sockets are not spoken to here: this endpoint is left out')
+    if (ports.size > 0) findings.error(entry, 'ports', 'endpoint ports must not be set for unix domain sockets')
+  }
+  for (const [name, port] of ports) {
+    if (!isLabel(name)) findings.error(entry.ports as object, name, `invalid port name: ${name}`)
+    const problem = portProblem(port ?? 0)
+    if (problem !== undefined) findings.error(entry.ports as object, name, problem)
+  }
+  checkLabels(entry.labels, findings)
+  for (const key of ['locality', 'network'] as const) {
+    if ((entry[key] ?? '') !== '') findings.notHonoured(entry, key, `${key} is not honoured`)
+  }
+}
