@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parseCidr } from '../rules/address.ts'
 import type { Place } from '../rules/types.ts'
@@ -11,13 +11,25 @@ import { quote, type Report } from './problem.ts'
 import { decodeSource, type SourceText } from './source-text.ts'
 
 const mebibyte = 1024 * 1024
-const bytesAtMost = { configuration: mebibyte, list: 64 * mebibyte, key: mebibyte / 16, pem: mebibyte }
+const bytesAtMost = {
+  configuration: mebibyte,
+  list: 64 * mebibyte,
+  key: mebibyte / 16,
+  pem: mebibyte,
+  manifest: 8 * mebibyte,
+  directory: mebibyte,
+}
 /** A list is read in slices, so that requests under way wait no longer than for one of them. */
 const linesAtOnce = 20_000
 const badLinesShown = 10
 
-/** The content of a file of at most that many bytes, or what is wrong. */
+/**
+ * The content of a file of at most that many bytes, or what is wrong. A path that ends with a slash is a directory: its content is the
+ * list of its entries, one a line, with a slash behind those that are directories themselves.
+ */
 export type ReadFile = (path: string, most: number) => Promise<Uint8Array | string>
+
+type TextKind = 'configuration' | 'list' | 'manifest'
 
 export class Sources {
   readonly #root: string
@@ -54,6 +66,24 @@ export class Sources {
   /** routes.yaml itself; undefined after a report. */
   configuration(): Promise<SourceText | undefined> {
     return this.#text(this.#root, { file: this.#root, line: 1, column: 1 }, 'configuration')
+  }
+
+  /** A file of Istio's manifests; undefined after a report. */
+  manifest(file: string, asker: Place): Promise<SourceText | undefined> {
+    return this.#text(this.#shown(file), asker, 'manifest')
+  }
+
+  /** The names of the entries of a directory, sorted; directories with a slash behind. Undefined when it is none. */
+  async directory(path: string): Promise<readonly string[] | undefined> {
+    const shown = this.#shown(path).replace(/\/*$/, '/')
+    const listing = await this.#read(shown, bytesAtMost.directory)
+    if (typeof listing === 'string') return undefined
+    this.#paths.add(resolve(shown))
+    this.mixIntoDigest(listing)
+    return new TextDecoder()
+      .decode(listing)
+      .split('\n')
+      .filter((name) => name !== '')
   }
 
   /** The lines of a list; empty after a report. */
@@ -104,13 +134,13 @@ export class Sources {
     return known
   }
 
-  #text(path: string, asker: Place, kind: 'configuration' | 'list'): Promise<SourceText | undefined> {
+  #text(path: string, asker: Place, kind: TextKind): Promise<SourceText | undefined> {
     const known = this.#texts.get(path) ?? this.#readText(path, asker, kind)
     this.#texts.set(path, known)
     return known
   }
 
-  async #readText(path: string, asker: Place, kind: 'configuration' | 'list'): Promise<SourceText | undefined> {
+  async #readText(path: string, asker: Place, kind: TextKind): Promise<SourceText | undefined> {
     const bytes = await this.#bytes(path, asker, kind)
     if (bytes === undefined) return undefined
     this.mixIntoDigest(bytes)
@@ -128,6 +158,7 @@ export class Sources {
 
 /** Reads from disk. */
 export async function readBounded(path: string, most: number): Promise<Uint8Array | string> {
+  if (path.endsWith('/')) return readNames(path)
   let handle: FileHandle | undefined
   try {
     // A pipe in the file's place must not hold us up until somebody writes into it.
@@ -142,6 +173,16 @@ export async function readBounded(path: string, most: number): Promise<Uint8Arra
     return sentence(error)
   } finally {
     await handle?.close()
+  }
+}
+
+async function readNames(path: string): Promise<Uint8Array | string> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true })
+    const names = entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+    return new TextEncoder().encode(names.toSorted().join('\n'))
+  } catch (error) {
+    return sentence(error)
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { type BigIntStats, createReadStream, type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
-import { lstat, readlink, stat } from 'node:fs/promises'
+import { lstat, readdir, readlink, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 
 /** The safety net under fs.watch: network file systems tell nothing, and inotify runs out of instances and watches. */
@@ -302,7 +302,10 @@ function stampFrom(stats: BigIntStats): Stamp {
 async function contentOf(file: string): Promise<string> {
   try {
     // A pipe or device is not opened: reading it might never end.
-    if (!(await stat(file)).isFile()) return 'no file'
+    const stats = await stat(file)
+    // Of a directory it is the names that count: its files are followed one by one.
+    if (stats.isDirectory()) return (await readdir(file)).toSorted().join('/')
+    if (!stats.isFile()) return 'no file'
     const hash = createHash('sha256')
     for await (const piece of createReadStream(file)) hash.update(piece as Uint8Array)
     return hash.digest('base64')

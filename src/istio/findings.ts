@@ -31,7 +31,13 @@ export class Findings {
     this.#add('warning', 'not-honoured', owner, key, message)
   }
 
-  #add(severity: Problem['severity'], code: string, owner: object, key: string | number | undefined, message: string): void {
+  #add(
+    severity: Problem['severity'],
+    code: string,
+    owner: object,
+    key: string | number | undefined,
+    message: string,
+  ): void {
     const place = this.#origins.place(owner, key)
     this.problems.push({ ...place, severity, code, message, keyPath: this.#origins.path(owner, key) })
   }

@@ -17,7 +17,12 @@ export interface KindReading {
 }
 
 const istioVersions = ['v1', 'v1beta1', 'v1alpha3'].map((version) => `networking.istio.io/${version}`)
-const table: readonly (readonly [apiVersions: readonly string[], kind: Kind, shape: MessageShape, beside?: 'beside'])[] = [
+const table: readonly (readonly [
+  apiVersions: readonly string[],
+  kind: Kind,
+  shape: MessageShape,
+  beside?: 'beside',
+])[] = [
   [istioVersions, 'Gateway', gateway],
   [istioVersions, 'VirtualService', virtualService],
   [istioVersions, 'DestinationRule', destinationRule],

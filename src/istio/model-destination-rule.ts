@@ -1,6 +1,20 @@
 // DestinationRule, field by field (networking.istio.io).
 
-import { any, bool, double, duration, int, list, mapOf, message, nested, oneOf, string, uint, type ValueOf } from './message.ts'
+import {
+  any,
+  bool,
+  double,
+  duration,
+  int,
+  list,
+  mapOf,
+  message,
+  nested,
+  oneOf,
+  string,
+  uint,
+  type ValueOf,
+} from './message.ts'
 import { clientTls, portSelector, workloadSelector } from './model-shared.ts'
 
 export const consistentHash = message(
@@ -101,9 +115,7 @@ export const trafficPolicy = message('TrafficPolicy', {
   portLevelSettings: list(nested(portTrafficPolicy)),
   tunnel: any,
   proxyProtocol: any,
-  retryBudget: nested(
-    message('RetryBudget', { percent: double, minRetryConcurrency: uint, budgetInterval: duration }),
-  ),
+  retryBudget: nested(message('RetryBudget', { percent: double, minRetryConcurrency: uint, budgetInterval: duration })),
 })
 export type TrafficPolicy = ValueOf<typeof trafficPolicy>
 

@@ -2,7 +2,6 @@
 
 import { any, bool, list, mapOf, message, nested, string, text, uint, type ValueOf } from './message.ts'
 
-
 export const kubernetesService = message('Service', {
   type: string,
   clusterIP: string,

@@ -15,8 +15,6 @@ export const meshConfig = message('MeshConfig', {
       gatewayTopology: nested(message('Topology', { numTrustedProxies: uint })),
     }),
   ),
-  outboundTrafficPolicy: nested(
-    message('OutboundTrafficPolicy', { mode: oneOf('REGISTRY_ONLY', 'ALLOW_ANY') }),
-  ),
+  outboundTrafficPolicy: nested(message('OutboundTrafficPolicy', { mode: oneOf('REGISTRY_ONLY', 'ALLOW_ANY') })),
 })
 export type MeshConfig = ValueOf<typeof meshConfig>

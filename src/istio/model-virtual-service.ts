@@ -1,13 +1,26 @@
 // VirtualService, field by field (networking.istio.io).
 
-import { bool, bytes, duration, int, list, mapOf, message, nested, oneOf, string, uint, type ValueOf } from './message.ts'
+import {
+  bool,
+  bytes,
+  duration,
+  int,
+  list,
+  mapOf,
+  message,
+  nested,
+  oneOf,
+  string,
+  uint,
+  type ValueOf,
+} from './message.ts'
 import { destination, headers, percent } from './model-shared.ts'
 
-export const stringMatch = message(
-  'StringMatch',
-  { exact: string, prefix: string, regex: string },
-  ['exact', 'prefix', 'regex'],
-)
+export const stringMatch = message('StringMatch', { exact: string, prefix: string, regex: string }, [
+  'exact',
+  'prefix',
+  'regex',
+])
 export type StringMatch = ValueOf<typeof stringMatch>
 
 export const httpMatchRequest = message('HTTPMatchRequest', {
@@ -73,18 +86,17 @@ export type HttpRetry = ValueOf<typeof httpRetry>
 
 export const httpFaultInjection = message('HTTPFaultInjection', {
   delay: nested(
-    message(
-      'Delay',
-      { percent: int, fixedDelay: duration, exponentialDelay: duration, percentage: nested(percent) },
-      ['fixedDelay', 'exponentialDelay'],
-    ),
+    message('Delay', { percent: int, fixedDelay: duration, exponentialDelay: duration, percentage: nested(percent) }, [
+      'fixedDelay',
+      'exponentialDelay',
+    ]),
   ),
   abort: nested(
-    message(
-      'Abort',
-      { httpStatus: int, grpcStatus: string, http2Error: string, percentage: nested(percent) },
-      ['httpStatus', 'grpcStatus', 'http2Error'],
-    ),
+    message('Abort', { httpStatus: int, grpcStatus: string, http2Error: string, percentage: nested(percent) }, [
+      'httpStatus',
+      'grpcStatus',
+      'http2Error',
+    ]),
   ),
 })
 export type HttpFaultInjection = ValueOf<typeof httpFaultInjection>
@@ -158,4 +170,3 @@ export const virtualService = message('VirtualService', {
   exportTo: list(string),
 })
 export type VirtualServiceSpec = ValueOf<typeof virtualService>
-

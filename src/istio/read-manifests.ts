@@ -121,7 +121,12 @@ class ManifestReader {
     const before = this.#byName.get(key)
     if (before !== undefined) {
       const { file, line } = before.place
-      this.#say('warning', namePlace, 'duplicate', `${key} is there already (${file}:${line}): this one takes its place`)
+      this.#say(
+        'warning',
+        namePlace,
+        'duplicate',
+        `${key} is there already (${file}:${line}): this one takes its place`,
+      )
     }
     this.#byName.set(key, resource)
   }
@@ -129,8 +134,14 @@ class ManifestReader {
   #metadata(node: YamlNode, reading: Reading): Metadata {
     const at = entryAt(node, 'metadata')?.value ?? emptyMap(node.place)
     const known = onlyFields(at, Object.keys(metadataShape.fields))
-    const { name, namespace, labels, annotations, creationTimestamp } = readMessage(metadataShape, known, 'metadata', reading)
-    if (name === undefined || name === '') reading.report('error', at.place, 'metadata', 'metadata.name is missing', 'metadata')
+    const { name, namespace, labels, annotations, creationTimestamp } = readMessage(
+      metadataShape,
+      known,
+      'metadata',
+      reading,
+    )
+    if (name === undefined || name === '')
+      reading.report('error', at.place, 'metadata', 'metadata.name is missing', 'metadata')
     return {
       name: name ?? '',
       namespace: namespace === undefined || namespace === '' ? 'default' : namespace,
@@ -149,13 +160,15 @@ class ManifestReader {
     const config = readMeshConfig(node, kind, name, this.#reading(this.#problems))
     if (config !== undefined) this.#meshConfig = { ...this.#meshConfig, ...config }
     const why = notHonoured(apiVersion, kind)
-    if (why !== undefined) this.#say(why.severity, node.place, 'not-honoured', `${kind} ${namespace}/${name}: ${why.message}`)
+    if (why !== undefined)
+      this.#say(why.severity, node.place, 'not-honoured', `${kind} ${namespace}/${name}: ${why.message}`)
   }
 
   #reading(problems: Problem[]): Reading {
     return {
       origins: this.#origins,
-      report: (severity, place, code, text, keyPath) => problems.push({ ...place, severity, code, message: text, keyPath }),
+      report: (severity, place, code, text, keyPath) =>
+        problems.push({ ...place, severity, code, message: text, keyPath }),
     }
   }
 

@@ -30,7 +30,9 @@ export function meshConfigOf(json: unknown): MeshConfig {
 }
 
 function readPieces(node: YamlNode | undefined, reading: Reading): MeshConfig | undefined {
-  return node && (readMessage(meshConfig as Message<object>, pruned(node, meshConfig), 'meshConfig', reading) as MeshConfig)
+  return (
+    node && (readMessage(meshConfig as Message<object>, pruned(node, meshConfig), 'meshConfig', reading) as MeshConfig)
+  )
 }
 
 /** Without the fields that the shape does not know, at every depth: there are some two hundred. */
@@ -58,7 +60,9 @@ function parseInner(text: string, place: YamlNode['place'], reading: Reading): Y
       return { file: place.file, line: place.line + inner.line, column: place.column + inner.column - 1 }
     },
   }
-  const trees = readYaml(shifted, (problem) => report(problem.severity, problem, problem.code, problem.message, 'data.mesh'))
+  const trees = readYaml(shifted, (problem) =>
+    report(problem.severity, problem, problem.code, problem.message, 'data.mesh'),
+  )
   return trees?.[0]
 }
 

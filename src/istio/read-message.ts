@@ -69,7 +69,8 @@ class MessageReader {
     const kept: YamlNode[] = []
     for (const [index, item] of items.entries()) {
       const at = `${path}[${index}]`
-      const read = isNull(item) && of.kind === 'message' ? this.message(of.message(), item, at) : this.#value(of, item, at)
+      const read =
+        isNull(item) && of.kind === 'message' ? this.message(of.message(), item, at) : this.#value(of, item, at)
       if (read === undefined) continue
       if (read === null) this.#error(item.place, `${wanted(of)} is wanted here, not nothing`, at)
       values.push(read ?? '')
@@ -84,14 +85,20 @@ class MessageReader {
     for (const { key, value } of node.entries) {
       const read = this.#value(of, value, within(path, key))
       if (read === undefined) continue
-      if (read === null && of.kind !== 'message') this.#error(value.place, `${wanted(of)} is wanted for ${key}, not nothing`, path)
+      if (read === null && of.kind !== 'message')
+        this.#error(value.place, `${wanted(of)} is wanted for ${key}, not nothing`, path)
       else values.set(key, read)
     }
     this.#reading.origins.add(values, path, node.place, node.entries)
     return values
   }
 
-  #checkOneofs(shape: MessageShape, values: Record<string, unknown>, entries: readonly YamlEntry[], path: string): void {
+  #checkOneofs(
+    shape: MessageShape,
+    values: Record<string, unknown>,
+    entries: readonly YamlEntry[],
+    path: string,
+  ): void {
     for (const group of shape.oneofs) {
       const given = group.filter((name) => values[name] !== undefined)
       if (given.length < 2) continue

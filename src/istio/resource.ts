@@ -5,7 +5,14 @@ import type { Problem } from '../config/problem.ts'
 import type { Place } from '../rules/types.ts'
 import type { DestinationRuleSpec } from './model-destination-rule.ts'
 import type { GatewaySpec } from './model-gateway.ts'
-import type { EndpointsBody, EndpointSliceBody, KubernetesServiceSpec, PodSpec, PodStatus, WorkloadSpec } from './model-kubernetes.ts'
+import type {
+  EndpointsBody,
+  EndpointSliceBody,
+  KubernetesServiceSpec,
+  PodSpec,
+  PodStatus,
+  WorkloadSpec,
+} from './model-kubernetes.ts'
 import type { ServiceEntrySpec, WorkloadEntrySpec } from './model-service-entry.ts'
 import type { VirtualServiceSpec } from './model-virtual-service.ts'
 
@@ -74,4 +81,3 @@ export function nameOf(resource: { readonly kind: string; readonly metadata: Met
 export function isRefused(resource: { readonly problems: readonly Problem[] }): boolean {
   return resource.problems.some(({ severity }) => severity === 'error')
 }
-

@@ -21,7 +21,9 @@ export function scalarType(node: YamlScalar): ScalarType {
   return integer.test(text) || real.test(text) ? 'number' : 'string'
 }
 
-export type ScalarResult = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly message: string }
+export type ScalarResult =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly message: string }
 
 /** The value for a field of that shape. The scalar is not null. */
 export function readScalar(shape: Shape, node: YamlScalar): ScalarResult {
@@ -30,7 +32,9 @@ export function readScalar(shape: Shape, node: YamlScalar): ScalarResult {
     case 'text':
       return good(node.text)
     case 'string':
-      return type === 'string' ? good(node.text) : bad(`${node.text} is a ${type} here: put it in quotes, "${node.text}"`)
+      return type === 'string'
+        ? good(node.text)
+        : bad(`${node.text} is a ${type} here: put it in quotes, "${node.text}"`)
     case 'bytes':
       return type === 'string' ? base64(node.text) : bad('base64 is wanted')
     case 'bool':
@@ -70,7 +74,8 @@ function shown(node: YamlScalar): string {
 /** Quoted numbers are taken too (protocol buffers' JSON form). */
 function wholeNumber(node: YamlScalar, least: number, most: number): ScalarResult {
   const text = node.quoted ? node.text : node.text.replaceAll('_', '')
-  if (!/^[-+]?(?:\d+|0x[\da-fA-F]+|0b[01]+|0o[0-7]+)$/.test(text)) return bad(`a whole number is wanted, not ${shown(node)}`)
+  if (!/^[-+]?(?:\d+|0x[\da-fA-F]+|0b[01]+|0o[0-7]+)$/.test(text))
+    return bad(`a whole number is wanted, not ${shown(node)}`)
   const octal = !node.quoted && /^[-+]?0[0-7]+$/.test(text)
   const sign = text.startsWith('-') ? -1 : 1
   const digits = text.replace(/^[-+]/, '')
@@ -84,7 +89,16 @@ function numberOf(node: YamlScalar): ScalarResult {
   return node.text !== '' && Number.isFinite(value) ? good(value) : bad(`a number is wanted, not ${shown(node)}`)
 }
 
-const unitMs: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const unitMs: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+}
 
 /** Go's durations: signed decimals with units, one behind the other. */
 function durationOf(node: YamlScalar, type: ScalarType): ScalarResult {

@@ -42,7 +42,11 @@ export function checkRedirect(redirect: HttpRedirect, findings: Findings): void 
   if (redirectCode < 300 || redirectCode > 399) {
     findings.error(redirect, 'redirectCode', `${redirectCode} is not a valid redirect code, must be 3xx`)
   } else if (![301, 302, 303, 307, 308].includes(redirectCode)) {
-    findings.refusedByEnvoy(redirect, 'redirectCode', `${redirectCode} is none of 301, 302, 303, 307, 308, the redirects that Envoy knows`)
+    findings.refusedByEnvoy(
+      redirect,
+      'redirectCode',
+      `${redirectCode} is none of 301, 302, 303, 307, 308, the redirects that Envoy knows`,
+    )
   }
 }
 
@@ -71,7 +75,8 @@ export function checkRewrite(rewrite: HttpRewrite, findings: Findings): void {
   }
   if (uriRegexRewrite === undefined) return
   const { match = '', rewrite: text = '' } = uriRegexRewrite
-  if (match === '' || text === '') findings.error(uriRegexRewrite, undefined, 'UriRegexRewrite requires both Rewrite and Match fields to be specified')
+  if (match === '' || text === '')
+    findings.error(uriRegexRewrite, undefined, 'UriRegexRewrite requires both Rewrite and Match fields to be specified')
   const problem = match === '' ? undefined : regexProblem(match)
   if (problem !== undefined) findings.error(uriRegexRewrite, 'match', problem)
 }
@@ -101,7 +106,11 @@ export function checkRetries(retries: HttpRetry, findings: Findings): void {
   checkDuration(retries, 'perTryTimeout', perTryTimeout, findings)
   checkDuration(retries, 'backoff', retries.backoff, findings)
   if (retryRemoteLocalities === true) {
-    findings.notHonoured(retries, 'retryRemoteLocalities', 'there are no localities here: retryRemoteLocalities does nothing')
+    findings.notHonoured(
+      retries,
+      'retryRemoteLocalities',
+      'there are no localities here: retryRemoteLocalities does nothing',
+    )
   }
   if (retryOn === '') return
   for (const word of retryOn.split(',')) {
@@ -124,16 +133,23 @@ export function checkFault(fault: HttpFaultInjection, findings: Findings): void 
   }
   if (delay !== undefined) {
     if (delay.percent !== undefined) {
-      findings.warn(delay, 'percent', 'percent is deprecated, and means nothing beside percentage: write percentage: {value: ...}')
-      if (delay.percent < 0 || delay.percent > 100) findings.error(delay, 'percent', `percentage ${delay.percent} is not in range 0..100`)
+      findings.warn(
+        delay,
+        'percent',
+        'percent is deprecated, and means nothing beside percentage: write percentage: {value: ...}',
+      )
+      if (delay.percent < 0 || delay.percent > 100)
+        findings.error(delay, 'percent', `percentage ${delay.percent} is not in range 0..100`)
     }
     checkPercentage(delay.percentage, findings)
     checkDuration(delay, 'fixedDelay', delay.fixedDelay, findings)
-    if (delay.exponentialDelay !== undefined) findings.error(delay, 'exponentialDelay', 'exponentialDelay not supported yet')
+    if (delay.exponentialDelay !== undefined)
+      findings.error(delay, 'exponentialDelay', 'exponentialDelay not supported yet')
   }
   if (abort === undefined) return
   checkPercentage(abort.percentage, findings)
-  if (abort.http2Error !== undefined) findings.error(abort, 'http2Error', 'HTTP/2 abort fault injection not supported yet')
+  if (abort.http2Error !== undefined)
+    findings.error(abort, 'http2Error', 'HTTP/2 abort fault injection not supported yet')
   else if (abort.grpcStatus !== undefined) {
     if (grpcStatusNumber(abort.grpcStatus) === undefined) {
       findings.error(abort, 'grpcStatus', `gRPC status ${JSON.stringify(abort.grpcStatus)} is not supported`)
@@ -156,12 +172,23 @@ export function checkMirrors(route: HttpRoute, findings: Findings): void {
   const { mirrorPercent } = route
   if (mirrorPercent !== undefined) {
     findings.warn(route, 'mirrorPercent', 'using deprecated setting "mirrorPercent", use "mirrorPercentage" instead')
-    if (mirrorPercent > 100) findings.error(route, 'mirrorPercent', `mirror_percent must have a max value of 100 (it has ${mirrorPercent})`)
+    if (mirrorPercent > 100)
+      findings.error(route, 'mirrorPercent', `mirror_percent must have a max value of 100 (it has ${mirrorPercent})`)
   }
   for (const percentage of [route.mirrorPercentage, ...(route.mirrors ?? []).map((mirror) => mirror.percentage)]) {
     const value = percentage?.value ?? 0
-    if (value > 100) findings.error(percentage as object, 'value', `mirror_percentage must have a max value of 100 (it has ${value.toFixed(6)})`)
-    if (value < 0) findings.error(percentage as object, 'value', `mirror_percentage must have a min value of 0 (it has ${value.toFixed(6)})`)
+    if (value > 100)
+      findings.error(
+        percentage as object,
+        'value',
+        `mirror_percentage must have a max value of 100 (it has ${value.toFixed(6)})`,
+      )
+    if (value < 0)
+      findings.error(
+        percentage as object,
+        'value',
+        `mirror_percentage must have a min value of 0 (it has ${value.toFixed(6)})`,
+      )
   }
 }
 
@@ -174,7 +201,8 @@ export function checkCors(policy: CorsPolicy, findings: Findings): void {
     else checkStringMatch(origin, 'corsAllowOrigins', findings)
   }
   for (const [index, method] of (policy.allowMethods ?? []).entries()) {
-    if (!methods.has(method)) findings.error(policy.allowMethods as object, index, `${JSON.stringify(method)} is not a supported HTTP method`)
+    if (!methods.has(method))
+      findings.error(policy.allowMethods as object, index, `${JSON.stringify(method)} is not a supported HTTP method`)
   }
   for (const names of [policy.allowHeaders, policy.exposeHeaders]) {
     for (const [index, name] of (names ?? []).entries()) {
@@ -185,5 +213,6 @@ export function checkCors(policy: CorsPolicy, findings: Findings): void {
   const { maxAge } = policy
   if (maxAge === undefined) return
   checkDuration(policy, 'maxAge', maxAge, findings)
-  if (!Number.isInteger(maxAge / 1000)) findings.error(policy, 'maxAge', 'max_age duration is accurate only to seconds precision')
+  if (!Number.isInteger(maxAge / 1000))
+    findings.error(policy, 'maxAge', 'max_age duration is accurate only to seconds precision')
 }

@@ -58,7 +58,11 @@ function checkParts(policy: Omit<TrafficPolicy, 'portLevelSettings'>, findings: 
 function checkLoadBalancer(settings: LoadBalancer, findings: Findings): void {
   const { simple, consistentHash: hash, warmup, warmupDurationSecs } = settings
   if (simple === 'PASSTHROUGH') {
-    findings.notHonoured(settings, 'simple', 'PASSTHROUGH needs the original address, which a gateway has not: LEAST_REQUEST is used')
+    findings.notHonoured(
+      settings,
+      'simple',
+      'PASSTHROUGH needs the original address, which a gateway has not: LEAST_REQUEST is used',
+    )
   }
   if (hash?.httpCookie !== undefined && (hash.httpCookie.name ?? '') === '') {
     findings.error(hash.httpCookie, undefined, 'name required for HttpCookie')
@@ -66,11 +70,20 @@ function checkLoadBalancer(settings: LoadBalancer, findings: Findings): void {
   if (hash?.minimumRingSize !== undefined) {
     if (hash.ringHash !== undefined || hash.maglev !== undefined) {
       findings.error(hash, 'minimumRingSize', 'only one of MinimumRingSize or Maglev/Ringhash can be specified')
-    } else findings.warn(hash, 'minimumRingSize', 'consistent hash MinimumRingSize is deprecated, use ConsistentHashLB\'s RingHash configuration instead')
+    } else
+      findings.warn(
+        hash,
+        'minimumRingSize',
+        "consistent hash MinimumRingSize is deprecated, use ConsistentHashLB's RingHash configuration instead",
+      )
   }
   const { tableSize } = hash?.maglev ?? {}
   if (tableSize !== undefined && tableSize !== 0 && (tableSize >= 5_000_011 || !isPrime(tableSize))) {
-    findings.error(hash?.maglev as object, 'tableSize', 'tableSize must be a prime number for maglev, less than 5000011')
+    findings.error(
+      hash?.maglev as object,
+      'tableSize',
+      'tableSize must be a prime number for maglev, less than 5000011',
+    )
   }
   if (warmup !== undefined && warmupDurationSecs !== undefined) {
     findings.error(settings, 'warmupDurationSecs', 'only one of warmupDurationSecs or warmup can be set')
@@ -78,11 +91,13 @@ function checkLoadBalancer(settings: LoadBalancer, findings: Findings): void {
   if (warmup !== undefined) {
     if (warmup.duration === undefined) findings.error(warmup, undefined, 'duration is required')
     const { minimumPercent = 10, aggression = 1 } = warmup
-    if (minimumPercent < 0 || minimumPercent > 100) findings.error(warmup, 'minimumPercent', 'minimumPercent value should be between 0 and 100')
+    if (minimumPercent < 0 || minimumPercent > 100)
+      findings.error(warmup, 'minimumPercent', 'minimumPercent value should be between 0 and 100')
     if (aggression < 1) findings.error(warmup, 'aggression', 'aggression should be greater than or equal to 1')
   }
   for (const key of ['localityLbSetting', 'zoneAwareLbSetting'] as const) {
-    if (settings[key] !== undefined) findings.notHonoured(settings, key, `${key} is not honoured: there are no localities here`)
+    if (settings[key] !== undefined)
+      findings.notHonoured(settings, key, `${key} is not honoured: there are no localities here`)
   }
 }
 
@@ -94,10 +109,14 @@ function isPrime(number: number): boolean {
 
 function checkConnectionPool(pool: ConnectionPool, findings: Findings): void {
   const { tcp, http } = pool
-  if (tcp === undefined && http === undefined) findings.error(pool, undefined, 'connection pool must have at least one field')
+  if (tcp === undefined && http === undefined)
+    findings.error(pool, undefined, 'connection pool must have at least one field')
   for (const [owner, keys] of [
     [tcp, ['maxConnections']],
-    [http, ['http1MaxPendingRequests', 'http2MaxRequests', 'maxRequestsPerConnection', 'maxRetries', 'maxConcurrentStreams']],
+    [
+      http,
+      ['http1MaxPendingRequests', 'http2MaxRequests', 'maxRequestsPerConnection', 'maxRetries', 'maxConcurrentStreams'],
+    ],
   ] as const) {
     for (const key of keys) {
       const value = (owner as Record<string, number | undefined> | undefined)?.[key]
@@ -118,20 +137,35 @@ function checkConnectionPool(pool: ConnectionPool, findings: Findings): void {
 }
 
 function checkOutlierDetection(outlier: OutlierDetection, findings: Findings): void {
-  const { splitExternalLocalOriginErrors, consecutiveLocalOriginFailures = 0, maxEjectionPercent = 0, minHealthPercent = 0 } = outlier
+  const {
+    splitExternalLocalOriginErrors,
+    consecutiveLocalOriginFailures = 0,
+    maxEjectionPercent = 0,
+    minHealthPercent = 0,
+  } = outlier
   checkDuration(outlier, 'interval', outlier.interval, findings)
   checkDuration(outlier, 'baseEjectionTime', outlier.baseEjectionTime, findings)
   if (outlier.consecutiveErrors !== undefined) {
-    findings.warn(outlier, 'consecutiveErrors', 'outlier detection consecutive errors is deprecated, use consecutiveGatewayErrors or consecutive5xxErrors instead')
+    findings.warn(
+      outlier,
+      'consecutiveErrors',
+      'outlier detection consecutive errors is deprecated, use consecutiveGatewayErrors or consecutive5xxErrors instead',
+    )
   }
   if (splitExternalLocalOriginErrors !== true && consecutiveLocalOriginFailures > 0) {
-    const message = 'outlier detection consecutive local origin failures is specified, but split external local origin errors is set to false'
+    const message =
+      'outlier detection consecutive local origin failures is specified, but split external local origin errors is set to false'
     findings.error(outlier, 'consecutiveLocalOriginFailures', message)
   }
   for (const [key, value] of Object.entries({ maxEjectionPercent, minHealthPercent })) {
     if (value < 0 || value > 100) findings.error(outlier, key, `percentage ${value} is not in range 0..100`)
   }
-  if (minHealthPercent > 0) findings.notHonoured(outlier, 'minHealthPercent', 'minHealthPercent is not honoured: endpoints that are out stay out')
+  if (minHealthPercent > 0)
+    findings.notHonoured(
+      outlier,
+      'minHealthPercent',
+      'minHealthPercent is not honoured: endpoints that are out stay out',
+    )
 }
 
 function checkTls(tls: ClientTls, findings: Findings): void {
@@ -141,18 +175,28 @@ function checkTls(tls: ClientTls, findings: Findings): void {
     for (const key of [...files, 'caCertificates'] as const) {
       if ((tls[key] ?? '') !== '') findings.error(tls, key, `${key} is not applicable to ISTIO_MUTUAL`)
     }
-    findings.notHonoured(tls, 'mode', 'ISTIO_MUTUAL needs the certificates of a mesh: connections are made in plain text')
+    findings.notHonoured(
+      tls,
+      'mode',
+      'ISTIO_MUTUAL needs the certificates of a mesh: connections are made in plain text',
+    )
   }
   if (insecureSkipVerify === true && caCertificates !== '') {
     findings.error(tls, 'caCertificates', 'cannot specify CaCertificates when InsecureSkipVerify is set')
   }
   if (mode === 'MUTUAL' && credentialName === '') {
-    for (const key of files) if ((tls[key] ?? '') === '') findings.error(tls, undefined, `${key} is required for MUTUAL`)
+    for (const key of files)
+      if ((tls[key] ?? '') === '') findings.error(tls, undefined, `${key} is required for MUTUAL`)
   }
   if (credentialName !== '') {
     for (const key of [...files, 'caCertificates'] as const) {
-      if ((tls[key] ?? '') !== '') findings.error(tls, key, `cannot specify client certificates or CA certificate when credentialName is set`)
+      if ((tls[key] ?? '') !== '')
+        findings.error(tls, key, `cannot specify client certificates or CA certificate when credentialName is set`)
     }
-    findings.notHonoured(tls, 'credentialName', 'secrets are not read: name the files (clientCertificate, privateKey, caCertificates)')
+    findings.notHonoured(
+      tls,
+      'credentialName',
+      'secrets are not read: name the files (clientCertificate, privateKey, caCertificates)',
+    )
   }
 }

@@ -36,7 +36,8 @@ function checkServer(server: Server, findings: Findings): void {
     if (problem !== undefined) findings.error(server.hosts as object, index, problem)
   }
   const unix = bind.startsWith('unix:')
-  if (bind !== '' && !unix && isIP(bind) === 0) findings.error(server, 'bind', `${JSON.stringify(bind)} is not a valid IP`)
+  if (bind !== '' && !unix && isIP(bind) === 0)
+    findings.error(server, 'bind', `${JSON.stringify(bind)} is not a valid IP`)
   if (unix) findings.notHonoured(server, 'bind', 'unix sockets are not bound here')
   if (port === undefined) {
     findings.error(server, undefined, 'port is required')
@@ -44,15 +45,24 @@ function checkServer(server: Server, findings: Findings): void {
   }
   const protocol = (port.protocol ?? '').toUpperCase()
   if (!protocols.includes(protocol)) {
-    findings.error(port, 'protocol', `invalid protocol ${JSON.stringify(port.protocol ?? '')}, supported protocols are ${protocols.join(', ')}`)
+    findings.error(
+      port,
+      'protocol',
+      `invalid protocol ${JSON.stringify(port.protocol ?? '')}, supported protocols are ${protocols.join(', ')}`,
+    )
   }
   const wrongPort = unix && (port.number ?? 0) === 0 ? undefined : portProblem(port.number ?? 0)
   if (wrongPort !== undefined) findings.error(port, 'number', wrongPort)
   if ((port.name ?? '') === '') findings.error(port, undefined, `port name must be set: number ${port.number}`)
-  if (port.targetPort !== undefined && port.targetPort !== 0) findings.error(port, 'targetPort', 'targetPort has no impact on Gateways')
+  if (port.targetPort !== undefined && port.targetPort !== 0)
+    findings.error(port, 'targetPort', 'targetPort has no impact on Gateways')
   checkTls(server, protocol, tls, findings)
   if (protocols.includes(protocol) && !isHttp(protocol)) {
-    findings.notHonoured(port, 'protocol', `${protocol} servers are not served here: port ${port.number} stays closed for them`)
+    findings.notHonoured(
+      port,
+      'protocol',
+      `${protocol} servers are not served here: port ${port.number} stays closed for them`,
+    )
   }
 }
 
@@ -87,7 +97,8 @@ function checkCertificates(tls: ServerTls, findings: Findings): void {
   const { mode = 'PASSTHROUGH', credentialName = '', credentialNames = [], tlsCertificates } = tls
   const fromSecret = credentialName !== '' || credentialNames.length > 0 || tlsCertificates === true
   if ((mode === 'SIMPLE' || mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL') && !fromSecret) {
-    if ((tls.serverCertificate ?? '') === '') findings.error(tls, undefined, `${mode} TLS requires a server certificate`)
+    if ((tls.serverCertificate ?? '') === '')
+      findings.error(tls, undefined, `${mode} TLS requires a server certificate`)
     if ((tls.privateKey ?? '') === '') findings.error(tls, undefined, `${mode} TLS requires a private key`)
   }
   if (mode === 'MUTUAL' && !fromSecret && (tls.caCertificates ?? '') === '') {

@@ -36,7 +36,8 @@ function operationNameProblem(name: string, mayNameHost: boolean): string | unde
   const lower = name.toLowerCase()
   if (mayNameHost && (lower === 'host' || lower === ':authority')) return undefined
   if (lower === 'host') return `invalid header ${JSON.stringify(name)}: cannot set Host header`
-  if (name.startsWith(':')) return `invalid header ${JSON.stringify(name)}: header operations cannot be done on internal header`
+  if (name.startsWith(':'))
+    return `invalid header ${JSON.stringify(name)}: header operations cannot be done on internal header`
   return undefined
 }
 

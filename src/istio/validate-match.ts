@@ -22,7 +22,11 @@ export function checkMatch(match: HttpMatchRequest, atGateway: boolean, findings
   for (const [, parameter] of match.queryParams ?? []) checkStringMatch(parameter ?? undefined, 'queryParams', findings)
   if (match.queryParams?.has('') === true) {
     // Istio lets it pass; Envoy then refuses the route table of the whole port, for every host on it.
-    findings.refusedByEnvoy(match.queryParams, '', 'a query parameter needs a name: Envoy refuses every route of the port for this one')
+    findings.refusedByEnvoy(
+      match.queryParams,
+      '',
+      'a query parameter needs a name: Envoy refuses every route of the port for this one',
+    )
   }
   if (match.port !== undefined) {
     const problem = portProblem(match.port)

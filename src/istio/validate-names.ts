@@ -60,14 +60,16 @@ export function durationProblem(ms: number): string | undefined {
   return Number.isInteger(Math.round(ms * 1e6) / 1e6) ? undefined : 'only durations to ms precision are supported'
 }
 
-const qualifiedName = /^(?:[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
+const qualifiedName =
+  /^(?:[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
 const labelValue = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
 
 /** Labels by which workloads are chosen. */
 export function checkLabels(labels: ReadonlyMap<string, string | null> | undefined, findings: Findings): void {
   for (const [key, value] of labels ?? []) {
     if (!qualifiedName.test(key)) findings.error(labels as object, key, `invalid tag key: ${JSON.stringify(key)}`)
-    if (!labelValue.test(value ?? '')) findings.error(labels as object, key, `invalid tag value: ${JSON.stringify(value)}`)
+    if (!labelValue.test(value ?? ''))
+      findings.error(labels as object, key, `invalid tag value: ${JSON.stringify(value)}`)
   }
 }
 
@@ -108,10 +110,15 @@ export function checkExportTo(
     if (seen.has(meant)) say(`duplicate entries in exportTo: ${name}`)
     seen.add(meant)
     if (name === '~' && !isServiceEntry) say('exportTo ~ (none) is allowed only for ServiceEntry')
-    else if (!['.', '*', '~'].includes(name) && !isLabel(name)) say(`invalid namespace value ${JSON.stringify(name)} in exportTo`)
+    else if (!['.', '*', '~'].includes(name) && !isLabel(name))
+      say(`invalid namespace value ${JSON.stringify(name)} in exportTo`)
   }
   if (seen.size > 1 && (seen.has('*') || seen.has('~'))) {
-    findings.error(exportTo as object, undefined, 'exportTo should have only one entry (. or *) or a list of namespaces')
+    findings.error(
+      exportTo as object,
+      undefined,
+      'exportTo should have only one entry (. or *) or a list of namespaces',
+    )
   }
 }
 

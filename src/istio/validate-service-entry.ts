@@ -3,9 +3,32 @@
 import { parseCidr } from '../rules/address.ts'
 import type { Findings } from './findings.ts'
 import type { ServiceEntrySpec, WorkloadEntrySpec } from './model-service-entry.ts'
-import { checkExportTo, checkLabels, fqdnProblem, isIpAddress, isLabel, portProblem, wildcardDomainProblem } from './validate-names.ts'
+import {
+  checkExportTo,
+  checkLabels,
+  fqdnProblem,
+  isIpAddress,
+  isLabel,
+  portProblem,
+  wildcardDomainProblem,
+} from './validate-names.ts'
 
-const protocols = ['HTTP', 'HTTPS', 'GRPC', 'GRPC-WEB', 'HTTP2', 'MONGO', 'TCP', 'TLS', 'REDIS', 'MYSQL', 'UDP', 'HTTP_PROXY', 'HBONE', '']
+const protocols = [
+  'HTTP',
+  'HTTPS',
+  'GRPC',
+  'GRPC-WEB',
+  'HTTP2',
+  'MONGO',
+  'TCP',
+  'TLS',
+  'REDIS',
+  'MYSQL',
+  'UDP',
+  'HTTP_PROXY',
+  'HBONE',
+  '',
+]
 
 export function checkServiceEntry(spec: ServiceEntrySpec, namespace: string, findings: Findings): void {
   const { hosts = [], addresses = [], endpoints = [], resolution = 'NONE' } = spec
@@ -56,11 +79,17 @@ function checkResolution(
   findings: Findings,
 ): void {
   if (resolution === 'NONE') {
-    if (endpoints.length > 0) findings.error(spec, 'endpoints', 'no endpoints should be provided for resolution type none')
-    findings.notHonoured(spec, 'resolution', 'resolution NONE forwards to the original address, which a gateway has not: it has no endpoints')
+    if (endpoints.length > 0)
+      findings.error(spec, 'endpoints', 'no endpoints should be provided for resolution type none')
+    findings.notHonoured(
+      spec,
+      'resolution',
+      'resolution NONE forwards to the original address, which a gateway has not: it has no endpoints',
+    )
   }
   if (resolution === 'DYNAMIC_DNS') {
-    if (endpoints.length > 0) findings.error(spec, 'endpoints', 'no endpoints should be provided for resolution type DYNAMIC_DNS')
+    if (endpoints.length > 0)
+      findings.error(spec, 'endpoints', 'no endpoints should be provided for resolution type DYNAMIC_DNS')
     findings.notHonoured(spec, 'resolution', 'DYNAMIC_DNS is not honoured: it has no endpoints')
   }
   if (resolution === 'DNS_ROUND_ROBIN' && endpoints.length > 1) {
@@ -69,16 +98,30 @@ function checkResolution(
   for (const [index, endpoint] of endpoints.entries()) {
     const { address = '' } = endpoint
     if (resolution === 'STATIC' && !isIpAddress(address) && !address.startsWith('unix://')) {
-      findings.error(endpoints as object, index, `invalid address ${JSON.stringify(address)}: resolution STATIC takes IP addresses`)
+      findings.error(
+        endpoints as object,
+        index,
+        `invalid address ${JSON.stringify(address)}: resolution STATIC takes IP addresses`,
+      )
     } else if (resolution.startsWith('DNS') && !isIpAddress(address)) {
       const problem = fqdnProblem(address)
-      if (problem !== undefined) findings.error(endpoints as object, index, `endpoint address ${JSON.stringify(address)} is not a valid FQDN or an IP address`)
+      if (problem !== undefined)
+        findings.error(
+          endpoints as object,
+          index,
+          `endpoint address ${JSON.stringify(address)} is not a valid FQDN or an IP address`,
+        )
     }
   }
   if (!resolution.startsWith('DNS') || endpoints.length > 0 || spec.workloadSelector !== undefined) return
   for (const [index, host] of hosts.entries()) {
     const problem = fqdnProblem(host)
-    if (problem !== undefined) findings.error(spec.hosts as object, index, `hosts must be FQDN if no endpoints are provided for resolution mode ${resolution}`)
+    if (problem !== undefined)
+      findings.error(
+        spec.hosts as object,
+        index,
+        `hosts must be FQDN if no endpoints are provided for resolution mode ${resolution}`,
+      )
   }
 }
 

@@ -6,7 +6,8 @@ import type { StringMatch } from './model-virtual-service.ts'
 
 /** Of headers and query parameters: a prefix has to say something. `where` is the field's name in messages. */
 export function checkStringMatch(match: StringMatch | undefined, where: string, findings: Findings): void {
-  if (match?.prefix === '') findings.error(match, 'prefix', `${JSON.stringify(where)}: prefix string match should not be empty`)
+  if (match?.prefix === '')
+    findings.error(match, 'prefix', `${JSON.stringify(where)}: prefix string match should not be empty`)
   checkRegexOf(match, where, findings)
 }
 
@@ -20,7 +21,8 @@ export function checkRegexOf(match: StringMatch | undefined, where: string, find
 export function regexProblem(pattern: string): string | undefined {
   if (pattern === '') return 'regex string match should not be empty'
   const length = Buffer.byteLength(pattern)
-  if (length > longestPattern) return `regex is too large, max length allowed is ${longestPattern}, this one has ${length} bytes`
+  if (length > longestPattern)
+    return `regex is too large, max length allowed is ${longestPattern}, this one has ${length} bytes`
   const regex = compileRegex(pattern)
   return regex.ok ? undefined : `${regex.message}; Istio uses RE2 style regex-based match`
 }

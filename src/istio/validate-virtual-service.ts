@@ -30,7 +30,8 @@ export function checkVirtualService(spec: VirtualServiceSpec, namespace: string,
   const { hosts = [], gateways = [], http = [], tls = [], tcp = [] } = spec
   const isDelegate = hosts.length === 0
   if (isDelegate) {
-    if (gateways.length > 0) findings.error(spec, 'gateways', 'delegate virtual service must have no gateways specified')
+    if (gateways.length > 0)
+      findings.error(spec, 'gateways', 'delegate virtual service must have no gateways specified')
     if (tls.length > 0) findings.error(spec, 'tls', 'delegate virtual service must have no tls routes specified')
     if (tcp.length > 0) findings.error(spec, 'tcp', 'delegate virtual service must have no tcp routes specified')
   }
@@ -48,7 +49,8 @@ export function checkVirtualService(spec: VirtualServiceSpec, namespace: string,
     ['tls', tls],
     ['tcp', tcp],
   ] as const) {
-    for (const route of routes) for (const target of route.route ?? []) checkDestination(target, 'destination', target.destination, findings)
+    for (const route of routes)
+      for (const target of route.route ?? []) checkDestination(target, 'destination', target.destination, findings)
     if (routes.length > 0) findings.notHonoured(spec, key, `${key} routes are not honoured: only HTTP is routed here`)
   }
   checkExportTo(namespace, spec.exportTo, findings)
@@ -59,7 +61,10 @@ function checkHosts(spec: VirtualServiceSpec, hosts: readonly string[], inMesh: 
   for (const [index, host] of hosts.entries()) {
     const problem = isIpAddress(host) ? undefined : wildcardDomainProblem(host)
     const message =
-      problem ?? (inMesh && host === '*' ? 'wildcard host * is not allowed for virtual services bound to the mesh gateway' : undefined)
+      problem ??
+      (inMesh && host === '*'
+        ? 'wildcard host * is not allowed for virtual services bound to the mesh gateway'
+        : undefined)
     if (message === undefined) continue
     findings.error(spec.hosts as object, index, message)
     valid = false
@@ -67,7 +72,8 @@ function checkHosts(spec: VirtualServiceSpec, hosts: readonly string[], inMesh: 
   if (!valid) return
   for (const [index, host] of hosts.entries()) {
     const before = hosts.slice(0, index).find((other) => hostsOverlap(other, host))
-    if (before !== undefined) findings.error(spec.hosts as object, index, `duplicate hosts in virtual service: ${before} & ${host}`)
+    if (before !== undefined)
+      findings.error(spec.hosts as object, index, `duplicate hosts in virtual service: ${before} & ${host}`)
   }
 }
 
@@ -106,7 +112,8 @@ function checkConflicts(route: HttpRoute, findings: Findings): void {
     if (forwards) both('redirect', 'HTTP route cannot contain both route and redirect')
     if (route.fault !== undefined) both('fault', 'HTTP route cannot contain both fault and redirect')
     if (route.rewrite !== undefined) both('rewrite', 'HTTP route rule cannot contain both rewrite and redirect')
-    if (route.directResponse !== undefined) both('directResponse', 'HTTP route cannot contain both redirect and direct_response')
+    if (route.directResponse !== undefined)
+      both('directResponse', 'HTTP route cannot contain both redirect and direct_response')
   } else if (route.directResponse !== undefined) {
     if (forwards) both('directResponse', 'HTTP route cannot contain both route and direct_response')
     if (route.fault !== undefined) both('fault', 'HTTP route cannot contain both fault and direct_response')

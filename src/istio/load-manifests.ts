@@ -1,0 +1,41 @@
+// Manifests from disk: a file, or a directory with all that are below it. What a directory holds is read in the order of its names.
+
+import type { Problem } from '../config/problem.ts'
+import type { Sources } from '../config/sources.ts'
+import { readYaml, type YamlNode } from '../config/yaml-tree.ts'
+import type { Place } from '../rules/types.ts'
+import { type Manifests, readManifests } from './read-manifests.ts'
+
+const extensions = /\.(?:ya?ml|json)$/
+const deepest = 8
+
+/** A path that is given by name is read whatever it is called. Problems of files stand beside those of the manifests. */
+export async function loadManifests(
+  paths: readonly { readonly path: string; readonly asker: Place }[],
+  sources: Sources,
+  report: (problem: Problem) => void,
+): Promise<Manifests> {
+  const documents: YamlNode[] = []
+  for (const { path, asker } of paths) {
+    for (const file of await filesOf(path, sources, 0)) {
+      const source = await sources.manifest(file, asker)
+      if (source !== undefined) documents.push(...(readYaml(source, report) ?? []))
+    }
+  }
+  return readManifests(documents)
+}
+
+/** The path itself when it is no directory. Hidden entries are left out: a mounted ConfigMap has its versions there. */
+async function filesOf(path: string, sources: Sources, depth: number): Promise<readonly string[]> {
+  const names = await sources.directory(path)
+  if (names === undefined) return [path]
+  const files: string[] = []
+  for (const name of names) {
+    if (name.startsWith('.')) continue
+    const inside = `${path.replace(/\/*$/, '')}/${name}`
+    if (name.endsWith('/')) {
+      if (depth < deepest) files.push(...(await filesOf(inside, sources, depth + 1)))
+    } else if (extensions.test(name)) files.push(inside)
+  }
+  return files
+}
