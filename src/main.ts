@@ -21,6 +21,26 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'say which version a request gets, and why',
     load: async () => (await import('./cli/explain.ts')).runExplain,
   },
+  add: {
+    summary: 'give a version to visitors, by address or by name',
+    load: async () => (await import('./cli/add.ts')).runAdd,
+  },
+  share: {
+    summary: 'set the percentage of visitors that a version draws',
+    load: async () => (await import('./cli/share.ts')).runShare,
+  },
+  promote: {
+    summary: 'make a version stable: everybody gets it',
+    load: async () => (await import('./cli/promote.ts')).runPromote,
+  },
+  rollback: {
+    summary: 'take a version back from everybody who has it',
+    load: async () => (await import('./cli/rollback.ts')).runRollback,
+  },
+  retire: {
+    summary: 'take out a version that nobody can have open any more',
+    load: async () => (await import('./cli/retire.ts')).runRetire,
+  },
   demo: {
     summary: 'play the story on real parts, on this machine',
     load: async () => (await import('./cli/demo.ts')).runDemo,

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 
 import { createKeyRing } from './affinity/key-ring.ts'
 import type { Configuration } from './config/configuration.ts'
+import type { Surroundings } from './config/draft.ts'
 import { loadConfiguration } from './config/load.ts'
 import type { Problem } from './config/problem.ts'
 import { compileConfiguration, type Snapshot } from './config/snapshot.ts'
@@ -21,8 +22,11 @@ export interface Rehearsal {
 }
 
 /** A rehearsal, or the problems that prevent one. */
-export async function rehearse(configPath: string): Promise<Rehearsal | { readonly problems: readonly Problem[] }> {
-  const loaded = await loadConfiguration(configPath)
+export async function rehearse(
+  configPath: string,
+  around: Partial<Surroundings> = {},
+): Promise<Rehearsal | { readonly problems: readonly Problem[] }> {
+  const loaded = await loadConfiguration(configPath, around)
   if (!('configuration' in loaded)) return loaded
   const compiled = compileConfiguration(loaded.configuration)
   if (!('snapshot' in compiled)) return compiled

@@ -7,8 +7,8 @@ import { didYouMean } from '../rules/route-problem.ts'
 
 export { didYouMean }
 
-/** 0 done, 1 errors found, 2 wrong usage. */
-export type ExitCode = 0 | 1 | 2
+/** 0 done, 1 errors found or refused, 2 wrong usage (or nothing measured), 3 a patch was printed and not applied. */
+export type ExitCode = 0 | 1 | 2 | 3
 
 /** Where the checked-out or installed package has its example. */
 export const defaultConfigPath = 'config/routes.yaml'

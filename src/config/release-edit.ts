@@ -9,10 +9,11 @@ import { createTwoFilesPatch } from 'diff'
 import { parseAddress } from '../rules/address.ts'
 import type { Release, RequestFacts } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'
+import type { Surroundings } from './draft.ts'
 import { editRoutes, type Refusal, type ReleaseVerb } from './edit-routes.ts'
 import { loadConfiguration, type Problem } from './load.ts'
 import { compileConfiguration, type Snapshot } from './snapshot.ts'
-import { readBounded } from './sources.ts'
+import { type ReadFile, readBounded } from './sources.ts'
 
 export type { Refusal, ReleaseVerb } from './edit-routes.ts'
 
@@ -54,7 +55,7 @@ export async function planEdit(path: string, verb: ReleaseVerb, now: Date): Prom
   const { mark, text } = decode(bytes)
   const edited = editRoutes(text, verb, now)
   if ('refused' in edited) return edited
-  const after = await snapshotOf(path, Buffer.from(mark + edited.text))
+  const after = await snapshotOf(path, mark + edited.text)
   if (!('snapshot' in after)) {
     return { refused: 'result', reason: 'the file would have errors then', problems: after.problems }
   }
@@ -116,15 +117,25 @@ type Read =
   | { readonly snapshot: Snapshot; readonly problems: readonly Problem[] }
   | { readonly problems: readonly Problem[] }
 
-/** As a gateway would load it; with other bytes in the file's place. */
-async function snapshotOf(path: string, bytes?: Uint8Array): Promise<Read> {
-  const loaded = await loadConfiguration(path, {
-    env: withAnyKey,
-    read: async (file, most) => (file === path && bytes !== undefined ? bytes : readBounded(file, most)),
-  })
+/** As a gateway would load it; with other text in the file's place. */
+async function snapshotOf(path: string, text?: string): Promise<Read> {
+  const loaded = await loadConfiguration(path, surroundingsOf({ file: path, text }))
   if (!('configuration' in loaded)) return loaded
   const compiled = compileConfiguration(loaded.configuration)
   return 'snapshot' in compiled ? { ...compiled, problems: loaded.problems } : compiled
+}
+
+/** For loading the file as it would be. */
+export function surroundingsOf({
+  file,
+  text,
+}: {
+  readonly file: string
+  readonly text?: string | undefined
+}): Partial<Surroundings> {
+  const read: ReadFile = async (path, most) =>
+    path === file && text !== undefined ? Buffer.from(text) : readBounded(path, most)
+  return { env: withAnyKey, read }
 }
 
 /** Who edits a file is not who holds its keys: a variable that is not set here stands for some key. */

@@ -230,7 +230,8 @@ function insertSplice(
   const dash = dashOf(text, first)
   if (dash === undefined) return undefined
   const indent = ' '.repeat(dash - startOfLine(text, dash))
-  const asBlock = !(isCollection(first) && first.flow === true)
+  const beside = before ?? first
+  const asBlock = !(isCollection(beside) && beside.flow === true)
   const entry = `${indent}- ${asBlock ? inBlock(value, `${indent}  `, lineBreak(text)) : inLine(value)}`
   if (before) {
     const at = endOfLine(text, contentEnd(before))

@@ -51,14 +51,17 @@ describe('graylane', () => {
   ]
   it.each(rows)('$says', run)
 
-  it.each(['serve', 'check', 'explain'])('%s --help fits a screen', async (verb) => {
-    const { code, out } = await graylane([verb, '--help'])
-    const lines = out.split('\n')
-    expect(code).toBe(0)
-    expect(lines[0]).toMatch(new RegExp(`^graylane ${verb} `))
-    expect(lines.length).toBeLessThanOrEqual(24)
-    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(120)
-  })
+  it.each(['serve', 'check', 'explain', 'add', 'share', 'promote', 'rollback', 'retire'])(
+    '%s --help fits a screen',
+    async (verb) => {
+      const { code, out } = await graylane([verb, '--help'])
+      const lines = out.split('\n')
+      expect(code).toBe(0)
+      expect(lines[0]).toMatch(new RegExp(`^graylane ${verb} `))
+      expect(lines.length).toBeLessThanOrEqual(24)
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(120)
+    },
+  )
 
   it('writes no colours into a pipe', async () => {
     const { out } = await graylane(['explain', '--config', folder.path, '/'])

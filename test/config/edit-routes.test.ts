@@ -83,7 +83,7 @@ describe('add', () => {
     {
       says: 'makes a rule where there is none of that kind',
       verb: { verb: 'add', version: 'v2', users: ['bob', 'it is: me'], rule: 'friends' },
-      gives: ['+  - name: friends', '+    version: v2', '+    users: [bob, "it is: me"]'],
+      gives: ['+  - { name: friends, version: v2, users: [bob, "it is: me"] }'],
     },
     {
       says: 'makes it above the shares, which would draw first',
@@ -142,7 +142,7 @@ describe('share', () => {
     {
       says: 'adds a share below all rules',
       verb: { verb: 'share', version: 'v2', share: '5%' },
-      gives: ['+  - version: v2', '+    share: 5%'],
+      gives: ['+  - { version: v2, share: 5% }'],
     },
     {
       says: 'changes the one there is, and keeps its comment in its column',

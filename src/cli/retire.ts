@@ -1,0 +1,22 @@
+// `graylane retire`: takes a version out that nobody can have open any more.
+
+import { readVersion, releaseOptions, releaseOptionsHelp, runReleaseVerb } from './release-verb.ts'
+import { readArguments, type ExitCode } from './usage.ts'
+
+const usage = `graylane retire [OPTIONS] VERSION
+
+Takes a version out of the file, after which its pods can go. Refused before it drained for pin.ttl (draining says since when), while it
+is stable or the base of another version, and while a listener's sourceLabels name it.
+
+${releaseOptionsHelp}
+  graylane retire v1
+`
+
+export async function runRetire(args: string[]): Promise<ExitCode> {
+  const { values, positionals } = readArguments(args, releaseOptions, true)
+  if (values.help) {
+    process.stdout.write(usage)
+    return 0
+  }
+  return runReleaseVerb({ verb: 'retire', version: readVersion(positionals), release: values.release }, values)
+}

@@ -1,0 +1,174 @@
+import { chmod, mkdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+import { commitEdit, planEdit } from '../../src/config/release-edit.ts'
+import { graylane } from './graylane-process.ts'
+import { routes, routesFolder, type RoutesFolder } from './routes.ts'
+
+let folder: RoutesFolder
+
+beforeEach(async () => {
+  folder = await routesFolder()
+  await folder.write(routes({}, 'identity: [cookies.user]\n'))
+})
+afterEach(() => folder.remove())
+
+const written = () => readFile(folder.path, 'utf8')
+const run = (...args: string[]) => graylane([...args, '--config', folder.path])
+
+/** The lines that a release of v2 goes through. */
+const stages: readonly (readonly [args: readonly string[], line: RegExp])[] = [
+  [
+    ['add', 'v2', '--ip', '10.0.0.1', '--user', 'ann'],
+    /ip: \[192\.168\.0\.58, 127\.0\.0\.58, 10\.0\.0\.1\].*\n[^]*users: \[ann\]/,
+  ],
+  [['share', 'v2', '5%'], /share: 5%/],
+  [['share', 'v2', '20%'], /share: 20%/],
+  [
+    ['promote', 'v2'],
+    /stable: v2\ndraining: \[\{ version: v1, since: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \}\]\ngray: \[\]\n/,
+  ],
+  [['rollback', 'v2'], /stable: v1\ndraining: \[\{ version: v2, since: .* \}\]/],
+]
+
+describe('release verbs', () => {
+  it('take a version from its first visitors to everybody and back, in a file that stays good', async () => {
+    for (const [args, line] of stages) {
+      const { code, err } = await run(...args)
+      expect({ args, code, err }).toEqual({ args, code: 0, err: '' })
+      expect(await written()).toMatch(line)
+      expect((await graylane(['check', folder.path])).code).toBe(0)
+    }
+  })
+
+  it('say what they changed', async () => {
+    const { out } = await run('promote', 'v2')
+    expect(out.replaceAll(folder.path, 'FILE').trimEnd().split('\n')).toEqual([
+      'FILE: 2 gray rules for v2 removed: v2 is for everybody',
+      'FILE: v2 is stable, before v1',
+      'FILE: v1 drains: it serves its open pages and draws nobody',
+    ])
+    const again = await run('promote', 'v2')
+    expect([again.code, again.out]).toEqual([0, `${folder.path}: nothing to change\n`])
+  })
+
+  it('answer in JSON', async () => {
+    const { code, out } = await run('share', 'v2', '5%', '--json')
+    expect([code, JSON.parse(out)]).toEqual([
+      0,
+      expect.objectContaining({ ok: true, outcome: 'written', patch: expect.stringMatching(/^\+ {4}share: 5%$/m) }),
+    ])
+    const refused = await run('share', 'v1', '5%', '--json')
+    expect([refused.code, JSON.parse(refused.out)]).toEqual([
+      1,
+      expect.objectContaining({ ok: false, refused: 'stable' }),
+    ])
+  })
+
+  it('refuse with exit code 1 and leave the file alone', async () => {
+    const before = await written()
+    const { code, out, err } = await run('retire', 'v1')
+    expect([code, out, err]).toEqual([1, '', 'graylane: refused: v1 is stable: promote another version first\n'])
+    expect(await written()).toBe(before)
+  })
+
+  it.each([
+    [['add'], /which VERSION\?/],
+    [['share', 'v2'], /which PERCENTAGE\?/],
+    [['promote', 'v2', 'v3'], /v3: VERSION is all there is to say/],
+    [['rollback', 'v2', '--noww'], /--noww.*--now/],
+  ] as const)('%j is wrong usage', async (args, message) => {
+    const { code, err } = await run(...args)
+    expect([code, err]).toEqual([2, expect.stringMatching(message)])
+  })
+
+  it('refuse to add whom a rule further up takes elsewhere', async () => {
+    await folder.write(
+      routes().replace('  - version: v2\n', '  - { name: desk, version: v1, ip: [10.1.0.0/16] }\n  - version: v2\n'),
+    )
+    const { code, err } = await run('add', 'v2', '--ip', '10.1.2.3', '--rule', 'new')
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/10\.1\.2\.3 gets v1 by rule desk \(line 13\), which stands further up/),
+    ])
+  })
+
+  it('tell which tests of the file would not hold any more', async () => {
+    await folder.write(routes({}, 'tests: [{ request: { ip: 10.0.0.1 }, expect: { version: v1 } }]\n'))
+    const { code, err } = await run('promote', 'v2')
+    expect([code, err]).toEqual([
+      0,
+      expect.stringMatching(/routes\.yaml:\d+:\d+: warning test: expected version v1, got v2/),
+    ])
+  })
+
+  it('need no key that the gateway has', async () => {
+    await folder.write(routes().replace('{ file: pin.key }', '{ env: GRAYLANE_KEY_OF_ANOTHER_MACHINE }'))
+    expect((await run('share', 'v2', '5%')).code).toBe(0)
+  })
+
+  it('refuse to edit a file that has errors, and show them', async () => {
+    await folder.write(routes().replace('stable: v1', 'stable: v9'))
+    const { code, err } = await run('share', 'v2', '5%')
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/has errors: mend it first\n.*:\d+:\d+: error unknown-name: .*v9/),
+    ])
+  })
+})
+
+describe('a file that is read-only', () => {
+  it('stays, and the patch that git takes is printed with exit code 3', async () => {
+    const before = await written()
+    await chmod(folder.path, 0o444)
+    const { code, out, err } = await run('share', 'v2', '5%')
+    expect([code, err]).toEqual([3, expect.stringContaining('is read-only')])
+    expect(await written()).toBe(before)
+    await chmod(folder.path, 0o644)
+    execFileSync('git', ['apply', '--unsafe-paths', '-p1', '--directory=/', '-'], { cwd: '/', input: out })
+    expect(await written()).toContain('share: 5%')
+  })
+
+  it('and --print does the same with any file', async () => {
+    const before = await written()
+    const { code, out } = await run('share', 'v2', '5%', '--print')
+    expect([code, out]).toEqual([
+      3,
+      expect.stringMatching(/^--- a\/.*\n\+\+\+ b\/.*\n@@ [^]*\+ {2}- version: v2\n\+ {4}share: 5%\n/),
+    ])
+    expect(await written()).toBe(before)
+  })
+})
+
+describe('writing', () => {
+  it('leaves a file alone that somebody changed since it was read', async () => {
+    const plan = await planEdit(folder.path, { verb: 'share', version: 'v2', share: '5%' }, new Date())
+    if ('refused' in plan) throw new Error(plan.reason)
+    const theirs = `${await written()}# by somebody else\n`
+    await writeFile(folder.path, theirs)
+    expect(await commitEdit(plan)).toBe('changed')
+    expect(await written()).toBe(theirs)
+  })
+
+  it('keeps the mode, and leaves nothing beside the file', async () => {
+    await chmod(folder.path, 0o640)
+    await run('share', 'v2', '5%')
+    expect((await stat(folder.path)).mode & 0o777).toBe(0o640)
+    const { readdir } = await import('node:fs/promises')
+    expect((await readdir(dirname(folder.path))).toSorted()).toEqual(['pin.key', 'routes.yaml'])
+  })
+
+  it('goes through a link to the file it names', async () => {
+    const directory = join(dirname(folder.path), 'kept')
+    await mkdir(directory)
+    await rename(folder.path, join(directory, 'routes.yaml'))
+    await rm(folder.path, { force: true })
+    await symlink('kept/routes.yaml', folder.path)
+    await run('share', 'v2', '5%')
+    expect(await readlink(folder.path)).toBe('kept/routes.yaml')
+    expect(await readFile(join(directory, 'routes.yaml'), 'utf8')).toContain('share: 5%')
+  })
+})
