@@ -5,8 +5,8 @@ import { readArguments, type ExitCode } from './usage.ts'
 
 const usage = `graylane add [OPTIONS] VERSION
 
-Gives a version to visitors: by address, or by who they are (identity in routes.yaml). They go into the rule that lists such visitors
-already, or into a new one above all shares.
+Gives a version to visitors: by address, or by who they are (identity in routes.yaml). They go into the rule that
+lists such visitors already, or into a new one above all shares.
 
   --ip ADDRESS       an address or CIDR, as often as needed
   --user NAME        a user, as often as needed

@@ -5,8 +5,9 @@ import { readArguments, type ExitCode } from './usage.ts'
 
 const usage = `graylane promote [OPTIONS] VERSION
 
-Makes a version stable: everybody gets it whom no rule takes elsewhere. Its own gray rules end. The version that was stable drains: it
-serves its open pages, draws nobody, and goes on lending its pools to versions that had relied on them (base).
+Makes a version stable: everybody gets it whom no rule takes elsewhere. Its own gray rules end. The version that was
+stable drains: it serves its open pages, draws nobody, and goes on lending its pools to versions that had relied on
+them (base).
 
 ${releaseOptionsHelp}
   graylane promote v2

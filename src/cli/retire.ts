@@ -5,8 +5,8 @@ import { readArguments, type ExitCode } from './usage.ts'
 
 const usage = `graylane retire [OPTIONS] VERSION
 
-Takes a version out of the file, after which its pods can go. Refused before it drained for pin.ttl (draining says since when), while it
-is stable or the base of another version, and while a listener's sourceLabels name it.
+Takes a version out of the file, after which its pods can go. Refused before it drained for pin.ttl (draining says
+since when), while it is stable or the base of another version, and while a listener's sourceLabels name it.
 
 ${releaseOptionsHelp}
   graylane retire v1

@@ -5,8 +5,8 @@ import { readArguments, type ExitCode } from './usage.ts'
 
 const usage = `graylane rollback [OPTIONS] VERSION
 
-Ends a version's gray rules and drains it: its visitors get stable with their next page, open pages stay whole. A version that is stable
-itself gives its place back to the one that was stable before.
+Ends a version's gray rules and drains it: its visitors get stable with their next page, open pages stay whole. A
+version that is stable itself gives its place back to the one that was stable before.
 
   --now              do not wait for the next page: raise the epoch, so that every open page, of other versions too, is
                      asked to reload with its next request

@@ -5,8 +5,8 @@ import { readArguments, type ExitCode } from './usage.ts'
 
 const usage = `graylane share [OPTIONS] VERSION PERCENTAGE
 
-Sets the share of visitors that a version draws, 0.01% at least. Who is drawn stays: a larger share only adds visitors, a smaller one
-takes nobody back (rollback does).
+Sets the share of visitors that a version draws, 0.01% at least. Who is drawn stays: a larger share only adds
+visitors, a smaller one takes nobody back (rollback does).
 
   --rule NAME        the share of that name, where the version has several
 ${releaseOptionsHelp}
