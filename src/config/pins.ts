@@ -1,8 +1,8 @@
-// `pin` and `identity` in their long form, and the signing keys.
+// `pin` in its long form, and the signing keys.
 
 import { createKeyRing } from '../affinity/key-ring.ts'
 import type { PinKey } from '../affinity/types.ts'
-import type { IdentitySource, PinSpec } from '../rules/types.ts'
+import type { PinSpec } from '../rules/types.ts'
 import { complain, type Draft } from './draft.ts'
 import type { RoutesDocument } from './schema.ts'
 import { durationMs } from './written-values.ts'
@@ -53,14 +53,6 @@ function ttlSeconds(draft: Draft, ttl: string): number {
   if (ms > longestTtlDays * dayMs)
     complain(draft, draft.document.pin, 'ttl', 'value', `${ttl} is longer than ${longestTtlDays} days`)
   return ms / 1000
-}
-
-export function identitySources(identity: RoutesDocument['identity']): readonly IdentitySource[] {
-  return identity.map((source) => {
-    if (source.startsWith('cookies.')) return { kind: 'cookie', name: source.slice('cookies.'.length) }
-    if (source.startsWith('headers.')) return { kind: 'header', name: source.slice('headers.'.length).toLowerCase() }
-    return { kind: 'clientIp' }
-  })
 }
 
 /** The keys in their order; empty, with a warning, when none is named. A key that is named has to be there. */

@@ -7,8 +7,9 @@ import type { RouteTest } from './configuration.ts'
 import { checkVersion, complain, type Draft, unlisted } from './draft.ts'
 import { grayRuleSpecs } from './gray-rules.ts'
 import { isIp } from './listeners.ts'
+import { identitySpec } from './identities.ts'
 import { pageSpec } from './pages.ts'
-import { identitySources, pinKeys, pinSpec } from './pins.ts'
+import { pinKeys, pinSpec } from './pins.ts'
 import { quote } from './problem.ts'
 import type { RoutesDocument } from './schema.ts'
 import { serviceSpecs } from './services.ts'
@@ -27,7 +28,7 @@ export interface ReleaseRead {
 /** Whole only when nothing was reported. */
 export async function readRelease(draft: Draft): Promise<ReleaseRead> {
   const { document, origins } = draft
-  const { name = nameOfTheOnlyRelease, hosts, stable, draining, identity, rollout } = document
+  const { name = nameOfTheOnlyRelease, hosts, stable, draining, rollout } = document
   checkHosts(draft)
   checkLife(draft)
   return {
@@ -40,7 +41,7 @@ export async function readRelease(draft: Draft): Promise<ReleaseRead> {
       stable,
       draining: new Set(draining.map(drainingName)),
       gray: await grayRuleSpecs(draft),
-      identity: identitySources(identity),
+      ...(await identitySpec(draft)),
       pin: pinSpec(draft),
       settleSeconds: Math.ceil(durationMs(rollout?.settle ?? '0s') / 1000),
       page: pageSpec(draft),

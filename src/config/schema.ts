@@ -14,7 +14,6 @@ import {
   FieldName,
   FieldValue,
   FilePath,
-  IdentitySource,
   matchFieldKeys,
   Name,
   nameKeys,
@@ -28,6 +27,7 @@ import {
   Text,
   Whole,
 } from './schema-parts.ts'
+import { identity } from './schema-identity.ts'
 
 const port = (lowest: 0 | 1, description: string) => Whole(lowest, 65_535, { description })
 
@@ -367,10 +367,7 @@ export const routesDocument = Section(
       description: 'Versions that draw nobody and serve their open pages.',
     }),
     gray: Type.Array(grayRule, { default: [], description: 'Top to bottom, the first hit decides.' }),
-    identity: Type.Array(IdentitySource(), {
-      default: ['clientIp'],
-      description: 'Who a visitor is, for users and for share: the first that is present.',
-    }),
+    identity,
     pin,
     rollout: Type.Optional(
       Section({

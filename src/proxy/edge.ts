@@ -2,6 +2,7 @@
 // assignment; requests under way finish on the one they began with. Health and in-flight counts live outside (endpoints.ts).
 
 import { compileTrust, type Trust } from '../affinity/client-address.ts'
+import { compileIdentity, type ReadIdentity } from '../affinity/identity.ts'
 import type { KeyRing } from '../affinity/key-ring.ts'
 import { createPinReader, type PinReader } from '../affinity/pin-cookie.ts'
 import type { TrustSpec } from '../affinity/types.ts'
@@ -37,6 +38,7 @@ export interface EdgeListener {
 export interface EdgeRelease {
   readonly release: Release
   readonly pins: PinReader
+  readonly identity: ReadIdentity
   readonly keyRing: KeyRing
   readonly poolOf: ReadonlyMap<Pool, PoolEndpoints>
   readonly actionsOf: ReadonlyMap<Service, ServiceActions>
@@ -119,6 +121,7 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
   return {
     release,
     pins: createPinReader(release.spec, keyRing),
+    identity: compileIdentity(release.spec),
     keyRing,
     poolOf,
     several: release.spec.versions.size > 1,

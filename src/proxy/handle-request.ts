@@ -2,7 +2,6 @@
 // gather in a ProxiedRequest, which the engine calls back when bytes move (proxied-request.ts).
 
 import { clientAddress, isTrustedPeer } from '../affinity/client-address.ts'
-import { readIdentity } from '../affinity/identity.ts'
 import { pageKind } from '../affinity/page-kind.ts'
 import { pageVersion, withoutParameter } from '../affinity/page-stamp.ts'
 import { type PinFinding } from '../affinity/pin-cookie.ts'
@@ -169,14 +168,15 @@ function visitOf(
   around: Circumstances,
 ): Visit {
   const spec = release.release.spec
-  const identity = readIdentity(spec.identity, facts)
+  const nowSeconds = around.nowSeconds()
+  const identity = release.identity(facts, nowSeconds)
   return {
     kind: pageKind(request),
     reading: finding.reading,
     pageVersion: pageVersion(request, facts.query, spec.pin, spec.page),
     identity,
     seed: seedFor(spec.name, finding.reading, identity, around.randomBytes),
-    nowSeconds: around.nowSeconds(),
+    nowSeconds,
     available: release.available,
     settling: release.settling,
   }

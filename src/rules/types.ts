@@ -146,7 +146,30 @@ export interface UpstreamUrl {
 export type IdentitySource =
   | { readonly kind: 'cookie'; readonly name: string }
   | { readonly kind: 'header'; readonly name: string }
-  | { readonly kind: 'clientIp' }
+  | { readonly kind: 'clientIp'; /** Of IPv6 only the block counts; default 64 */ readonly ipv6Prefix?: number }
+  | { readonly kind: 'json'; readonly cookie: string; readonly field: string }
+  | TokenSource
+
+/** A claim of a JWT (RFC 7519). */
+export interface TokenSource {
+  readonly kind: 'jwt'
+  readonly place: { readonly kind: 'cookie' | 'header'; readonly name: string }
+  readonly claim: string
+  readonly keys: readonly TokenKey[]
+  readonly issuer: string | undefined
+  readonly audience: string | undefined
+  /** By how much clocks may differ. */
+  readonly leewaySeconds: number
+}
+
+/** A key that verifies tokens, with the only algorithms it may be used for (RFC 8725 3.1). */
+export interface TokenKey {
+  readonly id: string | undefined
+  readonly algorithms: readonly string[]
+  /** How to read `secret`: a JWK as JSON, PEM, or the bytes of a shared secret. */
+  readonly form: 'jwk' | 'pem' | 'raw'
+  readonly secret: Uint8Array
+}
 
 export interface PinSpec {
   /** Cookie name without the `__Host-` prefix that https adds. */
@@ -186,6 +209,8 @@ export interface ReleaseSpec {
   readonly draining: ReadonlySet<string>
   readonly gray: readonly GrayRuleSpec[]
   readonly identity: readonly IdentitySource[]
+  /** Values of sources other than the address that mean nobody, in lower case. */
+  readonly ignoredIdentities?: ReadonlySet<string>
   readonly pin: PinSpec
   /** For so long a version that is new to a gateway draws nobody (section 4.11). Default 0. */
   readonly settleSeconds?: number

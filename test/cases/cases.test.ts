@@ -9,6 +9,7 @@ import { clientAddress } from './client-address.ts'
 import { document } from './document.ts'
 import { GatewayUnderTest, readPin, type Result } from './gateway-under-test.ts'
 import { health } from './health.ts'
+import { identities } from './identity.ts'
 import { internalCalls } from './internal.ts'
 import { pageKind } from './page-kind.ts'
 import { pageStamp } from './page-stamp.ts'
@@ -31,6 +32,7 @@ const groups: readonly CaseGroup[] = [
   ...answers,
   ...caching,
   ...pageStamp,
+  ...identities,
   ...internalCalls,
 ]
 

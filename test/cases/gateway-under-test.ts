@@ -12,7 +12,7 @@ import { type Echo, type EchoBackend, startEchoBackend } from '../support/echo-b
 import { type RawAnswer, sendRaw } from '../support/raw-request.ts'
 import { type Case, type CaseGroup, now, type PinCookie } from './case.ts'
 
-const secrets = {
+export const secrets = {
   new: 'the newer key of the table, 32 bytes and more',
   old: 'the older key of the table, 32 bytes and more',
 }
