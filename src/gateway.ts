@@ -182,6 +182,7 @@ class RunningGateway implements PhasedGateway {
       observe: this.#observer(),
       nowSeconds: this.#nowSeconds,
       randomBytes: this.#randomBytes,
+      random: Math.random,
     }
     return {
       handle: (exchange) => {

@@ -67,6 +67,12 @@ export const edgeErrors = {
     title: 'This version cannot answer at the moment',
     retryAfter: 2,
   },
+  noCluster: {
+    code: 'EDGE_NO_CLUSTER',
+    status: 503,
+    flag: 'NC',
+    title: 'The route leads to a service or subset that is not known',
+  },
   noEndpoint: {
     code: 'EDGE_NO_ENDPOINT',
     status: 503,

@@ -10,7 +10,7 @@ import { compileCidrs, parseAddress } from '../rules/address.ts'
 import type { Address, Pool, Release, RouteTable, Service, Settling } from '../rules/types.ts'
 import { type Endpoints, PoolEndpoints } from './endpoints.ts'
 import { compilePageScript, type PageScript } from './page-script.ts'
-import { compileServiceActions, type ServiceActions } from './service-actions.ts'
+import { compileRouteActions, type RouteActions } from './route-actions.ts'
 import type { TargetMode } from './target.ts'
 import { type ServerCertificate, type TlsSurroundings, TlsTermination } from './tls/termination.ts'
 
@@ -41,7 +41,7 @@ export interface EdgeRelease {
   readonly identity: ReadIdentity
   readonly keyRing: KeyRing
   readonly poolOf: ReadonlyMap<Pool, PoolEndpoints>
-  readonly actionsOf: ReadonlyMap<Service, ServiceActions>
+  readonly actionsOf: ReadonlyMap<Service, RouteActions>
   /** More than one version is listed: one URL means several builds. */
   readonly several: boolean
   /** The script of `graylane/page`, when it is served. */
@@ -115,6 +115,7 @@ function compileListener(spec: ListenerSpec, { instance, tls }: EdgeSource): Edg
 function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
   const keyRing = source.keysOf(release.name)
   const poolOf = new Map<Pool, PoolEndpoints>()
+  const endpointsOf = (pool: Pool): PoolEndpoints => poolOf.get(pool)!
   for (const pools of release.poolsOf.values()) {
     for (const pool of pools) if (!poolOf.has(pool)) poolOf.set(pool, new PoolEndpoints(pool, source.endpoints))
   }
@@ -126,7 +127,7 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
     poolOf,
     several: release.spec.versions.size > 1,
     pageScript: compilePageScript(release.spec),
-    actionsOf: new Map(release.services.map((service) => [service, compileServiceActions(service)])),
+    actionsOf: new Map(release.services.map((service) => [service, compileRouteActions(service.actions, endpointsOf)])),
     available: (version) => (release.poolsOf.get(version) ?? []).every((pool) => poolOf.get(pool)?.available === true),
     settling: source.settlingOf(release),
   }

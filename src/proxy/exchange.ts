@@ -12,6 +12,8 @@ export interface Head {
   /** Each line's value in order. */
   lines(name: string): readonly string[]
   has(name: string): boolean
+  /** The value as it stands to be sent, changes included; lines are joined as in `get`. Undefined when nothing of that name is sent. */
+  sent(name: string): string | undefined
   /** Takes every line of that name out of what is sent on. `get` still sees what came. */
   remove(name: string): void
   /** The same for every spelling of the name: `x-version`, `X_Version`, `x.version` are one name to many backends. */

@@ -55,6 +55,8 @@ export function explainRequest(context: ExplainContext, input: ExplainInput): Ex
       observe: (finished) => (record = finished),
       nowSeconds: context.nowSeconds,
       randomBytes: context.randomBytes,
+      // What happens to some requests only is not shown, what happens to all of them is.
+      random: () => 1 - Number.EPSILON,
       trace: (step) => steps.push(step),
     },
     context.edge,
@@ -147,6 +149,10 @@ class ListedHead implements Head {
 
   has(name: string): boolean {
     return this.fields.some((field) => field[0] === name)
+  }
+
+  sent(name: string): string | undefined {
+    return this.get(name)
   }
 
   entries(): readonly (readonly [name: string, value: string])[] {

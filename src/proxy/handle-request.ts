@@ -13,9 +13,9 @@ import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
 import { edgeErrors, stalePageAnswer } from './edge-answers.ts'
 import type { Connection, Exchange, RequestHead } from './exchange.ts'
 import { pageScriptAnswer } from './page-script.ts'
-import { type Client, ProxiedRequest, type Surroundings } from './proxied-request.ts'
+import { type Client, ProxiedRequest } from './proxied-request.ts'
 import { HeadFacts } from './request-facts.ts'
-import { directAnswer, redirectAnswer, rewrittenPath } from './service-actions.ts'
+import type { Surroundings } from './route-execution.ts'
 import { normalizeTarget } from './target.ts'
 
 /** What deciding needs beside the snapshot: clock, chance, and who listens to each step (explain). */
@@ -111,20 +111,8 @@ function handleInternal(
 
 /** The last step: what the service does with it. */
 function sendTo(proxied: ProxiedRequest, edgeRelease: EdgeRelease, service: Service, facts: RequestFacts): void {
-  const actions = edgeRelease.actionsOf.get(service)!
   const pool = service.pools.get(proxied.version)
-  proxied.goesTo(service, pool && edgeRelease.poolOf.get(pool), actions)
-  const { redirect, directResponse, rewrite } = actions
-  if (redirect !== undefined) {
-    return proxied.answerAsConfigured(redirectAnswer(redirect, facts.scheme, facts.authority, facts.path, facts.query))
-  }
-  if (directResponse !== undefined) return proxied.answerAsConfigured(directAnswer(directResponse))
-  if (rewrite?.authority !== undefined) proxied.authority = rewrite.authority
-  if (rewrite?.uri !== undefined) {
-    const path = rewrittenPath(rewrite.uri, facts.path, service.matched(facts)?.uri)
-    proxied.target = facts.query === '' ? path : `${path}?${facts.query}`
-  }
-  proxied.forward()
+  proxied.goesTo(service, pool && edgeRelease.poolOf.get(pool), edgeRelease.actionsOf.get(service)!, facts)
 }
 
 /** A gateway that meets its own name in Via would send the request round for ever (RFC 9110 7.6.3). */

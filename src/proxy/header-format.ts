@@ -1,88 +1,164 @@
-// Header values with Envoy's format words (`%REQ(x-user)%`, `%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%`, `%%`) and our %VERSION%,
-// parsed once at compile and filled in per request. A value that comes out empty adds no field (Envoy 1.40 does the same).
+// Header operations of a route: values with Envoy's format words, parsed once when a configuration is compiled and filled in per request.
+// A value that comes out empty adds no field (Envoy 1.40 does the same).
 
+import { hostname } from 'node:os'
+import { type FormatPart, type FormatWord, parseHeaderFormat } from '../rules/header-format.ts'
 import type { HeaderOperationsSpec } from '../rules/types.ts'
+import { wireText } from '../rules/wire-text.ts'
 import type { Head, RequestHead } from './exchange.ts'
+import { startTime } from './start-time.ts'
 
-/** What a format word may ask for. */
+/** What a format word may ask for. Texts are '' where there is nothing (yet). */
 export interface FormatContext {
   readonly request: RequestHead
+  /** Undefined while there is no answer. */
+  readonly response: Pick<Head, 'sent'> | undefined
   readonly version: string
+  /** Of the client as we believe it, and of the socket's peer. */
   readonly clientAddressText: string
+  readonly peerAddress: string
+  readonly peerPort: number
+  readonly localPort: number
   readonly scheme: string
+  readonly upstream: { readonly address: string; readonly port: number } | undefined
+  readonly cluster: string
+  readonly routeName: string
+  readonly attempts: number
+  readonly status: number
+  readonly flags: string
 }
 
 type Part = string | ((context: FormatContext) => string)
+type Operation = readonly [name: string, parts: readonly Part[]]
 
 export interface HeaderOperations {
   readonly remove: readonly string[]
-  readonly set: readonly (readonly [name: string, parts: readonly Part[]])[]
-  readonly add: readonly (readonly [name: string, parts: readonly Part[]])[]
+  readonly set: readonly Operation[]
+  readonly add: readonly Operation[]
 }
 
+/** Throws on a value that `parseHeaderFormat` refuses: whoever reads configurations has told it with its place before. */
 export function compileHeaderOperations(spec: HeaderOperationsSpec): HeaderOperations {
-  return {
-    remove: spec.remove,
-    set: [...spec.set].map(([name, value]) => [name, compileFormat(value)] as const),
-    add: [...spec.add].map(([name, value]) => [name, compileFormat(value)] as const),
-  }
+  return { remove: spec.remove, set: operations(spec.set), add: operations(spec.add) }
 }
 
-/** Envoy's order: remove, then set and add. */
-export function applyHeaderOperations(operations: HeaderOperations, head: Head, context: FormatContext): void {
-  for (const name of operations.remove) head.remove(name)
-  for (const [name, parts] of operations.set) {
-    const value = fill(parts, context)
-    if (value !== '') head.set(name, value)
-  }
-  for (const [name, parts] of operations.add) {
-    const value = fill(parts, context)
-    if (value !== '') head.append(name, value)
-  }
+function operations(fields: ReadonlyMap<string, string>): readonly Operation[] {
+  return Array.from(fields, ([name, value]) => [name, compileFormat(value)] as const)
 }
 
-/** Throws on a lone `%` or an unknown word: a configuration with one is refused before it is put to use. */
+/** Envoy's order: remove, then set, then add; all values are made of the message as it was before. */
+export function applyHeaderOperations(
+  { remove, set, add }: HeaderOperations,
+  head: Pick<Head, 'remove' | 'set' | 'append'>,
+  context: FormatContext,
+): void {
+  const setValues = set.map((operation) => fill(operation[1], context))
+  const addValues = add.map((operation) => fill(operation[1], context))
+  for (const name of remove) head.remove(name)
+  for (let i = 0; i < set.length; i++) if (setValues[i] !== '') head.set(set[i]![0], setValues[i]!)
+  for (let i = 0; i < add.length; i++) if (addValues[i] !== '') head.append(add[i]![0], addValues[i]!)
+}
+
 function compileFormat(value: string): readonly Part[] {
-  const parts: Part[] = []
-  let at = 0
-  while (at < value.length) {
-    const percent = value.indexOf('%', at)
-    if (percent < 0) {
-      parts.push(value.slice(at))
-      break
-    }
-    if (percent > at) parts.push(value.slice(at, percent))
-    const end = value.indexOf('%', percent + 1)
-    if (end < 0) throw new Error(`a lone % in '${value}': write %% for a percent sign`)
-    parts.push(end === percent + 1 ? '%' : word(value.slice(percent + 1, end)))
-    at = end + 1
-  }
-  return parts
+  const parsed = parseHeaderFormat(value)
+  if ('problem' in parsed) throw new Error(parsed.problem)
+  return parsed.parts.map(compilePart)
 }
 
-function word(text: string): Part {
-  switch (text) {
-    case 'VERSION':
-      return (context) => context.version
-    case 'DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT':
-      return (context) => context.clientAddressText
-    case 'PROTOCOL':
-      return (context) => (context.request.minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0')
-    case 'SCHEME':
-      return (context) => context.scheme
+function compilePart(part: FormatPart): Part {
+  // Values of the request are bytes, one character each, and so is what stands between them.
+  if (typeof part === 'string') return wireText(part)
+  const { length } = part
+  const read = reader(part)
+  if (length === undefined) return read
+  return typeof read === 'string' ? read.slice(0, length) : (context) => read(context).slice(0, length)
+}
+
+function reader({ word, argument }: FormatWord): Part {
+  switch (word) {
+    case 'REQ':
+    case 'REQUEST_HEADER':
+      return firstOf(argument, requestField)
+    case 'RESP':
+    case 'RESPONSE_HEADER':
+      return firstOf(argument, (name) => (context) => context.response?.sent(name) ?? '')
+    case 'START_TIME':
+      return startTime(argument)
+    case 'ENVIRONMENT':
+      return process.env[argument] ?? ''
+    case 'HOSTNAME':
+      return hostname()
+    default:
+      return words[word]!
   }
-  if (text.startsWith('REQ(') && text.endsWith(')')) {
-    const name = text.slice(4, -1).toLowerCase()
-    if (name === ':method') return (context) => context.request.method
-    if (name === ':path') return (context) => context.request.target
-    if (name === ':authority') return (context) => context.request.authority
-    if (name === 'cookie' || name === 'authorization') throw new Error(`%${text}% would copy a secret`)
-    return (context) => context.request.get(name) ?? ''
+}
+
+/** `X?Y`: Y where X is absent. */
+function firstOf(
+  argument: string,
+  readerOf: (name: string) => (context: FormatContext) => string,
+): (context: FormatContext) => string {
+  const [first = '', second] = argument.toLowerCase().split('?')
+  const read = readerOf(first)
+  if (second === undefined) return read
+  const instead = readerOf(second)
+  return (context) => read(context) || instead(context)
+}
+
+function requestField(name: string): (context: FormatContext) => string {
+  switch (name) {
+    case ':method':
+      return ({ request }) => request.method
+    case ':path':
+      return ({ request }) => request.target
+    case ':authority':
+    case 'host':
+      return ({ request }) => request.authority
+    case ':scheme':
+      return ({ scheme }) => scheme
+    default:
+      return ({ request }) => request.sent(name) ?? ''
   }
-  throw new Error(`%${text}% is not a format word known here`)
+}
+
+const words: Readonly<Record<string, (context: FormatContext) => string>> = {
+  VERSION: (context) => context.version,
+  SCHEME: (context) => context.scheme,
+  PROTOCOL: ({ request }) => (request.minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0'),
+  DOWNSTREAM_REMOTE_ADDRESS: (context) => withPort(context.clientAddressText, clientPort(context)),
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: (context) => context.clientAddressText,
+  DOWNSTREAM_REMOTE_PORT: (context) => String(clientPort(context)),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: (context) => withPort(context.peerAddress, context.peerPort),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: (context) => context.peerAddress,
+  DOWNSTREAM_DIRECT_REMOTE_PORT: (context) => String(context.peerPort),
+  DOWNSTREAM_LOCAL_PORT: (context) => String(context.localPort),
+  UPSTREAM_HOST: upstreamHost,
+  UPSTREAM_REMOTE_ADDRESS: upstreamHost,
+  UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ({ upstream }) => upstream?.address ?? '',
+  UPSTREAM_REMOTE_PORT: ({ upstream }) => (upstream === undefined ? '' : String(upstream.port)),
+  UPSTREAM_CLUSTER: (context) => context.cluster,
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: (context) => String(context.attempts),
+  RESPONSE_CODE: (context) => (context.status === 0 ? '' : String(context.status)),
+  RESPONSE_FLAGS: (context) => context.flags,
+  ROUTE_NAME: (context) => context.routeName,
+}
+
+/** An address out of X-Forwarded-For has no port; Envoy writes 0. */
+function clientPort(context: FormatContext): number {
+  return context.clientAddressText === context.peerAddress ? context.peerPort : 0
+}
+
+function upstreamHost({ upstream }: FormatContext): string {
+  return upstream === undefined ? '' : withPort(upstream.address, upstream.port)
+}
+
+function withPort(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 function fill(parts: readonly Part[], context: FormatContext): string {
+  const [only] = parts
+  if (parts.length === 1 && typeof only === 'string') return only
   let out = ''
   for (const part of parts) out += typeof part === 'string' ? part : part(context)
   return out

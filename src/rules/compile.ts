@@ -4,6 +4,7 @@
 import { checkNames } from './check-names.ts'
 import { compileHosts, findByMeshName } from './hosts.ts'
 import { compileRequestMatch } from './request-match.ts'
+import type { MirrorSpec } from './route-actions.ts'
 import type { RouteProblem } from './route-problem.ts'
 import { compileFirstExplicit, type ExplicitRule } from './rule-index.ts'
 import type {
@@ -98,6 +99,7 @@ function compileService(spec: ReleaseSpec, service: ServiceSpec, versionPools: V
   return Object.freeze({
     spec: service,
     name: service.name,
+    actions: { ...service, mirrors: mirrorsOf(service, versionPools, report) },
     matches:
       only === undefined
         ? () => true
@@ -106,6 +108,16 @@ function compileService(spec: ReleaseSpec, service: ServiceSpec, versionPools: V
           : (facts: RequestFacts) => matched(facts) !== undefined,
     matched,
     pools,
+  })
+}
+
+/** Copies go to the pool that the named version has for the named service, its own or its base's. */
+function mirrorsOf({ mirrors = [] }: ServiceSpec, versionPools: VersionPools, report: Report): readonly MirrorSpec[] {
+  return mirrors.flatMap(({ place, service, version, percentage }) => {
+    const pool = versionPools.poolFor(version, service)
+    if (pool !== undefined) return [{ pool, percentage }]
+    report({ place, message: `${version} has no pool for ${service}, so nothing can be mirrored there` })
+    return []
   })
 }
 

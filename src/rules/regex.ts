@@ -56,3 +56,51 @@ function chooseTest(compiled: RE2JS, literal: RegexLiteral | undefined): (value:
       return (value) => value.length <= longestValue && compiled.testExact(value)
   }
 }
+
+export type Replacement =
+  | { readonly ok: true; readonly replace: (value: string) => string }
+  | { readonly ok: false; readonly message: string }
+
+/**
+ * Every match in a value replaced, as RE2::GlobalReplace does it (Envoy's regex_rewrite): not anchored, `\1`..`\9` are groups, `\0` is the
+ * whole match, `\\` a backslash, and no empty match directly behind another. Bytes rather than characters, as above.
+ */
+export function compileReplacement(pattern: string, rewrite: string): Replacement {
+  const compiled = parse(wireText(pattern))
+  if (typeof compiled === 'string') return { ok: false, message: compiled }
+  const parts = replacementParts(wireText(rewrite))
+  if (parts === undefined)
+    return { ok: false, message: 'a backslash in the rewrite stands before a digit or another backslash' }
+  const groups = compiled.groupCount()
+  const beyond = parts.find((part) => typeof part === 'number' && part > groups)
+  if (beyond !== undefined) return { ok: false, message: `the rewrite names group ${beyond}; the regex has ${groups}` }
+  return { ok: true, replace: (value) => (value.length > longestValue ? value : replaceAll(compiled, parts, value)) }
+}
+
+/** Texts, and numbers of groups. */
+function replacementParts(rewrite: string): readonly (string | number)[] | undefined {
+  const parts: (string | number)[] = []
+  for (const [part] of rewrite.matchAll(/\\[^]?|[^\\]+/g)) {
+    if (!part.startsWith('\\')) parts.push(part)
+    else if (part === '\\\\') parts.push('\\')
+    else if (/^\\\d$/.test(part)) parts.push(Number(part[1]))
+    else return undefined
+  }
+  return parts
+}
+
+function replaceAll(compiled: RE2JS, parts: readonly (string | number)[], value: string): string {
+  const matcher = compiled.matcher(value)
+  let out = ''
+  let from = 0
+  let matched = false
+  while (matcher.find()) {
+    const [start, end] = [matcher.start(), matcher.end()]
+    if (matched && start === end && start === from) continue
+    out += value.slice(from, start)
+    for (const part of parts) out += typeof part === 'string' ? part : (matcher.group(part) ?? '')
+    from = end
+    matched = true
+  }
+  return out + value.slice(from)
+}

@@ -93,6 +93,7 @@ export const retryConditions = [
   'connect-failure',
   'retriable-4xx',
   'retriable-status-codes',
+  'envoy-ratelimited',
 ] as const
 
 export type RetryCondition = (typeof retryConditions)[number]
@@ -101,7 +102,6 @@ export type RetryCondition = (typeof retryConditions)[number]
 export const inertRetryConditions: readonly string[] = [
   'refused-stream',
   'retriable-headers',
-  'envoy-ratelimited',
   'http3-post-connect-failure',
   'cancelled',
   'deadline-exceeded',

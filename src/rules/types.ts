@@ -255,6 +255,8 @@ export interface Pool {
 export interface Service {
   readonly spec: ServiceSpec
   readonly name: string
+  /** What it does, its mirrors with their pools. */
+  readonly actions: RouteActionsSpec
   readonly matches: Matcher
   /** The item of `match` that fits, for rewrites that replace the matched prefix; undefined when the service matches everything. */
   readonly matched: (facts: RequestFacts) => RequestMatchSpec | undefined

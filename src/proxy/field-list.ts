@@ -1,0 +1,40 @@
+// The fields of an answer that the edge composes, with the part of Head that rules about answers need.
+
+import type { EdgeAnswer, Head } from './exchange.ts'
+
+/** What both an upstream's answer and one of the edge's own can do: header operations, CORS and pins are written for it. */
+export type AnswerHead = Pick<Head, 'get' | 'sent' | 'remove' | 'removeLines' | 'set' | 'append'>
+
+export class FieldList implements AnswerHead {
+  fields: (readonly [name: string, value: string])[]
+
+  constructor(fields: EdgeAnswer['fields']) {
+    this.fields = [...fields]
+  }
+
+  get(name: string): string | undefined {
+    return this.fields.find((field) => field[0] === name)?.[1]
+  }
+
+  sent(name: string): string | undefined {
+    const lines = this.fields.filter((field) => field[0] === name)
+    return lines.length === 0 ? undefined : lines.map((field) => field[1]).join(', ')
+  }
+
+  remove(name: string): void {
+    this.fields = this.fields.filter((field) => field[0] !== name)
+  }
+
+  removeLines(name: string, test: (value: string) => boolean): void {
+    this.fields = this.fields.filter((field) => field[0] !== name || !test(field[1]))
+  }
+
+  set(name: string, value: string): void {
+    this.remove(name)
+    this.append(name, value)
+  }
+
+  append(name: string, value: string): void {
+    this.fields.push([name, value])
+  }
+}

@@ -1,0 +1,51 @@
+// Istio's HTTPRedirect and HTTPDirectResponse as Envoy answers them: nothing is forwarded.
+
+import type { DirectResponseSpec, RedirectSpec } from '../rules/route-actions.ts'
+import type { RequestFacts, StringMatchSpec } from '../rules/types.ts'
+import type { EdgeAnswer } from './exchange.ts'
+import { replacePrefix } from './rewrite.ts'
+
+/** Location as Envoy builds it: from the Host as sent, case and port included. `listenerPort`: the port as configured. */
+export function redirectAnswer(
+  redirect: RedirectSpec,
+  { scheme, authority, path, query }: Pick<RequestFacts, 'scheme' | 'authority' | 'path' | 'query'>,
+  matched: StringMatchSpec | undefined,
+  listenerPort: number,
+): EdgeAnswer {
+  const newScheme = redirect.scheme ?? scheme
+  const port = redirect.derivePort === 'FROM_REQUEST_PORT' ? listenerPort : redirect.port
+  const host = redirect.authority ?? authority
+  const newPath =
+    redirect.prefixRewrite === undefined ? redirect.uri : replacePrefix(redirect.prefixRewrite, path, matched)
+  const target = newPath ?? path
+  const suffix = query === '' || target.includes('?') ? '' : `?${query}`
+  return {
+    status: redirect.redirectCode,
+    fields: [['location', `${newScheme}://${withPort(host, port, newScheme, scheme)}${target}${suffix}`]],
+    body: '',
+  }
+}
+
+/**
+ * A port that is given replaces the Host's, unless it is the default of the resulting scheme: Istio then gives Envoy none, and the Host's
+ * stays. When the scheme changes, the default port of the old one is dropped.
+ */
+function withPort(host: string, port: number | undefined, newScheme: string, scheme: string): string {
+  if (port !== undefined && port !== defaultPort(newScheme)) return `${withoutPort(host)}:${port}`
+  const old = `:${defaultPort(scheme)}`
+  return newScheme !== scheme && host.endsWith(old) ? host.slice(0, -old.length) : host
+}
+
+function defaultPort(scheme: string): number {
+  return scheme === 'https' ? 443 : 80
+}
+
+function withoutPort(host: string): string {
+  const colon = host.lastIndexOf(':')
+  return colon < 0 || host.endsWith(']') ? host : host.slice(0, colon)
+}
+
+/** text/plain unless the response header operations say otherwise; a redirect status without Location is as it is written. */
+export function directAnswer({ status, body }: DirectResponseSpec): EdgeAnswer {
+  return { status, fields: body.length === 0 ? [] : [['content-type', 'text/plain']], body }
+}

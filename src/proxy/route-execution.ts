@@ -1,0 +1,375 @@
+// A request on its matched route, as Envoy's filters take it: fault, then CORS, then the router, which changes fields, host and path,
+// picks endpoints, retries, mirrors. One executor for services of routes.yaml (proxied-request.ts) and for VirtualServices: what is
+// asserted of a request and of its answer, and how the edge's own answers look, is for the class that extends this one.
+
+import type { Observer, RequestRecord } from '../observe/record.ts'
+import type { RequestFacts, StringMatchSpec } from '../rules/types.ts'
+import { allowOrigin, preflightAnswer } from './cors.ts'
+import { type EdgeError, edgeErrors, errorOfFailure } from './edge-answers.ts'
+import type { EndpointState, Endpoints, PoolEndpoints } from './endpoints.ts'
+import type {
+  EdgeAnswer,
+  Endpoint,
+  Exchange,
+  Forwarding,
+  Head,
+  Outcome,
+  RequestHead,
+  ResponseHead,
+  Retries,
+  UpstreamFailure,
+} from './exchange.ts'
+import { drawAbort, drawDelay } from './fault.ts'
+import { type AnswerHead, FieldList } from './field-list.ts'
+import { applyHeaderOperations, type FormatContext } from './header-format.ts'
+import { directAnswer, redirectAnswer } from './redirect.ts'
+import { backOffMs, replayBytes, retriesAnswer, retriesFailure } from './retry-policy.ts'
+import type { RouteActions } from './route-actions.ts'
+
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** What is the same for all requests: live state beside the snapshot, clock and chance. */
+export interface Surroundings {
+  readonly endpoints: Endpoints
+  readonly observe: Observer
+  readonly nowSeconds: () => number
+  /** 0 to 1, 1 excluded: for weights, percentages and back-off. */
+  readonly random: () => number
+}
+
+/**
+ * A subclass finds the route, sets `target` (canonical path and query), and calls `execute` once, or `fail` or `answer`. After that the
+ * engine calls the methods of Forwarding; exactly one record is observed for each request, whatever becomes of it.
+ */
+export abstract class RouteExecution implements Forwarding, Retries, FormatContext {
+  readonly request: RequestHead
+  readonly record: Mutable<RequestRecord>
+  /** What the upstream is asked for; set before `execute`, which may rewrite it. */
+  target = ''
+  authority: string
+  timeoutMs = 0
+  retries: Retries | null = null
+  keepBytes = 0
+  protected readonly surroundings: Surroundings
+  protected readonly exchange: Exchange
+  protected actions: RouteActions | undefined
+  protected pool: PoolEndpoints | undefined
+  response: AnswerHead | undefined
+  #facts: RequestFacts | undefined
+  #matched: StringMatchSpec | undefined
+  #endpoint: EndpointState | undefined
+  #tried: EndpointState[] | undefined
+  #retriesDone = 0
+
+  constructor(surroundings: Surroundings, exchange: Exchange, internal: boolean) {
+    this.surroundings = surroundings
+    this.exchange = exchange
+    this.request = exchange.request
+    this.authority = exchange.request.authority
+    this.record = newRecord(exchange, internal)
+  }
+
+  // --- for the subclass to say ---------------------------------------------------------------------------------------------------
+
+  /** Version that header values may name; '' where there is none. */
+  abstract readonly version: string
+  abstract readonly scheme: 'http' | 'https'
+  /** Port of the listener as configured: what `derivePort: FROM_REQUEST_PORT` means. */
+  protected abstract readonly listenerPort: number
+  /** Upstreams are told what was rewritten (x-envoy-original-path, -host) and how often it was tried (x-envoy-attempt-count). */
+  protected abstract readonly tellsUpstream: boolean
+  /** Called once before a request is sent; it has to call `changeRequest` where the route's operations belong. */
+  protected abstract assertOnRequest(head: Head): void
+  /** The same for every answer that passes a route, the upstream's and the configured ones; it has to call `changeAnswer`. */
+  protected abstract assertOnAnswer(head: AnswerHead): void
+  /** The body and fields of an error of the edge's own, before the route's response operations. */
+  protected abstract errorAnswer(error: EdgeError, failure: UpstreamFailure | undefined): EdgeAnswer
+
+  // --- the route -----------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Does all that the route says, and answers or forwards.
+   * @param pool undefined: the route leads to a service or subset that nobody knows
+   * @param matched `uri` of the match that fitted, for rewrites and redirects of the matched prefix
+   */
+  protected execute(
+    actions: RouteActions,
+    pool: PoolEndpoints | undefined,
+    facts: RequestFacts,
+    matched: StringMatchSpec | undefined,
+  ): void {
+    this.actions = actions
+    this.pool = pool
+    this.timeoutMs = actions.timeoutMs
+    if (actions.plain) return this.#forward(actions)
+    const { redirect, directResponse, fault } = actions
+    if (redirect !== undefined) return this.#configured(redirectAnswer(redirect, facts, matched, this.listenerPort))
+    if (directResponse !== undefined) return this.#configured(directAnswer(directResponse))
+    this.#facts = facts
+    this.#matched = matched
+    if (fault === undefined) return this.#allow(actions)
+    const delayMs = drawDelay(fault, this.surroundings.random)
+    if (delayMs === 0) return this.#abort(actions)
+    this.flag('DI')
+    this.exchange.hold(
+      delayMs,
+      () => this.#abort(actions),
+      (outcome) => this.onFinish(outcome),
+    )
+  }
+
+  #abort(actions: RouteActions): void {
+    const abort = drawAbort(actions.fault!, this.surroundings.random)
+    if (abort === undefined) return this.#allow(actions)
+    this.flag('FI')
+    this.#own(abort)
+  }
+
+  #allow(actions: RouteActions): void {
+    const { cors } = actions
+    const preflight = cors && preflightAnswer(cors, this.request)
+    // Envoy's cors filter answers past the router: no operations of the route.
+    if (preflight !== undefined) return this.answer(preflight)
+    this.#forward(actions)
+  }
+
+  #forward(actions: RouteActions): void {
+    if (this.pool === undefined) return this.fail(edgeErrors.noCluster)
+    this.assertOnRequest(this.request)
+    if (!actions.plain) this.#rewrite(actions)
+    this.exchange.forward(this)
+  }
+
+  #rewrite(actions: RouteActions): void {
+    const { authority, path, retries } = actions
+    if (authority !== undefined && authority !== this.authority) {
+      if (this.tellsUpstream) this.request.set('x-envoy-original-host', this.authority)
+      this.authority = authority
+    }
+    if (path !== undefined) this.#rewritePath(path(this.#facts!.path, this.#matched))
+    if (retries !== undefined) {
+      this.retries = this
+      this.keepBytes = replayBytes
+    }
+  }
+
+  #rewritePath(path: string): void {
+    const { query } = this.#facts!
+    if (this.tellsUpstream) this.request.set('x-envoy-original-path', this.target)
+    this.target = query === '' ? path : `${path}?${query}`
+  }
+
+  /** The route's operations on the request. */
+  protected changeRequest(head: Head): void {
+    const levels = this.actions!.requestHeaders
+    for (let i = 0; i < levels.length; i++) applyHeaderOperations(levels[i]!, head, this)
+  }
+
+  /** The route's operations on an answer, then its CORS fields. */
+  protected changeAnswer(head: AnswerHead): void {
+    const { actions } = this
+    if (actions === undefined) return
+    this.response = head
+    const levels = actions.responseHeaders
+    for (let i = 0; i < levels.length; i++) applyHeaderOperations(levels[i]!, head, this)
+    if (actions.cors !== undefined) allowOrigin(actions.cors, this.request.get('origin'), head)
+  }
+
+  // --- answers of the edge's own -------------------------------------------------------------------------------------------------
+
+  /** Answers with an error of the table. */
+  fail(error: EdgeError): void {
+    this.answer(this.#errorAnswer(error, undefined))
+  }
+
+  answer(answer: EdgeAnswer): void {
+    this.exchange.answer(answer, (outcome) => this.onFinish(outcome))
+  }
+
+  /** What the configuration says (redirect, directResponse). */
+  #configured(answer: EdgeAnswer): void {
+    const head = new FieldList(answer.fields)
+    this.record.status = answer.status
+    this.assertOnAnswer(head)
+    this.answer({ ...answer, fields: head.fields })
+  }
+
+  #errorAnswer(error: EdgeError, failure: UpstreamFailure | undefined): EdgeAnswer {
+    this.record.edgeCode = error.code
+    this.flag(error.flag)
+    return this.#changed(this.errorAnswer(error, failure))
+  }
+
+  #own(answer: EdgeAnswer): void {
+    this.answer(this.#changed(answer))
+  }
+
+  #changed(answer: EdgeAnswer): EdgeAnswer {
+    if (this.actions === undefined) return answer
+    const head = new FieldList(answer.fields)
+    this.record.status = answer.status
+    this.changeAnswer(head)
+    return { ...answer, fields: head.fields }
+  }
+
+  /** Adds one of Envoy's response flags to the record. */
+  protected flag(flag: string): void {
+    const { flags } = this.record
+    if (flag !== '-') this.record.flags = flags === '-' ? flag : `${flags},${flag}`
+  }
+
+  // --- Forwarding: the engine calls ----------------------------------------------------------------------------------------------
+
+  endpoint(attempt: number): Endpoint | undefined {
+    this.record.attempts = attempt
+    const before = this.#endpoint
+    if (before !== undefined) {
+      before.inFlight--
+      this.#tried = this.#tried === undefined ? [before] : [...this.#tried, before]
+    }
+    const next = this.#pick()
+    this.#endpoint = next
+    if (next === undefined) return undefined
+    next.inFlight++
+    this.record.endpoint = next.key
+    if (this.tellsUpstream) this.request.set('x-envoy-attempt-count', String(attempt))
+    return next
+  }
+
+  #pick(): EndpointState | undefined {
+    const pool = this.pool!
+    const next = pool.pick(this.#tried)
+    // The engine's own retries are for other endpoints; the route's come back to the same one when there is no other.
+    return next === undefined && this.retries !== null ? pool.pick(undefined) : next
+  }
+
+  onEndpointDown(endpoint: Endpoint): void {
+    this.surroundings.endpoints.markDown(endpoint)
+  }
+
+  onEndpointUp(endpoint: Endpoint): void {
+    this.surroundings.endpoints.markUp(endpoint)
+  }
+
+  onAnswer(head: ResponseHead): void {
+    this.record.servedVersion = head.get('x-served-version')
+    this.record.status = head.status
+    this.assertOnAnswer(head)
+  }
+
+  onFailure(failure: UpstreamFailure): EdgeAnswer {
+    return this.#errorAnswer(errorOfFailure(failure), failure)
+  }
+
+  onFinish(outcome: Outcome): void {
+    if (this.#endpoint !== undefined) this.#endpoint.inFlight--
+    this.#endpoint = undefined
+    const record = this.record
+    record.status = outcome.status
+    record.bytesReceived = outcome.bytesReceived
+    record.bytesSent = outcome.bytesSent
+    record.durationMs = outcome.durationMs
+    record.upstreamMs = outcome.upstreamMs
+    if (outcome.end === 'client-gone') record.flags = 'DC'
+    else if (outcome.end === 'truncated') record.flags = 'UC'
+    this.surroundings.observe(record)
+  }
+
+  // --- Retries: the engine calls, when the route has some ------------------------------------------------------------------------
+
+  get perTryTimeoutMs(): number {
+    const { perTryTimeoutMs } = this.actions!.retries!
+    return this.timeoutMs > 0 && perTryTimeoutMs >= this.timeoutMs ? 0 : perTryTimeoutMs
+  }
+
+  afterAnswer(head: ResponseHead): number {
+    return retriesAnswer(this.actions!.retries!, head) ? this.#nextRetry() : -1
+  }
+
+  afterFailure(failure: UpstreamFailure): number {
+    return retriesFailure(this.actions!.retries!, failure) ? this.#nextRetry() : -1
+  }
+
+  #nextRetry(): number {
+    const { attempts, backoffMs } = this.actions!.retries!
+    if (this.#retriesDone >= attempts) {
+      if (attempts > 0) this.flag('URX')
+      return -1
+    }
+    return backOffMs(backoffMs, ++this.#retriesDone, this.surroundings.random())
+  }
+
+  // --- FormatContext: what header values may ask for -----------------------------------------------------------------------------
+
+  get clientAddressText(): string {
+    return this.record.clientAddress
+  }
+
+  get peerAddress(): string {
+    return this.exchange.connection.remoteAddress
+  }
+
+  get peerPort(): number {
+    return this.exchange.connection.remotePort
+  }
+
+  get localPort(): number {
+    return this.exchange.connection.localPort
+  }
+
+  get upstream(): Endpoint | undefined {
+    return this.#endpoint
+  }
+
+  get cluster(): string {
+    return this.pool?.pool.key ?? ''
+  }
+
+  get routeName(): string {
+    return this.record.service
+  }
+
+  get attempts(): number {
+    return this.record.attempts
+  }
+
+  get status(): number {
+    return this.record.status
+  }
+
+  get flags(): string {
+    return this.record.flags
+  }
+}
+
+function newRecord(exchange: Exchange, internal: boolean): Mutable<RequestRecord> {
+  const request = exchange.request
+  return {
+    internal,
+    release: '',
+    service: '',
+    version: '',
+    poolVersion: '',
+    servedVersion: undefined,
+    reason: '',
+    rule: '',
+    document: false,
+    pinIn: 'none',
+    pinOut: 'none',
+    sourceVersion: '',
+    method: request.method,
+    path: '',
+    authority: request.authority,
+    clientAddress: exchange.connection.remoteAddress,
+    protocol: request.minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0',
+    status: 0,
+    edgeCode: '',
+    flags: '-',
+    endpoint: '',
+    attempts: 0,
+    bytesReceived: 0,
+    bytesSent: 0,
+    durationMs: 0,
+    upstreamMs: -1,
+  }
+}
