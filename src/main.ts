@@ -41,6 +41,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'take out a version that nobody can have open any more',
     load: async () => (await import('./cli/retire.ts')).runRetire,
   },
+  export: {
+    summary: 'write a configuration for Istio or Envoy',
+    load: async () => (await import('./cli/export.ts')).runExport,
+  },
   demo: {
     summary: 'play the story on real parts, on this machine',
     load: async () => (await import('./cli/demo.ts')).runDemo,

@@ -66,7 +66,7 @@ describe('the import rule (design section 8)', () => {
     admin: ['config', 'observe', 'gateway'],
     cluster: ['config', 'observe', 'gateway'],
     // serve starts the admin server and the workers: cli stands above both.
-    cli: ['config', 'observe', 'gateway', 'admin', 'cluster'],
+    cli: ['config', 'istio', 'observe', 'gateway', 'admin', 'cluster'],
     gateway: ['rules', 'affinity', 'config', 'istio', 'observe', 'proxy'],
     main: ['cli'],
   }

@@ -51,7 +51,7 @@ describe('graylane', () => {
   ]
   it.each(rows)('$says', run)
 
-  it.each(['serve', 'check', 'explain', 'add', 'share', 'promote', 'rollback', 'retire'])(
+  it.each(['serve', 'check', 'explain', 'export', 'add', 'share', 'promote', 'rollback', 'retire'])(
     '%s --help fits a screen',
     async (verb) => {
       const { code, out } = await graylane([verb, '--help'])

@@ -1,0 +1,76 @@
+// `graylane export`: routes.yaml in the words of another proxy, on standard output; what could not be said, on standard error.
+// Changes no file and starts nothing.
+
+import { loadConfiguration } from '../config/load.ts'
+import { formatProblem, type Problem } from '../config/problem.ts'
+import { compileConfiguration } from '../config/snapshot.ts'
+import { exportEnvoy } from '../istio/export-envoy.ts'
+import { exportIstio } from '../istio/export-istio.ts'
+import { painter } from './terminal.ts'
+import { defaultConfigPath, type ExitCode, readArguments, UsageError } from './usage.ts'
+
+const usage = `graylane export istio|envoy [OPTIONS]
+
+Writes routes.yaml as manifests of Istio, or as a bootstrap of Envoy. What the other cannot do is named on standard error with
+its place, and in comments.
+
+  --config FILE      routes.yaml (default ${defaultConfigPath})
+  --namespace NAME   of the manifests (default default)
+  --strict           exit with 1 when anything was left out
+
+  graylane export istio > istio.yaml && graylane check istio.yaml
+`
+
+const kinds = ['istio', 'envoy'] as const
+
+/** 1 when the configuration cannot be used. */
+export async function runExport(args: string[]): Promise<ExitCode> {
+  const options = readOptions(args)
+  if (options === 'help') {
+    process.stdout.write(usage)
+    return 0
+  }
+  const loaded = await loadConfiguration(options.config)
+  if (!('configuration' in loaded)) return complain(loaded.problems)
+  const compiled = compileConfiguration(loaded.configuration)
+  if (!('snapshot' in compiled)) return complain(compiled.problems)
+  const { text, omissions } =
+    options.kind === 'istio' ? exportIstio(loaded.configuration, options) : exportEnvoy(loaded.configuration)
+  process.stdout.write(text)
+  say(omissions)
+  return options.strict && omissions.length > 0 ? 1 : 0
+}
+
+function complain(problems: readonly Problem[]): ExitCode {
+  say(problems)
+  return 1
+}
+
+function say(problems: readonly Problem[]): void {
+  const paint = painter(process.stderr)
+  for (const problem of problems) {
+    process.stderr.write(`${paint(problem.severity === 'error' ? 'red' : 'yellow', formatProblem(problem))}\n`)
+  }
+}
+
+function readOptions(args: string[]) {
+  const { values, positionals } = readArguments(
+    args,
+    {
+      config: { type: 'string', default: defaultConfigPath },
+      namespace: { type: 'string', default: 'default' },
+      strict: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+    true,
+  )
+  if (values.help) return 'help'
+  const [word, ...rest] = positionals
+  const kind = kinds.find((known) => known === word)
+  if (kind === undefined || rest.length > 0)
+    throw new UsageError(`istio or envoy, not ${JSON.stringify(positionals.join(' '))}`)
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(values.namespace)) {
+    throw new UsageError(`--namespace: ${JSON.stringify(values.namespace)} is no namespace`)
+  }
+  return { kind, config: values.config, namespace: values.namespace, strict: values.strict }
+}

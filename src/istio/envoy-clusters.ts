@@ -1,0 +1,57 @@
+// One pool as a cluster of Envoy: its endpoints, how names are resolved, TLS towards it, and of its trafficPolicy what fits.
+
+import type { Problem } from '../config/problem.ts'
+import type { ServiceSpec, UpstreamUrl } from '../rules/types.ts'
+import { durationText } from './export-names.ts'
+
+export function envoyCluster(
+  name: string,
+  service: ServiceSpec,
+  upstreams: readonly UpstreamUrl[],
+  omissions: Problem[],
+): object {
+  const isAddress = ({ hostname }: UpstreamUrl): boolean => /^[\d.]+$/.test(hostname) || hostname.includes(':')
+  const secure = upstreams.filter(({ protocol }) => protocol === 'https')
+  if (secure.length > 0 && secure.length < upstreams.length) {
+    const message = `${service.name}: a cluster speaks https to all its endpoints or to none, and this pool mixes both: https is left out`
+    omissions.push({ ...service.place, severity: 'warning', code: 'export-tls', message })
+  }
+  if (service.trafficPolicy !== undefined) {
+    const message = `${service.name}: of trafficPolicy only loadBalancer.simple and connectTimeout are written for Envoy; export istio carries it`
+    if (!omissions.some((other) => other.message === message))
+      omissions.push({ ...service.place, severity: 'warning', code: 'export-policy', message })
+  }
+  const { loadBalancer, connectionPool } = service.trafficPolicy ?? {}
+  return {
+    name,
+    type: upstreams.every(isAddress) ? 'STATIC' : 'STRICT_DNS',
+    connect_timeout: durationText(connectionPool?.connectTimeoutMs ?? 2000),
+    lb_policy:
+      loadBalancer === undefined || loadBalancer.kind === 'CONSISTENT_HASH' ? 'LEAST_REQUEST' : loadBalancer.kind,
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: upstreams.map(endpoint) }],
+    },
+    transport_socket:
+      secure.length > 0 && secure.length === upstreams.length ? tlsSocket(secure[0] as UpstreamUrl) : undefined,
+  }
+}
+
+function endpoint({ hostname, port, weight }: UpstreamUrl): object {
+  return {
+    endpoint: { address: { socket_address: { address: hostname, port_value: port } } },
+    load_balancing_weight: weight === undefined || weight === 1 ? undefined : weight,
+  }
+}
+
+function tlsSocket({ hostname }: UpstreamUrl): object {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+      sni: hostname,
+      auto_sni_san_validation: true,
+      common_tls_context: { validation_context: { system_root_certs: {} } },
+    },
+  }
+}

@@ -1,0 +1,109 @@
+// What a service does with a request, as the fields of Istio's HTTPRoute: word for word, with the version written where routes.yaml
+// says %VERSION%, and the header by which the next hop knows the version.
+
+import type { CorsPolicySpec, FaultSpec, RetriesSpec } from '../rules/route-actions.ts'
+import type { HeaderOperationsSpec, ServiceSpec } from '../rules/types.ts'
+import { stringMatchText } from './export-match.ts'
+import { durationText } from './export-names.ts'
+
+/**
+ * @param header by which the version travels
+ * @param mirrorTarget Istio's Destination of a service in a version; undefined when nothing serves it
+ */
+export function istioActions(
+  service: ServiceSpec,
+  version: string,
+  header: string,
+  mirrorTarget: (service: string, version: string) => object | undefined,
+): object {
+  const { timeoutMs, retries, rewrite, redirect, directResponse, corsPolicy, fault, mirrors = [] } = service
+  const copies = mirrors.flatMap((mirror) => {
+    const destination = mirrorTarget(mirror.service, mirror.version)
+    return destination === undefined ? [] : [{ destination, percentage: { value: mirror.percentage } }]
+  })
+  return {
+    redirect: redirect && { ...redirect },
+    directResponse: directResponse && {
+      status: directResponse.status,
+      body:
+        typeof directResponse.body === 'string'
+          ? directResponse.body === ''
+            ? undefined
+            : { string: directResponse.body }
+          : { bytes: Buffer.from(directResponse.body).toString('base64') },
+    },
+    rewrite: rewrite && { ...rewrite },
+    timeout:
+      timeoutMs > 0 && redirect === undefined && directResponse === undefined ? durationText(timeoutMs) : undefined,
+    retries: retries && retriesText(retries),
+    fault: fault && faultText(fault),
+    mirrors: copies.length > 0 ? copies : undefined,
+    corsPolicy: corsPolicy && corsText(corsPolicy),
+    headers: {
+      request: redirect || directResponse ? undefined : operations(service.requestHeaders, header, version),
+      response: operations(service.responseHeaders, header, version),
+    },
+  }
+}
+
+/** Ours is set last in routes.yaml, so nothing there may take it away. */
+function operations(spec: HeaderOperationsSpec | undefined, header: string, version: string): object {
+  const remove = (spec?.remove ?? []).filter((name) => name !== header)
+  const add = [...(spec?.add ?? [])].filter(([name]) => name !== header)
+  const set = [...(spec?.set ?? [])].filter(([name]) => name !== header)
+  return {
+    set: { ...withVersion(set, version), [header]: version },
+    add: add.length > 0 ? withVersion(add, version) : undefined,
+    remove: remove.length > 0 ? remove : undefined,
+  }
+}
+
+function withVersion(fields: readonly (readonly [string, string])[], version: string): Record<string, string> {
+  return Object.fromEntries(fields.map(([name, value]) => [name, versionWritten(value, version)]))
+}
+
+/** `%%VERSION%` is a percent sign and `VERSION%`: pairs are read from the left. */
+export function versionWritten(value: string, version: string): string {
+  return value.replaceAll(/%(?:%|VERSION%|[A-Z_]+(?:\([^)%]*\))?%)/g, (word) => (word === '%VERSION%' ? version : word))
+}
+
+function retriesText(retries: RetriesSpec): object {
+  const retryOn = [...retries.retryOn, ...retries.statusCodes].join(',')
+  if (retries.attempts === 0) return { attempts: 0 }
+  return {
+    attempts: retries.attempts,
+    perTryTimeout: retries.perTryTimeoutMs > 0 ? durationText(retries.perTryTimeoutMs) : undefined,
+    retryOn: retryOn === '' ? undefined : retryOn,
+    backoff: durationText(retries.backoffMs),
+    retryIgnorePreviousHosts: retries.ignorePreviousHosts,
+  }
+}
+
+function faultText({ delay, abort }: FaultSpec): object {
+  return {
+    delay: delay && { fixedDelay: durationText(delay.fixedDelayMs), percentage: { value: delay.percentage } },
+    abort: abort && {
+      ...(abort.grpcStatus === undefined ? { httpStatus: abort.status } : { grpcStatus: grpcNames[abort.grpcStatus] }),
+      percentage: { value: abort.percentage },
+    },
+  }
+}
+
+/** By number. */
+const grpcNames = (
+  'OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED RESOURCE_EXHAUSTED ' +
+  'FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED'
+).split(' ')
+
+function corsText(cors: CorsPolicySpec): object {
+  const list = (values: readonly string[]): readonly string[] | undefined => (values.length > 0 ? values : undefined)
+  return {
+    allowOrigins: cors.allowOrigins.map(stringMatchText),
+    allowMethods: list(cors.allowMethods),
+    allowHeaders: list(cors.allowHeaders),
+    exposeHeaders: list(cors.exposeHeaders),
+    maxAge: cors.maxAgeSeconds === undefined ? undefined : `${cors.maxAgeSeconds}s`,
+    allowCredentials: cors.allowCredentials,
+    unmatchedPreflights: cors.unmatchedPreflights === 'FORWARD' ? undefined : cors.unmatchedPreflights,
+  }
+}

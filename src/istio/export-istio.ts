@@ -1,0 +1,280 @@
+// routes.yaml as manifests of Istio: a Gateway, for each release a VirtualService at it, for each service a ServiceEntry, a
+// DestinationRule and a VirtualService in the mesh that keeps its callers on their own version. Never drops a thing without saying so.
+
+import type { Configuration, ListenSpec } from '../config/configuration.ts'
+import type { Problem } from '../config/problem.ts'
+import type { ReleaseSpec, ServiceSpec } from '../rules/types.ts'
+import { compilePools } from '../rules/version-pools.ts'
+import { type EdgeRoute, planEdgeRoutes } from './edge-routes.ts'
+import { istioActions } from './export-actions.ts'
+import { istioMatch } from './export-match.ts'
+import { DnsNames } from './export-names.ts'
+import { destinationRule, serviceEntry, servicePort } from './export-services.ts'
+import { Commented, writeYaml } from './write-yaml.ts'
+
+export interface Exported {
+  readonly text: string
+  /** What could not be expressed, or means less than it did; each with its place. */
+  readonly omissions: readonly Problem[]
+}
+
+export interface IstioExportOptions {
+  readonly namespace: string
+}
+
+const apiVersion = 'networking.istio.io/v1'
+
+export function exportIstio(configuration: Configuration, { namespace }: IstioExportOptions): Exported {
+  const names = new DnsNames()
+  const omissions: Problem[] = [...generalOmissions(configuration)]
+  const [first] = configuration.releases
+  const gateway = names.of(`${first?.name ?? 'graylane'}-gateway`)
+  const documents: unknown[] = []
+  const hosts = configuration.releases.flatMap((release) => release.hosts)
+  const edges = configuration.listen.filter((listener) => !listener.internal)
+  documents.push(head(configuration, omissions), gatewayDocument(gateway, namespace, edges, hosts, omissions))
+  const usedServices = new DnsNames()
+  for (const release of configuration.releases) {
+    const exporter = new ReleaseExport(configuration, release, namespace, usedServices)
+    documents.push(...exporter.documents(gateway))
+    omissions.push(...exporter.omissions)
+  }
+  const [comment, ...manifests] = documents
+  return {
+    text: writeYaml([new Commented((comment as Commented).comment, manifests[0]), ...manifests.slice(1)]),
+    omissions,
+  }
+}
+
+// --- the whole file ----------------------------------------------------------------------------------------------------------------------
+
+/** What no manifest can say, whatever the rules are. */
+function generalOmissions({ releases, listen, trust, file }: Configuration): readonly Problem[] {
+  const found: Problem[] = []
+  const place = releases[0]?.place ?? { file, line: 1, column: 1 }
+  const say = (code: string, message: string, at = place): void => {
+    found.push({ ...at, severity: 'warning', code: `export-${code}`, message })
+  }
+  say('pin', 'pins are not expressed: the mesh keeps nobody on a version, each request is decided by the rules anew')
+  say(
+    'document',
+    'documents and subresources are not told apart: a page that is open follows the rules of the moment, not its own version',
+  )
+  say('unavailable', 'a version with an unavailable pool answers 503: the mesh moves no visit to stable as a whole')
+  if (trust.header !== undefined)
+    say('trust', `trust.header: ${trust.header} is matched as it comes: only your CDN may reach the gateway`)
+  for (const listener of listen) {
+    if (listener.internal && listener.from.length > 0)
+      say('from', 'from of an internal listener is not expressed: write an AuthorizationPolicy', listener.place)
+  }
+  return found
+}
+
+function head(configuration: Configuration, omissions: readonly Problem[]): Commented {
+  const { trust, path } = configuration
+  const mesh = [
+    ...(trust.hops === undefined ? [] : [`  defaultConfig: { gatewayTopology: { numTrustedProxies: ${trust.hops} } }`]),
+    `  pathNormalization: { normalization: ${path === 'strict' ? 'MERGE_SLASHES' : path} }`,
+  ]
+  return new Commented(
+    [
+      `Made by graylane export istio from ${configuration.file}. The mesh needs in its MeshConfig:`,
+      'meshConfig:',
+      ...mesh,
+      'Not expressed:',
+      ...omissions.map(({ message }) => `- ${message}`),
+      'What is left out of single rules stands beside them.',
+    ],
+    undefined,
+  )
+}
+
+function gatewayDocument(
+  name: string,
+  namespace: string,
+  edges: readonly ListenSpec[],
+  hosts: readonly string[],
+  omissions: Problem[],
+): object {
+  const servers = edges.map((listener, index) => {
+    const port = listener.port === 0 ? 80 : listener.port
+    if (listener.tls.length === 0)
+      return { port: { number: port, name: `http-${index}`, protocol: 'HTTP' }, hosts: [...hosts] }
+    const credential = `${name}-${port}`
+    const message = `the certificates of port ${port} become the Secret ${credential} (kubectl create secret tls) in the gateway's namespace`
+    omissions.push({ ...listener.place, severity: 'warning', code: 'export-tls', message })
+    return {
+      port: { number: port, name: `https-${index}`, protocol: 'HTTPS' },
+      hosts: [...hosts],
+      tls: { mode: 'SIMPLE', credentialName: credential },
+    }
+  })
+  return {
+    apiVersion,
+    kind: 'Gateway',
+    metadata: { name, namespace },
+    spec: { selector: { istio: 'ingressgateway' }, servers },
+  }
+}
+
+// --- one release -------------------------------------------------------------------------------------------------------------------------
+
+class ReleaseExport {
+  readonly omissions: Problem[] = []
+  readonly #configuration: Configuration
+  readonly #release: ReleaseSpec
+  readonly #namespace: string
+  /** Service names, shared by all releases of the file. */
+  readonly #services: DnsNames
+  readonly #subsets = new DnsNames()
+
+  constructor(configuration: Configuration, release: ReleaseSpec, namespace: string, services: DnsNames) {
+    this.#configuration = configuration
+    this.#release = release
+    this.#namespace = namespace
+    this.#services = services
+  }
+
+  documents(gateway: string): readonly unknown[] {
+    const served = this.#release.services.filter((service) => this.#owners(service).length > 0)
+    return [this.#edge(gateway), ...served.flatMap((service) => [this.#mesh(service), ...this.#pools(service)])]
+  }
+
+  #host(service: string): string {
+    // The first release of a file has its services by their own names, as the internal listener does.
+    const isFirst =
+      this.#configuration.releases.find((release) => release.services.some(({ name }) => name === service)) ===
+      this.#release
+    return this.#services.of(isFirst ? service : `${this.#release.name}-${service}`)
+  }
+
+  #owners(service: ServiceSpec): readonly string[] {
+    return [...this.#release.versions.values()]
+      .filter((version) => version.pools.has(service.name))
+      .map(({ name }) => name)
+  }
+
+  #destination(service: string, owner: string): object {
+    return { host: this.#host(service), subset: this.#subsets.of(owner), port: { number: servicePort } }
+  }
+
+  #mirror(service: string, version: string): object | undefined {
+    const pool = compilePools(this.#release).poolFor(version, service)
+    return pool && this.#destination(service, pool.owner)
+  }
+
+  // --- browsers --------------------------------------------------------------------------------------------------------------------------
+
+  #edge(gateway: string): object {
+    const plan = planEdgeRoutes(this.#release, this.#configuration.trust)
+    const http: unknown[] = []
+    const omitted = [...plan.omissions]
+    for (const route of plan.routes) {
+      const said = this.#route(route)
+      if (typeof said === 'string') {
+        const message = `${route.title}: ${said} cannot be said in one HTTPMatchRequest: left out`
+        omitted.push({ ...route.place, severity: 'warning', code: 'export-match', message })
+      } else if (said !== undefined) http.push(said)
+    }
+    this.omissions.push(...omitted)
+    const name = `${this.#release.name}-edge`
+    return new Commented(
+      omitted.map(({ line, message }) => `Line ${line}: ${message}`),
+      {
+        apiVersion,
+        kind: 'VirtualService',
+        metadata: { name: this.#services.of(name), namespace: this.#namespace },
+        spec: { hosts: [...this.#release.hosts], gateways: [gateway], http: mergeRoutes(http) },
+      },
+    )
+  }
+
+  /** The route, undefined when it can never fire, or what cannot be said of it. */
+  #route(route: EdgeRoute): object | string | undefined {
+    const rewrites = route.target?.service.rewrite !== undefined
+    const matched = istioMatch(route.own, route.visitor, rewrites)
+    if (matched === 'never') return undefined
+    if ('problem' in matched) return matched.problem
+    const { target } = route
+    const match = Object.keys(matched.match).length === 0 ? undefined : [matched.match]
+    const name = route.name
+    if (target === undefined) return new Commented([route.title], { name, match, directResponse: { status: 404 } })
+    const { service, version, pool } = target
+    const actions = istioActions(service, version, this.#release.pin.header, (other, of) => this.#mirror(other, of))
+    const forwards = service.redirect === undefined && service.directResponse === undefined && pool !== undefined
+    const lent = pool !== undefined && pool.owner !== version ? ` (pool of ${pool.owner})` : ''
+    return new Commented([`${route.title}${lent}`], {
+      name,
+      match,
+      route: forwards ? [{ destination: this.#destination(service.name, pool.owner) }] : undefined,
+      ...actions,
+    })
+  }
+
+  // --- services among themselves ---------------------------------------------------------------------------------------------------------
+
+  /** Callers stay on their version: by the label of their pods, else by the header that they pass on, else stable. */
+  #mesh(service: ServiceSpec): object {
+    const { versions, pin, stable } = this.#release
+    const pools = compilePools(this.#release)
+    const host = this.#host(service.name)
+    const rule = (version: string, name: string, match?: object): object[] => {
+      const pool = pools.poolFor(version, service.name)
+      if (pool === undefined) return [{ name, match: match && [match], directResponse: { status: 404 } }]
+      const actions = istioActions(service, version, pin.header, (other, of) => this.#mirror(other, of))
+      return [
+        {
+          name,
+          match: match && [match],
+          route: [{ destination: this.#destination(service.name, pool.owner) }],
+          ...actions,
+        },
+      ]
+    }
+    const names = [...versions.keys()]
+    const http = [
+      ...names.flatMap((version) => rule(version, `from-${version}`, { sourceLabels: { version: labelOf(version) } })),
+      ...names.flatMap((version) =>
+        rule(version, `asked-${version}`, { headers: { [pin.header]: { exact: version } } }),
+      ),
+      ...rule(stable, 'stable'),
+    ]
+    return new Commented([`Callers of ${service.name} in the mesh: whoever runs in a version is answered by it.`], {
+      apiVersion,
+      kind: 'VirtualService',
+      metadata: { name: this.#services.of(`${host}-mesh`), namespace: this.#namespace },
+      spec: { hosts: [host], gateways: ['mesh'], http },
+    })
+  }
+
+  #pools(service: ServiceSpec): readonly unknown[] {
+    const owners = this.#owners(service).map((owner) => ({
+      subset: this.#subsets.of(owner),
+      label: labelOf(owner),
+      upstreams: this.#release.versions.get(owner)?.pools.get(service.name) ?? [],
+    }))
+    const around = { host: this.#host(service.name), namespace: this.#namespace, apiVersion, service, owners }
+    return [serviceEntry(around), destinationRule(around, (problem) => this.omissions.push(problem))]
+  }
+}
+
+function labelOf(version: string): string {
+  return version.replaceAll(/[^A-Za-z0-9]+$/g, '')
+}
+
+/** Routes that differ in nothing but their one match are one route with several: a list of addresses stays one rule. */
+function mergeRoutes(routes: readonly unknown[]): readonly unknown[] {
+  const merged: Commented[] = []
+  for (const route of routes as readonly Commented[]) {
+    const before = merged.at(-1)
+    const [a, b] = [before?.value, route.value] as { match?: unknown[] }[]
+    if (before === undefined || a?.match === undefined || b?.match === undefined || !sameBesidesMatch(a, b))
+      merged.push(route)
+    else merged[merged.length - 1] = new Commented(before.comment, { ...a, match: [...a.match, ...b.match] })
+  }
+  return merged
+}
+
+function sameBesidesMatch(a: object, b: object): boolean {
+  return JSON.stringify({ ...a, match: 0 }) === JSON.stringify({ ...b, match: 0 })
+}
