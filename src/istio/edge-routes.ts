@@ -235,6 +235,11 @@ class Planner {
         result.push(...product([[absent], here]))
         break
       }
+      if (source.kind === 'json' || source.kind === 'jwt') {
+        const message = `users: an identity inside a ${source.kind === 'jwt' ? 'token' : 'cookie of JSON'} cannot be read by a match: left out`
+        this.#omit(place, 'identity', message)
+        return []
+      }
       const { kind, name } = source
       const found = valuePatterns([...users], place).map((match): Conjunction => [
         { kind, name, match, without: false },

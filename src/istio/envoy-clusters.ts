@@ -3,6 +3,7 @@
 import type { Problem } from '../config/problem.ts'
 import type { ServiceSpec, UpstreamUrl } from '../rules/types.ts'
 import { durationText } from './export-names.ts'
+import { isAddress } from './export-services.ts'
 
 export function envoyCluster(
   name: string,
@@ -10,7 +11,6 @@ export function envoyCluster(
   upstreams: readonly UpstreamUrl[],
   omissions: Problem[],
 ): object {
-  const isAddress = ({ hostname }: UpstreamUrl): boolean => /^[\d.]+$/.test(hostname) || hostname.includes(':')
   const secure = upstreams.filter(({ protocol }) => protocol === 'https')
   if (secure.length > 0 && secure.length < upstreams.length) {
     const message = `${service.name}: a cluster speaks https to all its endpoints or to none, and this pool mixes both: https is left out`
@@ -24,7 +24,7 @@ export function envoyCluster(
   const { loadBalancer, connectionPool } = service.trafficPolicy ?? {}
   return {
     name,
-    type: upstreams.every(isAddress) ? 'STATIC' : 'STRICT_DNS',
+    type: upstreams.every(({ hostname }) => isAddress(hostname)) ? 'STATIC' : 'STRICT_DNS',
     connect_timeout: durationText(connectionPool?.connectTimeoutMs ?? 2000),
     lb_policy:
       loadBalancer === undefined || loadBalancer.kind === 'CONSISTENT_HASH' ? 'LEAST_REQUEST' : loadBalancer.kind,

@@ -2,12 +2,11 @@
 
 import type { StringMatchSpec } from '../rules/types.ts'
 import type { Condition } from './edge-routes.ts'
-import { pathHeader, type UriCondition } from './export-match.ts'
+import { isUri, pathHeader, type UriCondition } from './export-match.ts'
 import { quoteRegex } from './regex-text.ts'
 
 /** @param rewrites whether the service rewrites the path: then the path specifier is the service's own, else a whole prefix */
 export function envoyMatch(own: readonly Condition[], visitor: readonly Condition[], rewrites: boolean): object {
-  const isUri = (condition: Condition): condition is UriCondition => condition.kind === 'uri'
   const ownUris = own.filter(isUri)
   const uris = [...ownUris, ...visitor.filter(isUri)]
   // Envoy has one path specifier; a second test goes on the header :path.

@@ -96,7 +96,6 @@ const grpcNames = (
 ).split(' ')
 
 function corsText(cors: CorsPolicySpec): object {
-  const list = (values: readonly string[]): readonly string[] | undefined => (values.length > 0 ? values : undefined)
   return {
     allowOrigins: cors.allowOrigins.map(stringMatchText),
     allowMethods: list(cors.allowMethods),
@@ -106,4 +105,8 @@ function corsText(cors: CorsPolicySpec): object {
     allowCredentials: cors.allowCredentials,
     unmatchedPreflights: cors.unmatchedPreflights === 'FORWARD' ? undefined : cors.unmatchedPreflights,
   }
+}
+
+function list(values: readonly string[]): readonly string[] | undefined {
+  return values.length > 0 ? values : undefined
 }

@@ -38,7 +38,7 @@ export function istioMatch(own: readonly Condition[], visitor: readonly Conditio
 export type UriCondition = Condition & { readonly kind: 'uri' }
 type Held = Exclude<Condition, UriCondition>
 
-function isUri(condition: Condition): condition is UriCondition {
+export function isUri(condition: Condition): condition is UriCondition {
   return condition.kind === 'uri'
 }
 
@@ -150,9 +150,9 @@ function mergeTests(a: StringMatchSpec, b: StringMatchSpec, oneValue: boolean): 
 
 function mergeUris(a: UriCondition, b: UriCondition): UriCondition | 'never' | undefined {
   if (a.ignoreCase !== b.ignoreCase && a.match.kind !== 'present' && b.match.kind !== 'present') {
-    const [plain, folded] = a.ignoreCase ? [b, a] : [a, b]
+    const [plain, foldedOne] = a.ignoreCase ? [b, a] : [a, b]
     if (plain.match.kind !== 'exact') return undefined
-    return compileIgnoringCase(folded.match, () => {}).fits(wireText(plain.match.value)) ? plain : 'never'
+    return compileIgnoringCase(foldedOne.match, () => {}).fits(wireText(plain.match.value)) ? plain : 'never'
   }
   if (a.ignoreCase && b.ignoreCase) {
     const merged = mergeTests(folded(a.match), folded(b.match), true)

@@ -87,7 +87,7 @@ export function destinationRule(around: Around, omit: (problem: Problem) => void
   }
 }
 
-function isAddress(hostname: string): boolean {
+export function isAddress(hostname: string): boolean {
   return /^[\d.]+$/.test(hostname) || hostname.includes(':')
 }
 
@@ -147,7 +147,6 @@ function hashKeyText(key: HashKeySpec): object {
 }
 
 function connectionPoolText(pool: ConnectionPoolSpec): object {
-  const time = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : durationText(ms))
   const tcp = {
     maxConnections: pool.maxConnections,
     connectTimeout: time(pool.connectTimeoutMs),
@@ -161,9 +160,15 @@ function connectionPoolText(pool: ConnectionPoolSpec): object {
     maxRetries: pool.maxRetries,
     idleTimeout: time(pool.idleTimeoutMs),
   }
-  const given = (part: object): object | undefined =>
-    Object.values(part).some((value) => value !== undefined) ? part : undefined
   return { tcp: given(tcp), http: given(http) }
+}
+
+function time(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : durationText(ms)
+}
+
+function given(part: object): object | undefined {
+  return Object.values(part).some((value) => value !== undefined) ? part : undefined
 }
 
 function outlierText(outlier: OutlierDetectionSpec): object {

@@ -21,7 +21,7 @@ export function writeYaml(documents: readonly unknown[]): string {
 
 /** Keys whose value is undefined are left out, as JSON does. */
 function block(value: unknown, indent: number): string[] {
-  if (value instanceof Commented) return [...comment(value.comment, indent), ...block(value.value, indent)]
+  if (value instanceof Commented) return [...commentLines(value.comment, indent), ...block(value.value, indent)]
   const pad = ' '.repeat(indent)
   if (Array.isArray(value) && value.length > 0) return value.flatMap((item: unknown) => listItem(item, indent))
   if (isMap(value) && entriesOf(value).length > 0)
@@ -32,7 +32,7 @@ function block(value: unknown, indent: number): string[] {
 function entry(key: string, value: unknown, indent: number): string[] {
   const pad = ' '.repeat(indent)
   const name = scalar(key)
-  if (value instanceof Commented) return [...comment(value.comment, indent), ...entry(key, value.value, indent)]
+  if (value instanceof Commented) return [...commentLines(value.comment, indent), ...entry(key, value.value, indent)]
   const inline = fitting(value, indent + name.length + 2)
   if (inline !== undefined) return [`${pad}${name}: ${inline}`]
   return [`${pad}${name}:`, ...block(value, indent + 2)]
@@ -40,7 +40,7 @@ function entry(key: string, value: unknown, indent: number): string[] {
 
 function listItem(item: unknown, indent: number): string[] {
   const pad = ' '.repeat(indent)
-  if (item instanceof Commented) return [...comment(item.comment, indent), ...listItem(item.value, indent)]
+  if (item instanceof Commented) return [...commentLines(item.comment, indent), ...listItem(item.value, indent)]
   const inline = fitting(item, indent + 2)
   if (inline !== undefined) return [`${pad}- ${inline}`]
   const [first = '', ...rest] = block(item, indent + 2)
@@ -73,7 +73,7 @@ function scalar(text: string): string {
   return /^[ -~]*\\[ -~]*$/.test(text) ? `'${text.replaceAll("'", "''")}'` : JSON.stringify(text)
 }
 
-function comment(lines: readonly string[], indent: number): string[] {
+function commentLines(lines: readonly string[], indent: number): string[] {
   // A line of a comment that quotes a file must not end it.
   return lines.map((line) => `${' '.repeat(indent)}# ${line.replace(/[\p{Cc}\u2028\u2029]/gu, ' ')}`.trimEnd())
 }

@@ -102,9 +102,9 @@ describe('graylane export istio', () => {
   it('says on standard error and in the file what the mesh cannot do, with its place', async () => {
     const yaml = routes().replace('gray:', 'gray:\n  - { name: some, version: v2, share: 5% }')
     const { out, err, code } = await exported(yaml, '--strict')
-    expect(err).toMatch(/^FILE:11:5: warning export-share: gray rule some: v2, share 5%: left out/m)
+    expect(err).toMatch(/^FILE:12:5: warning export-share: gray rule some: v2, share 5%: left out/m)
     expect(err).toMatch(/warning export-pin: pins are not expressed/)
-    expect(out).toMatch(/^# Line 11: gray rule some: v2, share 5%/m)
+    expect(out).toMatch(/^# Line 12: gray rule some: v2, share 5%/m)
     expect(out).toMatch(/^# - documents and subresources are not told apart/m)
     expect(code).toBe(1)
   })
