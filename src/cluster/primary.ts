@@ -107,7 +107,7 @@ class Primary implements Cluster {
     return new WorkerSeat({
       start: (worker) => this.#startWorker(worker),
       onSign: (sign) => this.#health.hear(sign),
-      onLog: (text, lines) => this.#standardOutput.write(text, lines),
+      onLog: (text, lines) => this.#standardOutput.write(Buffer.from(text, 'latin1'), lines),
       onEnded: (worker) => {
         const last = this.#tallies.forget(worker)
         if (last !== undefined) this.metrics.ended(last)

@@ -134,7 +134,7 @@ function standardOutput(): LogSink | undefined {
   if (fstatSync(1).isFile()) return undefined
   let sent: Promise<void> = Promise.resolve()
   return {
-    write: (text, lines) => void (sent = say({ kind: 'log', text, lines })),
+    write: (bytes, lines) => void (sent = say({ kind: 'log', text: bytes.toString('latin1'), lines })),
     lostLines: 0,
     reopen: () => Promise.resolve(undefined),
     close: () => sent,

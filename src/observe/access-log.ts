@@ -2,6 +2,8 @@
 // steer a terminal. Never holds a query string, a cookie, a field of the request beside Host, or any key.
 // `pin` has two letters, as HAProxy's cookie state: what came (N none, H held, S stale, F forged, T two) and what we did (K kept, S set, N none).
 
+import { Buffer } from 'node:buffer'
+import { LogLines } from './log-lines.ts'
 import { openLogFile, openStandardOutput, type LogSink } from './log-sink.ts'
 import type { Observer, PinIn, PinOut, RequestRecord } from './record.ts'
 
@@ -38,27 +40,21 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
 }
 
 function accessLogTo(sink: LogSink, now: () => number): AccessLog {
-  const format = createLineFormatter()
-  let buffer = ''
-  let lines = 0
+  const lines = new LogLines()
+  const addLine = createLineWriter(lines)
   let timer: NodeJS.Timeout | undefined
 
   const flush = (): void => {
     if (timer !== undefined) clearTimeout(timer)
     timer = undefined
-    if (lines === 0) return
-    const whole = buffer
-    const count = lines
-    buffer = ''
-    lines = 0
-    sink.write(whole, count)
+    const { count } = lines
+    if (count > 0) sink.write(lines.take(), count)
   }
 
   return {
     observe(record) {
-      buffer += format(record, now())
-      lines++
-      if (buffer.length >= flushBytes) flush()
+      addLine(record, now())
+      if (lines.length >= flushBytes) flush()
       else timer ??= setTimeout(flush, flushMs).unref()
     },
     flush,
@@ -85,44 +81,109 @@ const silent: AccessLog = {
 const pinInLetter: Record<PinIn, string> = { none: 'N', held: 'H', stale: 'S', forged: 'F', two: 'T' }
 const pinOutLetter: Record<PinOut, string> = { kept: 'K', set: 'S', none: 'N' }
 
-/** Makes lines, each with its line feed. `time` is when the request ended, in milliseconds since 1970. */
-export function createLineFormatter(): (record: RequestRecord, time: number) => string {
+/** Adds lines, each with its line feed. `time` is when the request ended, in milliseconds since 1970. */
+export function createLineWriter(lines: LogLines): (record: RequestRecord, time: number) => void {
   const opening = createOpening()
-  const configuredPart = createConfiguredPart()
-  return (record, time) =>
-    `${opening(time)}${text(record.method)}","path":"${text(withoutQuery(record.path))}"` +
-    `,"authority":"${text(record.authority)}","protocol":"${record.protocol}","status":${record.status}` +
-    `${configuredPart(record)}","pin":"${pinInLetter[record.pinIn]}${pinOutLetter[record.pinOut]}"` +
-    `,"endpoint":"${record.endpoint}","flags":"${record.flags}","code":"${record.edgeCode}"` +
-    `,"clientAddress":"${text(record.clientAddress)}","bytesReceived":${record.bytesReceived}` +
-    `,"bytesSent":${record.bytesSent},"durationMs":${milliseconds(record.durationMs)}` +
-    `,"upstreamMs":${milliseconds(record.upstreamMs)},"attempts":${record.attempts},"internal":${record.internal}}\n`
-}
-
-/** What comes of the configuration, remembered for each service and version: at tens of thousands of lines a second it shows. */
-function createConfiguredPart(): (record: RequestRecord) => string {
-  const last = new Map<string, Map<string, { release: string; reason: string; rule: string; part: string }>>()
-  return ({ release, service, version, reason, rule }) => {
-    const known = last.get(service)?.get(version)
-    if (known !== undefined && known.rule === rule && known.reason === reason && known.release === release) {
-      return known.part
-    }
-    const part =
-      `,"release":"${text(release)}","service":"${text(service)}","version":"${text(version)}"` +
-      `,"reason":"${reason}","rule":"${text(rule)}`
-    let versions = last.get(service)
-    if (versions === undefined) last.set(service, (versions = new Map()))
-    versions.set(version, { release, reason, rule, part })
-    return part
+  const fixedPart = createFixedPart()
+  return (record, time) => {
+    lines.raw(opening(time))
+    lines.text(record.method)
+    lines.raw(path)
+    lines.text(withoutQuery(record.path))
+    lines.raw(authority)
+    lines.text(record.authority)
+    lines.raw(fixedPart(record))
+    lines.text(record.clientAddress)
+    lines.raw(bytesReceived)
+    lines.integer(record.bytesReceived)
+    lines.raw(bytesSent)
+    lines.integer(record.bytesSent)
+    lines.raw(duration)
+    lines.milliseconds(record.durationMs)
+    lines.raw(upstream)
+    lines.milliseconds(record.upstreamMs)
+    lines.raw(attempts)
+    lines.integer(record.attempts)
+    lines.raw(record.internal ? internalEnd : edgeEnd)
+    lines.count++
   }
 }
 
+const path = ascii('","path":"')
+const authority = ascii('","authority":"')
+const bytesReceived = ascii('","bytesReceived":')
+const bytesSent = ascii(',"bytesSent":')
+const duration = ascii(',"durationMs":')
+const upstream = ascii(',"upstreamMs":')
+const attempts = ascii(',"attempts":')
+const edgeEnd = ascii(',"internal":false}\n')
+const internalEnd = ascii(',"internal":true}\n')
+
+/** What of a record takes few values: names of the configuration, and words of ours. */
+type Fixed = Pick<
+  RequestRecord,
+  | 'protocol'
+  | 'status'
+  | 'release'
+  | 'service'
+  | 'version'
+  | 'reason'
+  | 'rule'
+  | 'pinIn'
+  | 'pinOut'
+  | 'endpoint'
+  | 'flags'
+  | 'edgeCode'
+>
+
+/** Combinations that are remembered: more than a busy gateway has at a time. */
+const partsRemembered = 16
+
+/** The middle of a line, put together once for each combination that comes again. */
+function createFixedPart(): (record: Fixed) => Uint8Array {
+  const recent: { readonly of: Fixed; readonly bytes: Uint8Array }[] = []
+  let oldest = 0
+  return (record) => {
+    for (const { of, bytes } of recent) if (isSame(of, record)) return bytes
+    const { protocol, status, release, service, version, reason, rule, pinIn, pinOut, endpoint, flags, edgeCode } =
+      record
+    const bytes = ascii(
+      `","protocol":"${protocol}","status":${status},"release":${quoted(release)},"service":${quoted(service)}` +
+        `,"version":${quoted(version)},"reason":"${reason}","rule":${quoted(rule)}` +
+        `,"pin":"${pinInLetter[pinIn]}${pinOutLetter[pinOut]}","endpoint":${quoted(endpoint)}` +
+        `,"flags":"${flags}","code":"${edgeCode}","clientAddress":"`,
+    )
+    const of = { protocol, status, release, service, version, reason, rule, pinIn, pinOut, endpoint, flags, edgeCode }
+    recent[oldest] = { of, bytes }
+    oldest = (oldest + 1) % partsRemembered
+    return bytes
+  }
+}
+
+/** What differs most often comes first. */
+function isSame(a: Fixed, b: Fixed): boolean {
+  return (
+    a.endpoint === b.endpoint &&
+    a.status === b.status &&
+    a.reason === b.reason &&
+    a.pinIn === b.pinIn &&
+    a.pinOut === b.pinOut &&
+    a.version === b.version &&
+    a.service === b.service &&
+    a.rule === b.rule &&
+    a.release === b.release &&
+    a.flags === b.flags &&
+    a.edgeCode === b.edgeCode &&
+    a.protocol === b.protocol
+  )
+}
+
 /** The beginning of a line up to the method, put together once a millisecond; the ISO time is formatted once a second. */
-function createOpening(): (time: number) => string {
+function createOpening(): (time: number) => Uint8Array {
   let second = -1
   let prefix = ''
   let millisecond = -1
-  let opening = ''
+  let opening: Uint8Array = new Uint8Array()
   return (time) => {
     if (time === millisecond) return opening
     millisecond = time
@@ -131,29 +192,24 @@ function createOpening(): (time: number) => string {
       second = wholeSecond
       prefix = new Date(wholeSecond * 1000).toISOString().slice(0, 20)
     }
-    opening = `{"time":"${prefix}${String(time - wholeSecond * 1000).padStart(3, '0')}Z","method":"`
+    opening = ascii(`{"time":"${prefix}${String(time - wholeSecond * 1000).padStart(3, '0')}Z","method":"`)
     return opening
   }
 }
 
-/** Printable ASCII but `"` and `\`. */
-const plain = /^[ !#-[\]-~]*$/
+/** Everything but printable ASCII, and what JSON escapes. */
 const notPlain = /[^ !#-[\]-~]/g
 
-function text(value: string): string {
-  return plain.test(value) ? value : value.replace(notPlain, escape)
+function quoted(value: string): string {
+  return `"${value.replace(notPlain, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)}"`
 }
 
-function escape(unit: string): string {
-  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+function ascii(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1')
 }
 
 /** The record's path has no query; this holds even if one slips in, for queries carry secrets. */
-function withoutQuery(path: string): string {
-  const at = path.indexOf('?')
-  return at === -1 ? path : path.slice(0, at)
-}
-
-function milliseconds(value: number): number {
-  return Math.round(value * 1000) / 1000
+function withoutQuery(text: string): string {
+  const at = text.indexOf('?')
+  return at === -1 ? text : text.slice(0, at)
 }

@@ -10,8 +10,8 @@ const maxPendingBytes = 8 * 1024 * 1024
 const closeWaitMs = 1000
 
 export interface LogSink {
-  /** Takes whole lines; `lines` is their number. */
-  write(text: string, lines: number): void
+  /** Takes whole lines; `lines` is their number. The memory is the sink's from then on. */
+  write(bytes: Buffer, lines: number): void
   /** Lines that were dropped so far: disk full, reader gone or too slow. */
   readonly lostLines: number
   /** Opens the path anew, after a rotation. A failure keeps the old file and is returned. */
@@ -55,8 +55,7 @@ class FileSink implements LogSink {
     this.#path = path
   }
 
-  write(text: string, lines: number): void {
-    const bytes = Buffer.from(text, 'latin1')
+  write(bytes: Buffer, lines: number): void {
     if (this.#closed || this.#pendingBytes + bytes.length > maxPendingBytes) {
       this.lostLines += lines
       return
@@ -125,12 +124,12 @@ function streamSink(stream: Writable): LogSink {
   // Without a listener, a reader that goes away (EPIPE) would end the process.
   stream.on('error', ignoreError)
   return {
-    write(text, lines) {
-      if (!stream.writable || stream.writableLength + text.length > maxPendingBytes) {
+    write(bytes, lines) {
+      if (!stream.writable || stream.writableLength + bytes.length > maxPendingBytes) {
         lostLines += lines
         return
       }
-      stream.write(text, 'latin1', (error) => {
+      stream.write(bytes, (error) => {
         if (error !== null && error !== undefined) lostLines += lines
       })
     },

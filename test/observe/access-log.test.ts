@@ -8,11 +8,22 @@ import { fileURLToPath } from 'node:url'
 import { assert, constantFrom, pre, property, string } from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-import { createAccessLog, createLineFormatter, type AccessLog } from '../../src/observe/access-log.ts'
+import { createAccessLog, createLineWriter, type AccessLog } from '../../src/observe/access-log.ts'
+import { LogLines } from '../../src/observe/log-lines.ts'
 import type { RequestRecord } from '../../src/observe/record.ts'
 import { requestRecord } from './request-record.ts'
 
 const time = Date.UTC(2026, 10, 24, 7, 8, 9, 12)
+
+/** One writer for several lines, each handed out as text. */
+function createLineFormatter(): (record: RequestRecord, at: number) => string {
+  const lines = new LogLines()
+  const add = createLineWriter(lines)
+  return (record, at) => {
+    add(record, at)
+    return lines.take().toString('latin1')
+  }
+}
 
 function lineOf(changes: Partial<RequestRecord>): string {
   return createLineFormatter()(requestRecord(changes), time)
