@@ -15,6 +15,8 @@ export type PinState = 'none' | 'held' | 'stale' | 'forged' | 'two'
 export interface PinFinding {
   readonly reading: PinReading
   readonly state: PinState
+  /** It stands where the configuration would not put it: for one host alone, though `domain` is set. Due to be written anew. */
+  readonly moved?: boolean
 }
 
 export interface PinReader {
@@ -108,9 +110,28 @@ export function createPinReader(release: ReleaseSpec, keyRing: KeyRing, max: num
     return best
   }
 
+  /**
+   * With `domain` a pin for one host may still be about: from before `domain` was set, so that a page which is open since then would lose
+   * its version. The newest counts. Elsewhere two that differ count as none, because a sibling domain may have planted one; here siblings
+   * are trusted with the pin anyway.
+   */
+  function pickNewest(cookieField: string, encrypted: boolean): PinFinding {
+    const values = findCookies(cookieField, release.pin.cookie)
+    const own = encrypted ? findCookies(cookieField, `__Host-${release.pin.cookie}`) : []
+    if (own.length === 0 && values.length < 2) return pick(values)
+    let best = noPin
+    for (const value of [...values, ...own].slice(0, checksPerRequest)) {
+      const finding = verified.get(value) ?? check(value)
+      if (finding.reading.state === 'none') best = best.state === 'none' ? finding : best
+      else if (best.reading.state === 'none' || finding.reading.pin.issuedAt > best.reading.pin.issuedAt) best = finding
+    }
+    return best.reading.state === 'none' ? best : { ...best, moved: true }
+  }
+
   return {
     read(cookieField, encrypted) {
       if (cookieField === undefined) return noPin
+      if (release.pin.domain !== undefined) return pickNewest(cookieField, encrypted)
       const name = pinCookieName(release.pin, encrypted)
       const finding = pick(findCookies(cookieField, name))
       if (name === release.pin.cookie || finding.state === 'held' || finding.state === 'stale') return finding

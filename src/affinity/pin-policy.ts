@@ -38,6 +38,8 @@ export interface AnswerToPin {
   readonly decision: Decision
   /** What came in beside the visit's reading, which does not tell a forged pin from none. */
   readonly pinIn: PinState
+  /** It has to be written anew (PinFinding). */
+  readonly pinMoved: boolean
   readonly request: RequestMarks
   /** Content-Type of the answer. */
   readonly contentType: string | undefined
@@ -68,10 +70,22 @@ export function setCookieLine(spec: PinSpec, value: string, encrypted: boolean):
   return `${name}=${value}; Path=/${domain}; Max-Age=${maxAge}; HttpOnly; SameSite=${sameSite}${encrypted ? '; Secure' : ''}`
 }
 
-/** A document's pin is written when there is none that holds, when the version changed, and now and then while it is still given. */
-function isDue({ visit, decision, release, nowSeconds }: AnswerToPin): boolean {
+/** Set-Cookie lines that take away the pins for one host, once a pin for `domain` is written. They go before that one. */
+export function endOfHostPins(spec: PinSpec, encrypted: boolean): readonly string[] {
+  if (spec.domain === undefined) return []
+  const end = 'Path=/; Max-Age=0; HttpOnly; SameSite=Lax'
+  return encrypted
+    ? [`${spec.cookie}=; ${end}; Secure`, `__Host-${spec.cookie}=; ${end}; Secure`]
+    : [`${spec.cookie}=; ${end}`]
+}
+
+/**
+ * A document's pin is written when there is none that holds, when the version changed, when it stands in the wrong place, and now and
+ * then while it is still given.
+ */
+function isDue({ visit, decision, release, pinMoved, nowSeconds }: AnswerToPin): boolean {
   const { reading } = visit
-  if (reading.state !== 'held' || reading.pin.version !== decision.version) return true
+  if (reading.state !== 'held' || reading.pin.version !== decision.version || pinMoved) return true
   const age = nowSeconds - reading.pin.issuedAt
   return age > release.pin.ttlSeconds / 8 && isStillGiven(decision, release)
 }

@@ -9,6 +9,7 @@ import { grayRuleSpecs } from './gray-rules.ts'
 import { isIp } from './listeners.ts'
 import { identitySpec } from './identities.ts'
 import { pageSpec } from './pages.ts'
+import { checkPinDomain } from './pin-domain.ts'
 import { pinKeys, pinSpec } from './pins.ts'
 import { quote } from './problem.ts'
 import type { RoutesDocument } from './schema.ts'
@@ -30,6 +31,7 @@ export async function readRelease(draft: Draft): Promise<ReleaseRead> {
   const { document, origins } = draft
   const { name = nameOfTheOnlyRelease, hosts, stable, draining, rollout } = document
   checkHosts(draft)
+  checkPinDomain(draft)
   checkLife(draft)
   return {
     release: {

@@ -70,7 +70,7 @@ export function handleRequest(
 
   const finding = edgeRelease.pins.read(request.get('cookie'), client.scheme === 'https')
   const visit = visitOf(request, facts, finding, edgeRelease, around)
-  proxied.visits(visit, finding.state)
+  proxied.visits(visit, finding)
   takeOutStamp(proxied, facts, release.spec.pin.pageHeader)
   around.trace?.({ step: 'kind', outcome: visit.kind })
   around.trace?.({ step: 'pin', outcome: describePin(finding) })

@@ -3,8 +3,8 @@
 
 import { setsCookie, withoutCookie } from '../affinity/cookie-field.ts'
 import { isTrustedPeer } from '../affinity/client-address.ts'
-import { encodePin } from '../affinity/pin-cookie.ts'
-import { type AnswerToPin, pinOut, pinToWrite, setCookieLine } from '../affinity/pin-policy.ts'
+import { encodePin, type PinFinding } from '../affinity/pin-cookie.ts'
+import { endOfHostPins, pinOut, pinToWrite, setCookieLine } from '../affinity/pin-policy.ts'
 import type { Address, Decision, RequestFacts, Service, Visit } from '../rules/types.ts'
 import { assertCaching, assertConditions } from './cache-fields.ts'
 import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
@@ -29,6 +29,7 @@ export class ProxiedRequest extends RouteExecution {
   #client: Client | undefined
   #release: EdgeRelease | undefined
   #visit: Visit | undefined
+  #pinMoved = false
   #decision: Decision | undefined
   #service: Service | undefined
 
@@ -50,8 +51,9 @@ export class ProxiedRequest extends RouteExecution {
     this.record.release = release.release.name
   }
 
-  visits(visit: Visit, pinIn: AnswerToPin['pinIn']): void {
+  visits(visit: Visit, { state: pinIn, moved = false }: PinFinding): void {
     this.#visit = visit
+    this.#pinMoved = moved
     this.record.document = visit.kind === 'document'
     this.record.pinIn = pinIn
     this.record.pinOut = pinOut(visit.reading, undefined)
@@ -170,6 +172,7 @@ export class ProxiedRequest extends RouteExecution {
       visit,
       decision: this.#decision as Decision,
       pinIn: this.record.pinIn,
+      pinMoved: this.#pinMoved,
       request: this.request,
       contentType: head.get('content-type'),
       nowSeconds: this.surroundings.nowSeconds(),
@@ -177,6 +180,10 @@ export class ProxiedRequest extends RouteExecution {
     this.record.pinOut = pinOut(visit.reading, pin)
     if (pin === undefined) return
     const value = encodePin(spec.name, pin, release.keyRing.signing)
+    // Only who brought a pin can have one in the wrong place.
+    if (this.record.pinIn !== 'none') {
+      for (const line of endOfHostPins(spec.pin, this.scheme === 'https')) head.append('set-cookie', line)
+    }
     head.append('set-cookie', setCookieLine(spec.pin, value, this.scheme === 'https'))
   }
 

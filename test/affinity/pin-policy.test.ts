@@ -55,6 +55,7 @@ function write(row: Row): Pin | undefined {
     },
     decision: { action: row.action ?? 'serve', version: row.decided, reason: row.reason, rule: undefined },
     pinIn,
+    pinMoved: false,
     request,
     contentType: row.contentType,
     nowSeconds: now,

@@ -6,6 +6,7 @@ import { answers } from './answer.ts'
 import { caching } from './caching.ts'
 import type { Case, CaseGroup, Expectation } from './case.ts'
 import { clientAddress } from './client-address.ts'
+import { domain } from './domain.ts'
 import { document } from './document.ts'
 import { GatewayUnderTest, readPin, type Result } from './gateway-under-test.ts'
 import { health } from './health.ts'
@@ -31,6 +32,7 @@ const groups: readonly CaseGroup[] = [
   ...service,
   ...answers,
   ...caching,
+  ...domain,
   ...pageStamp,
   ...identities,
   ...internalCalls,
@@ -124,7 +126,7 @@ function pinCookieOf(
   fields: Result['answer']['fields'],
 ): { readonly line: string; readonly value: string } | undefined {
   for (const [name, line] of fields) {
-    const value = name === 'set-cookie' ? /^(?:__Host-)?(?:graylane|lane)=([^;]*)/.exec(line)?.[1] : undefined
+    const value = name === 'set-cookie' ? /^(?:__Host-)?(?:graylane|lane)=([^;]+)/.exec(line)?.[1] : undefined
     if (value !== undefined) return { line: line.replace(value, 'VALUE'), value }
   }
   return undefined
@@ -138,9 +140,14 @@ function pick(
   const picked: Record<string, string | null> = {}
   for (const wanted of Object.keys(named ?? {})) {
     const lines = fields.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value)
-    picked[wanted] = lines.length === 0 ? null : lines.join(', ')
+    picked[wanted] = lines.length === 0 ? null : lines.map(unsigned).join(', ')
   }
   return picked
+}
+
+/** A pin's line has another value each time, and is told by `setCookie`. */
+function unsigned(line: string): string {
+  return /^(?:__Host-)?graylane=1\./.test(line) ? 'SIGNED' : line
 }
 
 function only(seen: Record<string, unknown>, said: object): Record<string, unknown> {

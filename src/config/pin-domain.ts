@@ -1,0 +1,47 @@
+// Whether a release's pins reach all of its hosts: an app at app.example.com and its API at api.example.com share one only by `domain`.
+
+import { complain, type Draft } from './draft.ts'
+
+export function checkPinDomain(draft: Draft): void {
+  const { hosts, pin } = draft.document
+  const named = hosts.filter((host) => host !== '*')
+  const domain = pin.domain?.replace(/^\./, '').toLowerCase()
+  if (domain === undefined) {
+    if (named.length > 1 || named.some((host) => host.startsWith('*.'))) warnOfSeveralHosts(draft, named)
+    return
+  }
+  const foreign = named.find((host) => !isWithin(host, domain))
+  if (foreign !== undefined) {
+    const message = `pin.domain ${domain} does not hold ${foreign} of hosts: browsers refuse the pin there`
+    complain(draft, pin, 'domain', 'value', message)
+  }
+}
+
+function isWithin(host: string, domain: string): boolean {
+  const bare = host.toLowerCase().replace(/^\*\./, '').replace(/:\d+$/, '')
+  return bare === domain || bare.endsWith(`.${domain}`)
+}
+
+function warnOfSeveralHosts(draft: Draft, hosts: readonly string[]): void {
+  const { document, origins } = draft
+  const domain = commonDomain(hosts)
+  const remedy =
+    domain === undefined
+      ? 'they have no domain in common, so each host decides for itself'
+      : `if pages of one call another, set pin.domain: ${domain}`
+  draft.report({
+    ...origins.keyPlace(document, 'hosts'),
+    severity: 'warning',
+    code: 'pin-domain',
+    message: `hosts are several, and a pin is for one host alone: ${remedy}`,
+    keyPath: 'hosts',
+  })
+}
+
+/** The longest name of two parts or more that all hosts end in. */
+function commonDomain(hosts: readonly string[]): string | undefined {
+  const [first = [], ...others] = hosts.map((host) => host.toLowerCase().replace(/^\*\./, '').split('.').toReversed())
+  let length = 0
+  while (length < first.length && others.every((other) => other[length] === first[length])) length += 1
+  return length < 2 ? undefined : first.slice(0, length).toReversed().join('.')
+}
