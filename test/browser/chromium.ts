@@ -2,7 +2,14 @@
 // Leaves tests out with a sentence when it is missing, but never in CI.
 
 import { existsSync } from 'node:fs'
-import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core'
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type LaunchOptions,
+  type Page,
+} from 'playwright-core'
 import { describe } from 'vitest'
 
 const executablePath = '/usr/bin/chromium'
@@ -15,8 +22,13 @@ export function describeWithChromium(name: string, tests: () => void): void {
 }
 
 export function launchChromium(): Promise<Browser> {
+  return chromium.launch(launchOptions())
+}
+
+export function launchOptions({ args = [], ...options }: LaunchOptions = {}): LaunchOptions {
   const quiet = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...quiet] })
+  const own = ['--no-sandbox', '--disable-gpu', '--disable-quic', ...quiet]
+  return { executablePath, args: [...own, ...args], ...options }
 }
 
 /** A browser of its own with one tab on the demo's page, and everything that was answered to it. */

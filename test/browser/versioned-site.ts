@@ -1,0 +1,114 @@
+// One version of a small site, whose every answer says by its content which version it is: pages, scripts, API, events, sockets, frames,
+// a service worker. Two versions share URLs, entity tags and dates wherever real builds may.
+
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { WebSocketServer } from 'ws'
+
+export interface Asked {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingMessage['headers']
+}
+
+export interface VersionedSite {
+  readonly version: string
+  readonly url: string
+  /** Every request so far. */
+  readonly asked: readonly Asked[]
+  close(): Promise<void>
+}
+
+/** The name of a version's lazy chunk: only this version has it. */
+export function lazyChunk(version: string): string {
+  return `/assets/lazy-0a1b2c${version}.js`
+}
+
+export async function startVersionedSite(version: string): Promise<VersionedSite> {
+  const asked: Asked[] = []
+  const server = createServer((request, response) => {
+    asked.push(askedOf(request))
+    answer(version, request, response)
+  })
+  const sockets = new WebSocketServer({ server })
+  sockets.on('connection', (socket, request) => {
+    asked.push(askedOf(request))
+    socket.send(version)
+    socket.on('message', () => socket.send(version))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    version,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked,
+    close: () =>
+      new Promise((resolve) => {
+        for (const client of sockets.clients) client.terminate()
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+function askedOf({ method = '', url = '', headers }: IncomingMessage): Asked {
+  return { method, url, headers }
+}
+
+function answer(version: string, request: IncomingMessage, response: ServerResponse): void {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://site')
+  const send = (type: string, body: string, fields: Readonly<Record<string, string>> = {}, status = 200): void => {
+    response.writeHead(status, { 'content-type': type, 'x-served-version': version, ...fields }).end(body)
+  }
+  const script = (body: string, fields: Readonly<Record<string, string>> = {}): void =>
+    send('text/javascript', body, fields)
+  switch (pathname) {
+    // Both builds have this very script tag, this entity tag and ten minutes of freshness.
+    case '/app.js':
+      if (request.headers['if-none-match'] === '"same"') return void response.writeHead(304).end()
+      return script(`globalThis.appVersion = '${version}'`, { etag: '"same"', 'cache-control': 'public, max-age=600' })
+    case lazyChunk(version):
+      return script(`export const version = '${version}'`, { 'cache-control': 'public, max-age=31536000, immutable' })
+    case '/api/version':
+      return send('application/json', JSON.stringify({ version }))
+    case '/events':
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      return void response.write(`data: ${version}\n\n`)
+    case '/sw.js':
+      return script(workerOf(version), { 'cache-control': 'public, max-age=600' })
+    // A page that a browser may keep, under an entity tag and a date that both builds share.
+    case '/kept': {
+      const fields = { etag: '"same"', 'last-modified': 'Wed, 21 Oct 2015 07:28:00 GMT', 'cache-control': 'no-cache' }
+      if (request.headers['if-none-match'] !== undefined || request.headers['if-modified-since'] !== undefined)
+        return void response.writeHead(304, fields).end()
+      return send('text/html', pageOf(version, searchParams), fields)
+    }
+    default:
+      if (!pathname.startsWith('/assets/')) return send('text/html', pageOf(version, searchParams))
+      // What a careless server says of a file that it does not have.
+      return send('text/plain', 'not here', { 'cache-control': 'public, max-age=31536000, immutable' }, 404)
+  }
+}
+
+/** `?stamp` brings the script tag of graylane/page, `?speculate=/path` prefetches that page, `?link=URL` points somewhere. */
+function pageOf(version: string, wishes: URLSearchParams): string {
+  const stamp = wishes.has('stamp') ? '<script src="/.graylane/page.js"></script>' : ''
+  const target = wishes.get('speculate')
+  const rules = { prefetch: [{ source: 'list', urls: [target], eagerness: 'immediate' }] }
+  const speculation = target === null ? '' : `<script type="speculationrules">${JSON.stringify(rules)}</script>`
+  return `<!doctype html><html lang="en"><title>${version}</title>${stamp}
+<script>globalThis.pageVersion = '${version}'; globalThis.lazyChunk = '${lazyChunk(version)}'</script>
+<script src="/app.js"></script>${speculation}
+<h1>${version}</h1>
+<a id="link" href="${wishes.get('link') ?? '/next'}">on</a>
+<form method="post" action="/form"><button id="post">post</button></form>
+</html>`
+}
+
+function workerOf(version: string): string {
+  return `const version = '${version}'
+addEventListener('install', () => skipWaiting())
+addEventListener('activate', (event) => event.waitUntil(clients.claim()))
+addEventListener('fetch', (event) => event.respondWith(fetch(event.request)))
+addEventListener('message', (event) => event.source.postMessage({ worker: version }))
+`
+}
