@@ -21,6 +21,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'say which version a request gets, and why',
     load: async () => (await import('./cli/explain.ts')).runExplain,
   },
+  diff: {
+    summary: 'say what another configuration would change for visitors',
+    load: async () => (await import('./cli/diff.ts')).runDiff,
+  },
   add: {
     summary: 'give a version to visitors, by address or by name',
     load: async () => (await import('./cli/add.ts')).runAdd,

@@ -47,7 +47,7 @@ export type Commit = 'written' | 'unchanged' | 'read-only' | 'changed'
  * Keys that come from environment variables need not be set here.
  */
 export async function planEdit(path: string, verb: ReleaseVerb, now: Date): Promise<EditPlan | RefusedEdit> {
-  const before = await snapshotOf(path)
+  const before = await loadSnapshot(path)
   if (!('snapshot' in before)) {
     return { refused: 'not-good', reason: `${path} has errors: mend it first`, problems: before.problems }
   }
@@ -55,7 +55,7 @@ export async function planEdit(path: string, verb: ReleaseVerb, now: Date): Prom
   const { mark, text } = decode(bytes)
   const edited = editRoutes(text, verb, now)
   if ('refused' in edited) return edited
-  const after = await snapshotOf(path, mark + edited.text)
+  const after = await loadSnapshot(path, mark + edited.text)
   if (!('snapshot' in after)) {
     return { refused: 'result', reason: 'the file would have errors then', problems: after.problems }
   }
@@ -113,12 +113,12 @@ async function isWritable(target: string): Promise<boolean> {
 
 // --- the result, judged -------------------------------------------------------------------------------------------------------------
 
-type Read =
+export type Read =
   | { readonly snapshot: Snapshot; readonly problems: readonly Problem[] }
   | { readonly problems: readonly Problem[] }
 
-/** As a gateway would load it; with other text in the file's place. */
-async function snapshotOf(path: string, text?: string): Promise<Read> {
+/** As a gateway would load it, keys apart; with other text in the file's place. */
+export async function loadSnapshot(path: string, text?: string): Promise<Read> {
   const loaded = await loadConfiguration(path, surroundingsOf({ file: path, text }))
   if (!('configuration' in loaded)) return loaded
   const compiled = compileConfiguration(loaded.configuration)

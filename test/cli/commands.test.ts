@@ -51,17 +51,20 @@ describe('graylane', () => {
   ]
   it.each(rows)('$says', run)
 
-  it.each(['serve', 'check', 'explain', 'export', 'add', 'share', 'promote', 'rollback', 'retire'])(
-    '%s --help fits a screen',
-    async (verb) => {
-      const { code, out } = await graylane([verb, '--help'])
-      const lines = out.split('\n')
-      expect(code).toBe(0)
-      expect(lines[0]).toMatch(new RegExp(`^graylane ${verb} `))
-      expect(lines.length).toBeLessThanOrEqual(24)
-      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(120)
-    },
-  )
+  it('has verbs whose help fits a screen', { timeout: 60_000 }, async () => {
+    const { out } = await graylane(['--help'])
+    const verbs = Array.from(out.matchAll(/^ {2}([a-z]+) {2,}/gm), (match) => match[1] as string)
+    expect(verbs).toContain('serve')
+    expect(out.split('\n').length).toBeLessThanOrEqual(24)
+    for (const verb of verbs) {
+      const help = await graylane([verb, '--help'])
+      const lines = help.out.split('\n')
+      expect(help.code).toBe(0)
+      expect(lines[0]).toMatch(new RegExp(`^graylane ${verb}\\b`))
+      expect(lines.length, verb).toBeLessThanOrEqual(24)
+      expect(Math.max(...lines.map((line) => line.length)), verb).toBeLessThanOrEqual(120)
+    }
+  })
 
   it('writes no colours into a pipe', async () => {
     const { out } = await graylane(['explain', '--config', folder.path, '/'])

@@ -172,3 +172,18 @@ describe('writing', () => {
     expect(await readFile(join(directory, 'routes.yaml'), 'utf8')).toContain('share: 5%')
   })
 })
+
+describe('graylane diff', () => {
+  it('says what a verb would change for visitors, and by its exit code whether there is anything', async () => {
+    const old = `${folder.path}.old`
+    await writeFile(old, await written())
+    expect(await graylane(['diff', old, folder.path])).toMatchObject({ code: 0, out: 'both say the same\n' })
+    await run('share', 'v2', '20%')
+    const { code, out } = await graylane(['diff', old, folder.path])
+    expect(code).toBe(1)
+    expect(out).toMatch(/rule at line 15 is new: 20% get v2/)
+    expect(out).toMatch(/(19|20)\.\d % move v1 -> v2 \(of 100,000 drawn/)
+    expect(JSON.parse((await graylane(['diff', '--json', old, folder.path])).out)).toMatchObject({ pins: [] })
+    expect((await graylane(['diff', old, `${old}.gone`])).code).toBe(2)
+  })
+})
