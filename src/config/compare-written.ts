@@ -67,11 +67,14 @@ function partnersOf(before: readonly GrayRuleSpec[], after: readonly GrayRuleSpe
       free.delete(old)
     }
   }
-  const kindOf = ({ name, version, condition }: GrayRuleSpec): string => JSON.stringify([name, version, condition.kind])
   pair((old, rule) => rule.name !== undefined && old.name === rule.name)
   pair((old, rule) => JSON.stringify(contentOf(old)) === JSON.stringify(contentOf(rule)))
   pair((old, rule) => kindOf(old) === kindOf(rule))
   return partners
+}
+
+function kindOf({ name, version, condition }: GrayRuleSpec): string {
+  return JSON.stringify([name, version, condition.kind])
 }
 
 function labelOf({ name, place }: GrayRuleSpec): string {
