@@ -11,8 +11,8 @@ import { defaultConfigPath, type ExitCode, readArguments, UsageError } from './u
 
 const usage = `graylane export istio|envoy [OPTIONS]
 
-Writes routes.yaml as manifests of Istio, or as a bootstrap of Envoy. What the other cannot do is named on standard error with
-its place, and in comments.
+Writes routes.yaml as manifests of Istio, or as a bootstrap of Envoy. What the other cannot do is named on standard
+error with its place, and in comments.
 
   --config FILE      routes.yaml (default ${defaultConfigPath})
   --namespace NAME   of the manifests (default default)
