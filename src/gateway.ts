@@ -14,6 +14,9 @@ import { type AccessLog, createAccessLog } from './observe/access-log.ts'
 import type { LogSink } from './observe/log-sink.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import type { Observer, RequestRecord } from './observe/record.ts'
+import type { PlainTraffic } from './observe/traffic-counter.ts'
+import { reportTraffic } from './observe/traffic-reports.ts'
+import { TrafficRing } from './observe/traffic-ring.ts'
 import { closedListener, type Edge } from './proxy/edge.ts'
 import { edgeAnswer, errorOfRefusal } from './proxy/edge-answers.ts'
 import { Endpoints } from './proxy/endpoints.ts'
@@ -53,6 +56,8 @@ export interface Seat extends Source {
   readonly endpoints: Endpoints
   /** Takes an access log that goes to standard output; undefined to write there. */
   readonly standardOutput: LogSink | undefined
+  /** Takes what was counted in a second. */
+  readonly onTraffic: (traffic: PlainTraffic | undefined) => void
 }
 
 /** A configuration that is not read from disk. */
@@ -79,9 +84,14 @@ export type GatewayState = 'starting' | 'ready' | 'draining' | 'closed'
 export interface Gateway {
   readonly state: GatewayState
   readonly metrics: Metrics
+  /** The last minutes, second by second; empty where a seat takes them. */
+  readonly traffic: TrafficRing
   listeners(): readonly ListenerInfo[]
   configuration(): Configuration
   lastReload(): ReloadResult
+  readonly reloads: Pick<Reloads, 'history'>
+  /** Keys of endpoints that are out of balancing. */
+  endpointsOut(): readonly string[]
   reload(): Promise<ReloadResult>
   explain(input: ExplainInput): Explanation
   /** Opens the access log anew, after a rotation. */
@@ -125,15 +135,17 @@ interface Prepared {
 class RunningGateway implements PhasedGateway {
   state: GatewayState = 'starting'
   readonly metrics: Metrics
+  readonly traffic = new TrafficRing()
   readonly #options: GatewayOptions
   readonly #nowSeconds: () => number
   readonly #randomBytes: (size: number) => Uint8Array
   readonly #inForce: EdgeInForce
-  readonly #reloads: Reloads
+  readonly reloads: Reloads
   readonly #bound = new Map<string, Omit<ListenerInfo, 'secure'>>()
   #server!: Http1Server<string>
   #upstreams!: Upstreams
   #accessLog: AccessLog | undefined
+  #stopReports: (() => void) | undefined
 
   constructor(options: GatewayOptions) {
     this.#options = options
@@ -148,7 +160,7 @@ class RunningGateway implements PhasedGateway {
       lookUp: options.lookUp,
       onTlsFailure: (failure) => this.metrics.tlsFailed(failure),
     })
-    this.#reloads = new Reloads({
+    this.reloads = new Reloads({
       path: options.configPath,
       load: options.seat?.load,
       apply: (snapshot) => this.#apply(snapshot),
@@ -159,7 +171,7 @@ class RunningGateway implements PhasedGateway {
 
   async start(): Promise<void> {
     try {
-      await this.#reloads.start()
+      await this.reloads.start()
     } catch (error) {
       await this.close()
       throw error
@@ -168,8 +180,10 @@ class RunningGateway implements PhasedGateway {
       openConnections: () => this.#server.openConnections,
       activeRequests: () => this.#server.activeRequests,
     })
+    const report = this.#options.seat?.onTraffic ?? ((traffic) => this.traffic.add(this, traffic))
+    this.#stopReports = reportTraffic(this.metrics.traffic, report)
     if (this.#options.seat === undefined) this.#inForce.startProbing(this.#upstreams.trust)
-    if (this.#options.watch !== false) this.#reloads.watch()
+    if (this.#options.watch !== false) this.reloads.watch()
     this.state = 'ready'
   }
 
@@ -180,6 +194,7 @@ class RunningGateway implements PhasedGateway {
     const around = {
       endpoints: inForce.endpoints,
       observe: this.#observer(),
+      onSocket: (record: RequestRecord) => this.metrics.traffic.socketOpened(record),
       nowSeconds: this.#nowSeconds,
       randomBytes: this.#randomBytes,
       random: Math.random,
@@ -320,7 +335,7 @@ class RunningGateway implements PhasedGateway {
   }
 
   reload(): Promise<ReloadResult> {
-    return this.#reloads.reload()
+    return this.reloads.reload()
   }
 
   // --- views -------------------------------------------------------------------------------------------------------------------
@@ -336,7 +351,11 @@ class RunningGateway implements PhasedGateway {
   }
 
   lastReload(): ReloadResult {
-    return this.#reloads.last
+    return this.reloads.last
+  }
+
+  endpointsOut(): readonly string[] {
+    return this.#inForce.endpoints.out().map(({ key }) => key)
   }
 
   explain(input: ExplainInput): Explanation {
@@ -362,12 +381,13 @@ class RunningGateway implements PhasedGateway {
   }
 
   async #end(deadlineMs: number): Promise<void> {
-    this.#reloads.close()
+    this.reloads.close()
     this.#inForce.close()
     await this.#server?.close(deadlineMs)
     this.#upstreams?.close()
     await this.#accessLog?.close()
     this.metrics.close()
+    this.#stopReports?.()
     this.state = 'closed'
   }
 }

@@ -5,6 +5,7 @@ import { formatProblem, type Loaded } from './config/load.ts'
 import type { Problem } from './config/problem.ts'
 import { createReloader, type Reloader, type ReloadResult as Reloaded } from './config/reload.ts'
 import type { Snapshot } from './config/snapshot.ts'
+import { textPatch } from './config/text-patch.ts'
 
 export interface ReloadResult {
   /** Milliseconds since 1970. */
@@ -15,6 +16,12 @@ export interface ReloadResult {
   /** The id of the one in force now. */
   readonly snapshot: string
   readonly problems: readonly Problem[]
+}
+
+/** One line of the history: a reload that took effect, or was refused. */
+export interface ReloadEntry extends ReloadResult {
+  /** What changed of the configuration's own file, as a unified diff; '' when other files did, and for what was refused. */
+  readonly patch: string
 }
 
 /** A configuration that cannot be put to use; `problems` says where and why. */
@@ -43,6 +50,8 @@ export class Reloads {
   readonly #options: ReloadsOptions
   readonly #reloader: Reloader
   #last!: ReloadResult
+  #history: readonly ReloadEntry[] = []
+  #text = ''
 
   constructor(options: ReloadsOptions) {
     this.#options = options
@@ -56,6 +65,7 @@ export class Reloads {
     const { ok, problems, error, snapshot } = await this.#reloader.reload()
     if (!ok) throw error ?? new ConfigurationError(problems)
     this.#last = { at: Date.now(), ok, changed: true, snapshot: snapshot!.id, problems }
+    this.#remember(snapshot!)
   }
 
   /** Follows changes of the files, those between the first load and now among them. */
@@ -66,6 +76,11 @@ export class Reloads {
 
   get last(): ReloadResult {
     return this.#last
+  }
+
+  /** The last fifty, newest first; the start is one of them. */
+  get history(): readonly ReloadEntry[] {
+    return this.#history
   }
 
   /** One at a time; a bad configuration changes nothing. */
@@ -83,6 +98,7 @@ export class Reloads {
     const isMended = ok && !changed && !this.#last.ok
     this.#last = { at: Date.now(), ok, changed, snapshot: id, problems }
     if (changed || !ok) count(ok)
+    if (changed || !ok) this.#remember(snapshot!)
     if (changed) log(`configuration ${id} is in force`)
     if (isMended) log(`configuration ${id} is what the files say again`)
     if (!ok) {
@@ -91,4 +107,12 @@ export class Reloads {
     }
     return this.#last
   }
+
+  #remember({ configuration: { file, text } }: Snapshot): void {
+    const patch = this.#history.length === 0 ? '' : textPatch(file, this.#text, text)
+    this.#text = text
+    this.#history = [{ ...this.#last, patch }, ...this.#history].slice(0, keptEntries)
+  }
 }
+
+const keptEntries = 50

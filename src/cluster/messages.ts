@@ -1,11 +1,12 @@
 // What the primary and its workers say to each other over Node's channel between them, as structured clones. Trusted on both sides:
-// both are this program. Never holds anything of a request but lines of the access log.
+// both are this program. Holds nothing of a request but lines of the access log and a few decisions to show.
 
 import type { Problem } from '../config/problem.ts'
 import type { Secrets } from '../edge-in-force.ts'
 import type { LearnedVersions } from '../learned-versions.ts'
 import type { HealthSign, ListenerInfo, OutEndpoint } from '../gateway.ts'
 import type { Tally } from '../observe/metrics.ts'
+import type { PlainTraffic } from '../observe/traffic-counter.ts'
 
 /** A configuration as it was read: workers never look at the disk, where it may be another by now. */
 export interface Content {
@@ -75,3 +76,5 @@ export type FromWorker =
   | { readonly kind: 'answer'; readonly id: number; readonly body: Answers[Topic] }
   | { readonly kind: 'sign'; readonly sign: HealthSign }
   | { readonly kind: 'log'; readonly text: string; readonly lines: number }
+  /** Unasked, once a second: so nobody waits for one that is late. */
+  | { readonly kind: 'traffic'; readonly traffic: PlainTraffic | undefined }

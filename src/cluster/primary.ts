@@ -10,6 +10,7 @@ import type { LearnedVersions } from '../learned-versions.ts'
 import { ConfigurationError, type Gateway, LeadingEndpoints, packageVersion } from '../gateway.ts'
 import { createJointMetrics, type JointMetrics } from '../observe/joint-metrics.ts'
 import { openStandardOutput } from '../observe/log-sink.ts'
+import { TrafficRing } from '../observe/traffic-ring.ts'
 import { Reloads } from '../reloads.ts'
 import { loadLimitMs } from './load-limit.ts'
 import type { Answers, Content, StartError } from './messages.ts'
@@ -48,12 +49,13 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
 
 class Primary implements Cluster {
   readonly metrics: JointMetrics
+  readonly traffic = new TrafficRing()
   readonly #options: ClusterOptions
   readonly #recorded = new RecordedLoad()
   readonly #secrets = drawSecrets(randomBytes)
   readonly #health = new LeadingEndpoints(() => this.#tellHealth())
   readonly #inForce: EdgeInForce
-  readonly #reloads: Reloads
+  readonly reloads: Reloads
   readonly #tallies = new Tallies()
   readonly #seats: readonly WorkerSeat[]
   readonly #standardOutput = openStandardOutput()
@@ -78,7 +80,7 @@ class Primary implements Cluster {
       randomBytes,
       lookUp: undefined,
     })
-    this.#reloads = new Reloads({
+    this.reloads = new Reloads({
       path: configPath,
       load: this.#recorded.load,
       apply: (snapshot) => (this.#inForce.snapshot === undefined ? this.#startAll(snapshot) : this.#switch(snapshot)),
@@ -90,13 +92,13 @@ class Primary implements Cluster {
 
   async start(): Promise<void> {
     try {
-      await this.#reloads.start()
+      await this.reloads.start()
     } catch (error) {
       await this.close()
       throw error
     }
     this.#inForce.startProbing()
-    this.#reloads.watch()
+    this.reloads.watch()
     for (const seat of this.#seats) seat.keep()
     this.#life = 'ready'
   }
@@ -108,7 +110,9 @@ class Primary implements Cluster {
       start: (worker) => this.#startWorker(worker),
       onSign: (sign) => this.#health.hear(sign),
       onLog: (text, lines) => this.#standardOutput.write(Buffer.from(text, 'latin1'), lines),
+      onTraffic: (worker, traffic) => this.traffic.add(worker, traffic),
       onEnded: (worker) => {
+        this.traffic.forget(worker)
         const last = this.#tallies.forget(worker)
         if (last !== undefined) this.metrics.ended(last)
       },
@@ -203,7 +207,7 @@ class Primary implements Cluster {
   }
 
   reload(): ReturnType<Gateway['reload']> {
-    return this.#reloads.reload()
+    return this.reloads.reload()
   }
 
   // --- views -------------------------------------------------------------------------------------------------------------------
@@ -227,7 +231,11 @@ class Primary implements Cluster {
   }
 
   lastReload(): ReturnType<Gateway['lastReload']> {
-    return this.#reloads.last
+    return this.reloads.last
+  }
+
+  endpointsOut(): ReturnType<Gateway['endpointsOut']> {
+    return this.#health.out().map(({ key }) => key)
   }
 
   explain(input: Parameters<Gateway['explain']>[0]): ReturnType<Gateway['explain']> {
@@ -243,7 +251,7 @@ class Primary implements Cluster {
   async drain({ delayMs, deadlineMs }: { readonly delayMs: number; readonly deadlineMs: number }): Promise<void> {
     this.#life = 'draining'
     for (const seat of this.#seats) seat.release()
-    this.#reloads.close()
+    this.reloads.close()
     // A reload under way ends first: a worker takes one thing after the other.
     await this.#switching
     await Promise.all(this.#workers().map((worker) => this.#drainWorker(worker, delayMs, deadlineMs)))

@@ -5,12 +5,14 @@
 import cluster, { type Worker } from 'node:cluster'
 
 import type { HealthSign } from '../gateway.ts'
+import type { PlainTraffic } from '../observe/traffic-counter.ts'
 import type { Answers, FromWorker, Questions, Topic, ToWorker } from './messages.ts'
 
 export interface WorkerListener {
   readonly onHello: () => void
   readonly onSign: (sign: HealthSign) => void
   readonly onLog: (text: string, lines: number) => void
+  readonly onTraffic: (traffic: PlainTraffic | undefined) => void
   /** `how` is for people: its exit code or signal. */
   readonly onEnd: (how: string) => void
 }
@@ -92,6 +94,7 @@ export class WorkerProcess {
     if (message.kind === 'hello') listener.onHello()
     else if (message.kind === 'sign') listener.onSign(message.sign)
     else if (message.kind === 'log') listener.onLog(message.text, message.lines)
+    else if (message.kind === 'traffic') listener.onTraffic(message.traffic)
     else {
       const waiting = this.#waiting.get(message.id)
       this.#waiting.delete(message.id)

@@ -2,6 +2,7 @@
 // Does not know what a worker does.
 
 import type { HealthSign } from '../gateway.ts'
+import type { PlainTraffic } from '../observe/traffic-counter.ts'
 import { nextDelayMs } from './back-off.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -13,6 +14,7 @@ export interface SeatOwner {
   readonly start: (worker: WorkerProcess) => Promise<void>
   readonly onSign: (sign: HealthSign) => void
   readonly onLog: (text: string, lines: number) => void
+  readonly onTraffic: (worker: WorkerProcess, traffic: PlainTraffic | undefined) => void
   readonly onEnded: (worker: WorkerProcess) => void
   /** A new process is made in place of one that ended unasked. */
   readonly onRestart: () => void
@@ -50,7 +52,7 @@ export class WorkerSeat {
   /** Starts a worker. Rejects when it does not come to serve; the process is ended then. */
   async fill(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const { onSign, onLog, start } = this.#owner
+    const { onSign, onLog, onTraffic, start } = this.#owner
     const timer = setTimeout(() => reject(new Error(`it said nothing within ${helloLimitMs / 1000} s`)), helloLimitMs)
     const worker = new WorkerProcess({
       onHello: () => {
@@ -59,6 +61,7 @@ export class WorkerSeat {
       },
       onSign,
       onLog,
+      onTraffic: (traffic) => onTraffic(worker, traffic),
       onEnd: (how) => {
         reject(new Error(`it ended before it served (${how})`))
         this.#ended(worker, how)

@@ -14,6 +14,7 @@ import {
   type Source,
 } from '../gateway.ts'
 import type { LogSink } from '../observe/log-sink.ts'
+import type { PlainTraffic } from '../observe/traffic-counter.ts'
 import type { Answers, Content, FromWorker, Questions, StartError, Topic, ToWorker } from './messages.ts'
 
 /**
@@ -87,7 +88,13 @@ class Worker {
   }
 
   async #start({ configPath, content, secrets, out }: Questions['start']): Promise<Answers['start']> {
-    const seat = { ...sourceOf(content), secrets, endpoints: this.#endpoints, standardOutput: standardOutput() }
+    const seat = {
+      ...sourceOf(content),
+      secrets,
+      endpoints: this.#endpoints,
+      standardOutput: standardOutput(),
+      onTraffic,
+    }
     this.#out = out
     try {
       const gateway = await createGateway({ configPath, watch: false, seat, log: tellPeople })
@@ -139,6 +146,10 @@ function standardOutput(): LogSink | undefined {
     reopen: () => Promise.resolve(undefined),
     close: () => sent,
   }
+}
+
+function onTraffic(traffic: PlainTraffic | undefined): void {
+  void say({ kind: 'traffic', traffic })
 }
 
 function startError(error: unknown): StartError {

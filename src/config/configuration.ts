@@ -9,6 +9,8 @@ import type { limits, RoutesDocument } from './schema.ts'
 export interface Configuration {
   /** Path of routes.yaml as it was given. */
   readonly file: string
+  /** Its content. */
+  readonly text: string
   /** Hex of SHA-256 over all content, list files and the ids of keys included. */
   readonly hash: string
   readonly listen: readonly ListenSpec[]

@@ -87,6 +87,7 @@ async function compose(path: string, drafts: readonly Draft[], sources: Sources)
   const { document } = first
   return {
     file: path,
+    text: (await sources.configuration())?.text ?? '',
     listen: await listenSpecs(first),
     trust: trustSpec(first),
     path: document.path ?? 'strict',

@@ -5,7 +5,6 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createTwoFilesPatch } from 'diff'
 import { parseAddress } from '../rules/address.ts'
 import type { Release, RequestFacts } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'
@@ -14,6 +13,7 @@ import { editRoutes, type Refusal, type ReleaseVerb } from './edit-routes.ts'
 import { loadConfiguration, type Problem } from './load.ts'
 import { compileConfiguration, type Snapshot } from './snapshot.ts'
 import { type ReadFile, readBounded } from './sources.ts'
+import { textPatch } from './text-patch.ts'
 
 export type { Refusal, ReleaseVerb } from './edit-routes.ts'
 
@@ -65,7 +65,7 @@ export async function planEdit(path: string, verb: ReleaseVerb, now: Date): Prom
       file: path,
       verb,
       changes: edited.changes,
-      patch: edited.text === text ? '' : patchOf(path, text, edited.text),
+      patch: textPatch(path, text, edited.text),
       problems: after.problems,
       text: mark + edited.text,
       hash: digest(bytes),
@@ -222,14 +222,6 @@ function decode(bytes: Uint8Array): { readonly mark: string; readonly text: stri
 }
 
 /** As `patch` and `git apply` take it. */
-function patchOf(path: string, before: string, after: string): string {
-  const name = path.replace(/^(?:\.\/|\/)+/, '')
-  return createTwoFilesPatch(`a/${name}`, `b/${name}`, before, after, undefined, undefined, { context: 3 }).replace(
-    /^=+\n/,
-    '',
-  )
-}
-
 function digest(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }

@@ -8,6 +8,7 @@ import { addFamilies, certificatesOf, type LiveFigures, type PresentingListener,
 import type { KnownNames } from './istio-series.ts'
 import { createProcessGauge, type ProcessFigures } from './process-figures.ts'
 import type { Observer } from './record.ts'
+import { TrafficCounter } from './traffic-counter.ts'
 
 export interface MetricsOptions {
   /** graylane's own version, for graylane_build_info. */
@@ -29,6 +30,8 @@ export interface Tally {
 
 export interface Metrics {
   readonly observe: Observer
+  /** The same by the second, for people who watch. */
+  readonly traffic: TrafficCounter
   /** A message that never became a request and was answered with this EDGE_* code. */
   refused(code: string): void
   /** A reload was tried: it took effect (true) or changed nothing (false). */
@@ -52,6 +55,7 @@ export interface Metrics {
 export function createMetrics(options: MetricsOptions): Metrics {
   const exposition = createExposition()
   const accounts = new Accounts()
+  const traffic = new TrafficCounter()
   const gauge = createProcessGauge()
   let names: KnownNames = { releases: new Set(), services: new Set(), versions: new Set() }
   let previous = names
@@ -70,7 +74,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
   })
 
   return {
-    observe: (record) => accounts.count(record, names),
+    observe(record) {
+      accounts.count(record, names)
+      traffic.count(record, names)
+    },
+    traffic,
     refused: (code) => accounts.edgeAnswers.increment(code),
     reloaded(ok) {
       if (ok) reloads++

@@ -23,6 +23,8 @@ export interface RequestRecord {
   readonly pinIn: PinIn
   /** What we did: kept what was there, set a new one, left none. */
   readonly pinOut: PinOut
+  /** The seed of the pin that was held or set: tells browsers apart, names nobody; '' without a pin. */
+  readonly visitor: string
   /** Caller's version on internal listeners (Istio's source_version); '' at the edge. */
   readonly sourceVersion: string
   readonly method: string

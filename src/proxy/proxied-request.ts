@@ -57,6 +57,7 @@ export class ProxiedRequest extends RouteExecution {
     this.record.document = visit.kind === 'document'
     this.record.pinIn = pinIn
     this.record.pinOut = pinOut(visit.reading, undefined)
+    if (pinIn === 'held') this.record.visitor = visit.seed
   }
 
   decided(decision: Decision): void {
@@ -179,6 +180,7 @@ export class ProxiedRequest extends RouteExecution {
     })
     this.record.pinOut = pinOut(visit.reading, pin)
     if (pin === undefined) return
+    this.record.visitor = pin.seed
     const value = encodePin(spec.name, pin, release.keyRing.signing)
     // Only who brought a pin can have one in the wrong place.
     if (this.record.pinIn !== 'none') {

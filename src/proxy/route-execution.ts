@@ -32,6 +32,8 @@ export type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 export interface Surroundings {
   readonly endpoints: Endpoints
   readonly observe: Observer
+  /** A connection was upgraded; its record is observed when it ends. */
+  readonly onSocket?: Observer
   readonly nowSeconds: () => number
   /** 0 to 1, 1 excluded: for weights, percentages and back-off. */
   readonly random: () => number
@@ -255,6 +257,7 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
     this.record.servedVersion = head.get('x-served-version')
     this.record.status = head.status
     this.assertOnAnswer(head)
+    if (head.status === 101) this.surroundings.onSocket?.(this.record)
   }
 
   onFailure(failure: UpstreamFailure): EdgeAnswer {
@@ -356,6 +359,7 @@ function newRecord(exchange: Exchange, internal: boolean): Mutable<RequestRecord
     document: false,
     pinIn: 'none',
     pinOut: 'none',
+    visitor: '',
     sourceVersion: '',
     method: request.method,
     path: '',

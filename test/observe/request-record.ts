@@ -16,6 +16,7 @@ export function requestRecord(changes: Partial<RequestRecord> = {}): RequestReco
     document: true,
     pinIn: 'none',
     pinOut: 'set',
+    visitor: '',
     sourceVersion: '',
     method: 'GET',
     path: '/',
