@@ -107,6 +107,7 @@ describe('packages', () => {
     'ipaddr.js': 'rules/address.ts',
     'prom-client': 'observe/exposition.ts',
     fastify: 'admin/',
+    '@fastify/swagger': 'admin/',
     undici: 'proxy/',
     'lru-cache': 'affinity/',
     yaml: 'config/',

@@ -1,9 +1,11 @@
 // The admin server: how the gateway is, what it was told, why it decides as it does, and reload. On a port of its own, loopback unless
 // a token is set; beside it an optional probe port for kubelet and Prometheus. Never on the path of a user's request.
 
+import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
 import { configurationJson } from './configuration-json.ts'
+import { addDashboard } from './dashboard-files.ts'
 import {
   explainBodySchema,
   explainInput,
@@ -12,6 +14,9 @@ import {
   type ExplainQuery,
 } from './explain-schema.ts'
 import { createGuard, foreignPage, isLoopback, type GuardedRequest, type Refusal } from './guard.ts'
+import { problem } from './problem-answer.ts'
+import { addReleaseRoutes } from './release-routes.ts'
+import { addTrafficRoutes } from './traffic-routes.ts'
 import type { AdminView, MetricsText } from './view.ts'
 
 export interface ListenAddress {
@@ -29,6 +34,8 @@ export interface AdminOptions {
   readonly probe?: ListenAddress | undefined
   /** Bearer token for every request; required when `listen` is not loopback. At least 16 characters. */
   readonly token?: string | undefined
+  /** graylane's own version. */
+  readonly build?: string
 }
 
 export interface AdminServer {
@@ -40,15 +47,24 @@ export interface AdminServer {
 
 /** Rejects when a token is missing or short, or when an address cannot be bound. */
 export async function createAdminServer(options: AdminOptions): Promise<AdminServer> {
-  const { view, metrics, listen, probe, token } = options
+  const { view, metrics, listen, probe, token, build = '' } = options
   if (token === undefined && !isLoopback(listen.host)) {
     throw new Error(`the admin server listens on ${listen.host}, which is not loopback: it needs a token`)
   }
   if (token !== undefined && token.length < 16) throw new Error('the admin token is shorter than 16 characters')
 
   const admin = newServer(createGuard({ host: listen.host, token }))
-  addProbeRoutes(admin, view, metrics, true)
-  addAdminRoutes(admin, view)
+  await addDescription(admin, build)
+  admin.register(async (routes) => {
+    addProbeRoutes(routes, view, metrics, true)
+    addAdminRoutes(routes, view)
+    addTrafficRoutes(routes, view, build)
+    addReleaseRoutes(routes, view)
+    addDashboard(routes)
+    routes.get('/openapi.json', { schema: { summary: 'This description', tags: ['help'] } }, (_request, reply) =>
+      reply.send(admin.swagger()),
+    )
+  })
   const servers = [admin]
   try {
     const address = await bind(admin, listen)
@@ -76,10 +92,12 @@ function newServer(guard: (request: GuardedRequest) => Refusal | undefined): Fas
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   })
   server.removeContentTypeParser('text/plain')
+  // Answers are what they are: a description of them must not leave anything out.
+  server.setSerializerCompiler(() => (data) => JSON.stringify(data))
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(answerHeaders)
     const refusal = guard(guardedParts(request))
-    if (refusal === undefined) return
+    if (refusal === undefined || (refusal.status === 401 && isOpen(request))) return
     if (refusal.status === 401) reply.header('www-authenticate', 'Bearer')
     return problem(reply, refusal.status, refusal.title)
   })
@@ -89,6 +107,11 @@ function newServer(guard: (request: GuardedRequest) => Refusal | undefined): Fas
     return problem(reply, statusCode, message)
   })
   return server
+}
+
+/** The dashboard itself, which asks for the token. */
+function isOpen({ routeOptions }: FastifyRequest): boolean {
+  return (routeOptions.config as { readonly open?: boolean }).open === true
 }
 
 /** All lines of a field joined: Node keeps the first of two Hosts, and two of anything here are one too many. */
@@ -111,10 +134,29 @@ const answerHeaders = {
   'x-content-type-options': 'nosniff',
 }
 
-function addProbeRoutes(server: FastifyInstance, view: AdminView, metrics: MetricsText, verboseAllowed: boolean): void {
-  server.get('/healthz', (_request, reply) => reply.type(plainText).send('ok\n'))
+/** OpenAPI, made of the schemas that requests are checked by. Before the routes, which it has to see. */
+async function addDescription(server: FastifyInstance, build: string): Promise<void> {
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'graylane admin server',
+        description:
+          'How the gateway is, why it decides as it does, and the release verbs. Refusals are problem+json (RFC 9457).',
+        version: build,
+      },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{}, { token: [] }],
+    },
+  })
+}
 
-  server.get<{ Querystring: { verbose?: string } }>('/readyz', (request, reply) => {
+function addProbeRoutes(server: FastifyInstance, view: AdminView, metrics: MetricsText, verboseAllowed: boolean): void {
+  server.get('/healthz', described('Whether the process answers', 'probe'), (_request, reply) =>
+    reply.type(plainText).send('ok\n'),
+  )
+
+  server.get<{ Querystring: { verbose?: string } }>('/readyz', readyz, (request, reply) => {
     reply.code(view.state === 'ready' ? 200 : 503)
     if (!verboseAllowed || request.query.verbose === undefined) return reply.type(plainText).send(`${view.state}\n`)
     const { snapshot, ...lastReload } = view.lastReload()
@@ -122,24 +164,35 @@ function addProbeRoutes(server: FastifyInstance, view: AdminView, metrics: Metri
     return reply.send({ state: view.state, configuration: snapshot, listeners: view.listeners(), workers, lastReload })
   })
 
-  server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
+  server.get('/metrics', described('Prometheus text format', 'probe'), async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text()),
+  )
 }
 
 function addAdminRoutes(server: FastifyInstance, view: AdminView): void {
-  server.get('/config', (_request, reply) => reply.send(configurationJson(view.configuration())))
-
-  server.post('/reload', async (_request, reply) => {
-    const result = await view.reload()
-    return reply.code(result.ok ? 200 : 422).send(result)
+  server.get('/config', described('The configuration in force, without keys', 'watch'), (_request, reply) => {
+    const { text: _asWritten, ...configuration } = view.configuration() as { readonly text?: string }
+    return reply.send(configurationJson(configuration))
   })
+
+  server.post(
+    '/reload',
+    described('Read the files again; 422 when they are refused', 'release'),
+    async (_request, reply) => {
+      const result = await view.reload()
+      return reply.code(result.ok ? 200 : 422).send(result)
+    },
+  )
 
   server.get<{ Querystring: ExplainQuery }>(
     '/explain',
-    { schema: { querystring: explainQuerySchema } },
+    { schema: { querystring: explainQuerySchema, ...explaining } },
     (request, reply) => explain(view, request.query, reply),
   )
-  server.post<{ Body: ExplainBody }>('/explain', { schema: { body: explainBodySchema } }, (request, reply) =>
-    explain(view, request.body, reply),
+  server.post<{ Body: ExplainBody }>(
+    '/explain',
+    { schema: { body: explainBodySchema, ...explaining } },
+    (request, reply) => explain(view, request.body, reply),
   )
 }
 
@@ -148,14 +201,21 @@ function explain(view: AdminView, question: ExplainQuery | ExplainBody, reply: F
   return typeof input === 'string' ? problem(reply, 400, input) : reply.send(view.explain(input))
 }
 
-const plainText = 'text/plain; charset=utf-8'
+const explaining = { summary: 'Which version a request would get, and why', tags: ['watch'] }
 
-function problem(reply: FastifyReply, status: number, title: string): FastifyReply {
-  return reply
-    .code(status)
-    .type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', title, status }))
+const readyz = {
+  schema: {
+    summary: 'Whether requests are served; with ?verbose what is in force and how the last reload went',
+    tags: ['probe'],
+    querystring: { type: 'object', properties: { verbose: { type: 'string' } } },
+  },
+} as const
+
+function described(summary: string, tag: string): { readonly schema: object } {
+  return { schema: { summary, tags: [tag] } }
 }
+
+const plainText = 'text/plain; charset=utf-8'
 
 async function bind(server: FastifyInstance, { host, port }: ListenAddress): Promise<string> {
   await server.listen({ host, port })

@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os'
 import type { AdminServer, ListenAddress } from '../admin/server.ts'
 import type { MetricsText } from '../admin/view.ts'
 import { formatProblem } from '../config/problem.ts'
-import { ConfigurationError, createGateway, type Gateway } from '../gateway.ts'
+import { ConfigurationError, createGateway, type Gateway, packageVersion } from '../gateway.ts'
 import { readListenAddress } from './listen-address.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
@@ -86,7 +86,14 @@ async function start(options: ServeOptions): Promise<{ gateway: Served; admin: A
     const { admin: listen, probe } = options
     // Not at the top: workers have none, and would carry fastify for nothing.
     const { createAdminServer } = await import('../admin/server.ts')
-    const admin = await createAdminServer({ view: gateway, metrics: gateway.metrics, listen, probe, token })
+    const admin = await createAdminServer({
+      view: gateway,
+      metrics: gateway.metrics,
+      listen,
+      probe,
+      token,
+      build: packageVersion(),
+    })
     announce(gateway, admin, options.configPath)
     return { gateway, admin }
   } catch (error) {

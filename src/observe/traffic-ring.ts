@@ -20,8 +20,6 @@ export interface TrafficView {
   readonly versions: readonly VersionView[]
   readonly rules: readonly RuleView[]
   readonly coupling: CouplingView
-  /** Number of the newest decision; decisions(since) gives those after it. */
-  readonly newest: number
 }
 
 /** What versions to which service. Rates are requests a second. */
@@ -140,8 +138,12 @@ export class TrafficRing {
       versions: this.#versionViews(lanes.flat(), window, until),
       rules: this.#ruleViews(recent),
       coupling,
-      newest: this.#newest,
     }
+  }
+
+  /** Number of the newest decision; decisions(since) gives those after it. */
+  get newest(): number {
+    return this.#newest
   }
 
   /** The decisions after that number, oldest first, at most two hundred. */

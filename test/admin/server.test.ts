@@ -79,6 +79,7 @@ describe('the admin server', () => {
     expect(answer.body).not.toContain(Buffer.from(canary).toString('base64'))
     expect(answer.body).not.toContain('user-7')
     expect(JSON.parse(answer.body)).toEqual({
+      file: 'routes.yaml',
       files: ['routes.yaml'],
       releases: [{ name: 'shop', versions: { v1: { pools: { frontend: ['http://127.0.1.1:8080'] } } } }],
       keys: { shop: [{ id: '00112233' }] },

@@ -147,7 +147,7 @@ describe('the last decisions', () => {
     const first = stand.ring.decisions(0)
     expect(first).toHaveLength(12)
     expect(first[0]).toMatchObject({ path: '/0', reason: 'stable', version: 'v1', client: '203.0.113.7' })
-    const { newest } = stand.view()
+    const { newest } = stand.ring
     stand.second({ path: '/next' })
     expect(stand.ring.decisions(newest).map(({ path }) => path)).toEqual(['/next'])
     expect(stand.ring.decisions(newest + 1)).toEqual([])
