@@ -221,11 +221,10 @@ export class TrafficCounter {
   /** By contract names are configured ones or ''; were they not, they would meet in one lane. */
   #laneOf(record: RequestRecord, names: KnownNames): Lane {
     for (const lane of this.#lanes.get(record.service) ?? []) if (lane.is(record)) return (this.#last = lane)
-    const known = (name: string, of: ReadonlySet<string>): string => (name === '' ? '' : fold(name, of))
-    const service = known(record.service, names.services)
-    const version = known(record.version, names.versions)
-    const poolVersion = known(record.poolVersion, names.versions)
-    const release = known(record.release, names.releases)
+    const service = foldNamed(record.service, names.services)
+    const version = foldNamed(record.version, names.versions)
+    const poolVersion = foldNamed(record.poolVersion, names.versions)
+    const release = foldNamed(record.release, names.releases)
     const folded = { ...record, release, service, version, poolVersion }
     const lanes = this.#lanes.get(service) ?? []
     this.#lanes.set(service, lanes)
@@ -260,6 +259,10 @@ export class TrafficCounter {
     if (known === undefined) this.#sockets.set(key, { release, version, open: by })
     else known.open += by
   }
+}
+
+function foldNamed(name: string, known: ReadonlySet<string>): string {
+  return name === '' ? '' : fold(name, known)
 }
 
 function shown(record: RequestRecord, at: number): ShownDecision {

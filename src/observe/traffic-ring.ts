@@ -206,7 +206,13 @@ export class TrafficRing {
       const { rate, errors, refused, p50, p99 } = laneView(lanes.filter(isOfIt), window)
       const bySecond = this.#bySecond(isOfIt, until)
       return {
-        ...{ release, version, rate, errors, refused, p50, p99 },
+        release,
+        version,
+        rate,
+        errors,
+        refused,
+        p50,
+        p99,
         pins: this.#visitors.get(`${release}\0${version}`)?.windows.counts(this.#nowSeconds()) ?? noVisitors,
         sockets: sum(sockets, ([of, name, open]) => (of === release && name === version ? open : 0)),
         requestsBySecond: bySecond.map((same) => sum(same, ({ requests }) => requests)),
@@ -256,7 +262,11 @@ function laneView(same: readonly PlainLane[], window: number): LaneView {
   }
   const requests = sum(same, (lane) => lane.requests)
   return {
-    ...{ internal, release, service, version, pool },
+    internal,
+    release,
+    service,
+    version,
+    pool,
     rate: requests / window,
     errors: shareOf(
       sum(same, (lane) => lane.errors),
