@@ -170,7 +170,7 @@ describe('GET /openapi.json', () => {
     )
     const gets = ['/config', '/explain', '/healthz', '/metrics', '/openapi.json', '/readyz', '/state', '/traffic']
     const releases = ['add', 'promote', 'retire', 'rollback', 'share'].map((verb) => `/release/${verb}`)
-    const posts = ['/explain', '/reload', ...releases]
+    const posts = ['/explain', ...releases, '/reload']
     expect(operations.toSorted()).toEqual([
       ...gets.map((path) => `GET ${path}`),
       ...posts.map((path) => `POST ${path}`),
