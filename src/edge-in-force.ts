@@ -8,6 +8,7 @@ import { type LearnedVersions, learnVersions, settlingOf, writtenAt } from './le
 import { closedListener, compileEdge, type Edge, type ListenerSpec } from './proxy/edge.ts'
 import type { Endpoints, EndpointState } from './proxy/endpoints.ts'
 import { explainRequest, type ExplainInput, type Explanation } from './proxy/explain.ts'
+import { HealthChecks } from './proxy/health-checks.ts'
 import { startProbing } from './proxy/probe.ts'
 import { type LookUp, Resolver } from './proxy/resolve.ts'
 import { type TlsFailure, ticketKeyBytes } from './proxy/tls/termination.ts'
@@ -51,6 +52,7 @@ export class EdgeInForce {
   #learned: LearnedVersions | undefined
   readonly #learnedBy = new WeakMap<Edge, LearnedVersions>()
   #stopProbing: (() => void) | undefined
+  #healthChecks: HealthChecks | undefined
 
   constructor(options: EdgeInForceOptions) {
     this.#options = options
@@ -96,6 +98,7 @@ export class EdgeInForce {
     this.#edge = edge
     this.#learned = this.#learnedBy.get(edge)
     this.#resolver.keepFresh(edge.pools)
+    this.#healthChecks?.follow(edge)
     return this.endpoints.retain(new Set(edge.pools.flatMap((pool) => pool.list)))
   }
 
@@ -104,9 +107,11 @@ export class EdgeInForce {
     return this.#learnedBy.get(edge) ?? new Map()
   }
 
-  /** Asks endpoints that are out whether they are back, until `close`. */
+  /** Asks endpoints that are out whether they are back, and those with a health check whether they are well, until `close`. */
   startProbing(trust?: UpstreamTrust): void {
     this.#stopProbing ??= startProbing(this.endpoints, trust)
+    this.#healthChecks ??= new HealthChecks(this.endpoints, trust)
+    this.#healthChecks.follow(this.#edge)
   }
 
   explain(input: ExplainInput): Explanation {
@@ -118,6 +123,7 @@ export class EdgeInForce {
 
   close(): void {
     this.#stopProbing?.()
+    this.#healthChecks?.close()
     this.#resolver.close()
   }
 

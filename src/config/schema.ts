@@ -27,6 +27,7 @@ import {
   Text,
   Whole,
 } from './schema-parts.ts'
+import { healthCheck } from './schema-health-check.ts'
 import { identity } from './schema-identity.ts'
 
 const port = (lowest: 0 | 1, description: string) => Whole(lowest, 65_535, { description })
@@ -151,6 +152,8 @@ const service = Section(
         remove: underMessage('remove'),
       }),
     ),
+    healthCheck: Type.Optional(healthCheck),
+    health: Refused('it is called healthCheck'),
     onStale: Type.Enum(['reload', 'stable'], {
       default: 'reload',
       description: 'For a subresource whose pinned version is gone: 409 with reload, or stable (a chosen crossing).',

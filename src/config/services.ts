@@ -2,6 +2,7 @@
 
 import type { HeaderOperationsSpec, ServiceSpec } from '../rules/types.ts'
 import { complain, complainOfKey, type Draft } from './draft.ts'
+import { healthCheckSpec } from './health-checks.ts'
 import { lowerCaseKeys, matchSpecs } from './matches.ts'
 import type { HeaderOperationsText, RoutesDocument, ServiceText } from './schema.ts'
 import { durationMs, longestTimerMs } from './written-values.ts'
@@ -44,6 +45,7 @@ async function serviceSpec(draft: Draft, name: string, entry: ServiceEntry): Pro
     timeoutMs: timeoutMs(draft, entry, timeout),
     onStale,
     ...(entry.cache && { cache: entry.cache }),
+    ...(entry.healthCheck && { healthCheck: healthCheckSpec(draft, entry.healthCheck) }),
     ...actions(entry),
     ...(headers?.request && { requestHeaders: headerOperations(draft, headers.request) }),
     ...(headers?.response && { responseHeaders: headerOperations(draft, headers.response) }),

@@ -6,8 +6,10 @@ import type { Endpoint } from './exchange.ts'
 
 /** A pool whose endpoints have all been out for this long is unavailable (design 4.7). */
 const unavailableAfterMs = 2000
-/** Good probes in a row that bring an endpoint back. */
+/** Good probes in a row that bring an endpoint back; twice as many each time it went out again soon after it had come back. */
 const goodProbesNeeded = 2
+const relapseWithinMs = 10_000
+const relapsesCounted = 5
 
 /** One address, shared by every pool and snapshot that names it. */
 export class EndpointState implements Endpoint {
@@ -19,6 +21,11 @@ export class EndpointState implements Endpoint {
   /** Milliseconds of the monotonic clock since when it is out; -1 while it is in. */
   outSince = -1
   goodProbes = 0
+  /** When it came back last; -1 for never. */
+  backSince = -1
+  relapses = 0
+  /** Active checks that keep it out, whatever else it answers. */
+  holds = 0
 
   constructor(address: string, port: number, serverName: string | undefined) {
     this.address = address
@@ -63,6 +70,8 @@ export class Endpoints {
     state.goodProbes = 0
     if (state.outSince >= 0) return
     state.outSince = this.#now()
+    const isRelapse = state.backSince >= 0 && state.outSince - state.backSince < relapseWithinMs
+    state.relapses = isRelapse ? Math.min(state.relapses + 1, relapsesCounted) : 0
     this.#out.add(state)
   }
 
@@ -70,10 +79,25 @@ export class Endpoints {
   markUp(endpoint: Endpoint): void {
     if (this.#out.size === 0) return
     const state = this.#states.get(endpoint.key)
-    if (state === undefined || state.outSince < 0 || ++state.goodProbes < goodProbesNeeded) return
+    if (state === undefined || state.outSince < 0 || state.holds > 0) return
+    if (++state.goodProbes < goodProbesNeeded << state.relapses) return
     state.outSince = -1
+    state.backSince = this.#now()
     state.goodProbes = 0
     this.#out.delete(state)
+  }
+
+  /** An active check failed: out, and nothing but that check brings it back. */
+  hold(endpoint: EndpointState): void {
+    endpoint.holds++
+    this.markDown(endpoint)
+  }
+
+  /** The check that held it out has seen enough good answers, or is no more. */
+  letGo(endpoint: EndpointState): void {
+    endpoint.holds--
+    if (endpoint.holds > 0) return
+    while (endpoint.outSince >= 0 && this.#out.has(endpoint)) this.markUp(endpoint)
   }
 
   /** Those to probe. */

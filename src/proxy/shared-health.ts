@@ -87,7 +87,7 @@ export class FollowingEndpoints extends Endpoints {
 
   #take(state: EndpointState, forMs: number | undefined): void {
     if (forMs !== undefined) state.outSince = now() - forMs
-    else for (let i = 0; state.outSince >= 0 && i < 2; i++) super.markUp(state)
+    else while (state.outSince >= 0) super.markUp(state)
   }
 }
 

@@ -1,6 +1,7 @@
 // The words of deciding: what a configuration says (specs), what a request shows (facts), what comes out (a decision).
 // Pure data. Nothing here knows of sockets, clocks, files or randomness.
 
+import type { HealthCheckSpec } from './health-check.ts'
 import type { RouteActionsSpec } from './route-actions.ts'
 import type { TrafficPolicySpec } from './traffic-policy.ts'
 
@@ -112,6 +113,8 @@ export interface ServiceSpec extends Omit<RouteActionsSpec, 'mirrors'> {
   readonly mirrors?: readonly ServiceMirrorSpec[]
   /** For the pools of every version. */
   readonly trafficPolicy?: TrafficPolicySpec
+  /** Undefined: nobody asks; only refused connections tell. */
+  readonly healthCheck?: HealthCheckSpec
 }
 
 /** Where a service's requests are copied to: a service of a listed version, so that no copy meets a version nobody chose. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { FollowingEndpoints, type HealthSign, LeadingEndpoints } from '../../src/gateway.ts'
 import { startEchoBackend } from '../support/echo-backend.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CheckedBackend } from '../health/checked-backend.ts'
 import { asJason, asPage, ClusterUnderTest } from './cluster-process.ts'
 
 describe('a version whose pool is out', () => {
@@ -30,6 +31,30 @@ describe('a version whose pool is out', () => {
     await expect.poll(page, { timeout: 10_000 }).toBe('v2')
     for (const pid of [second, third]) expect(await cluster.withOnly(pid, page)).toBe('v2')
     await back.close()
+  })
+})
+
+describe('an endpoint that says it is not well', () => {
+  it('is asked by one process and known to all', async () => {
+    await using well = await CheckedBackend.start('v2')
+    await using cluster = await ClusterUnderTest.start()
+    const check = 'healthCheck: { path: "/healthz?deep", interval: 50ms }'
+    const [, { url }] = cluster.backends
+    const services = `services: { frontend: { ${check} } }`
+    await cluster.folder.write(
+      cluster
+        .yaml()
+        .replace(/services:.*/, services)
+        .replace(url, well.url),
+    )
+    await expect.poll(() => well.questions, { timeout: 10_000 }).toBeGreaterThan(2)
+    well.health = 503
+    for (const pid of await cluster.pids()) {
+      const page = () => cluster.get('/', asPage, asJason)
+      await cluster.withOnly(pid, () =>
+        expect.poll(async () => (await page()).body, { timeout: 10_000 }).toContain('"version":"v1"'),
+      )
+    }
   })
 })
 
@@ -75,6 +100,16 @@ describe('shared health', () => {
     second.markUp(second.at('127.0.0.1', 80))
     expect([leader, first, second].map(keysOut)).toEqual([['127.0.0.1:80'], ['127.0.0.1:80'], ['127.0.0.1:80']])
     leader.markUp(leader.at('127.0.0.1', 80))
+    expect([leader, first, second].map(keysOut)).toEqual([[], [], []])
+  })
+
+  it('keeps out everywhere what a check of the leader holds, whatever followers meet', () => {
+    const { leader, followers } = party()
+    const [first, second] = followers as [FollowingEndpoints, FollowingEndpoints]
+    leader.hold(leader.at('127.0.0.1', 80))
+    for (let i = 0; i < 5; i += 1) for (const each of followers) each.markUp(each.at('127.0.0.1', 80))
+    expect([leader, first, second].map(keysOut)).toEqual([['127.0.0.1:80'], ['127.0.0.1:80'], ['127.0.0.1:80']])
+    leader.letGo(leader.at('127.0.0.1', 80))
     expect([leader, first, second].map(keysOut)).toEqual([[], [], []])
   })
 

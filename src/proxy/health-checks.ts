@@ -1,0 +1,179 @@
+// Active health checks: each endpoint of a service with `healthCheck` is asked for its path, and is out for as long as the answers are
+// bad. Runs in one process of a gateway; the others follow what it decides. Never sends a request of a client.
+
+import { connect, type Socket } from 'node:net'
+import { Client } from 'undici'
+import type { HealthCheckSpec } from '../rules/health-check.ts'
+import type { Edge } from './edge.ts'
+import type { Endpoints, EndpointState, PoolEndpoints } from './endpoints.ts'
+import { isSecure, UpstreamTrust } from './tls/upstream-trust.ts'
+
+export class HealthChecks {
+  readonly #endpoints: Endpoints
+  readonly #trust: UpstreamTrust
+  #rounds: readonly Round[] = []
+
+  constructor(endpoints: Endpoints, trust = new UpstreamTrust()) {
+    this.#endpoints = endpoints
+    this.#trust = trust
+  }
+
+  /** From now on these pools are asked. What is known of endpoints that stay is kept. */
+  follow(edge: Edge): void {
+    const before = new Map(this.#rounds.map((round) => [round.key, round]))
+    const next: Round[] = []
+    for (const pool of edge.pools) {
+      const check = checkOf(edge, pool)
+      if (check === undefined) continue
+      const key = `${pool.pool.key} ${JSON.stringify(check)}`
+      const round = before.get(key)
+      if (round === undefined) next.push(new Round(key, pool, check, this.#endpoints, this.#trust))
+      else {
+        before.delete(key)
+        round.pool = pool
+        next.push(round)
+      }
+    }
+    for (const round of before.values()) round.close()
+    this.#rounds = next
+  }
+
+  close(): void {
+    for (const round of this.#rounds) round.close()
+    this.#rounds = []
+  }
+}
+
+function checkOf(edge: Edge, { pool }: PoolEndpoints): HealthCheckSpec | undefined {
+  const release = edge.table.releases.find(({ name }) => name === pool.release)
+  return release?.services.find(({ name }) => name === pool.service)?.spec.healthCheck
+}
+
+/** The checks of one pool, one after the other interval. */
+class Round {
+  readonly key: string
+  pool: PoolEndpoints
+  readonly #check: HealthCheckSpec
+  readonly #endpoints: Endpoints
+  readonly #trust: UpstreamTrust
+  readonly #asked = new Map<EndpointState, Asked>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(key: string, pool: PoolEndpoints, check: HealthCheckSpec, endpoints: Endpoints, trust: UpstreamTrust) {
+    this.key = key
+    this.pool = pool
+    this.#check = check
+    this.#endpoints = endpoints
+    this.#trust = trust
+    this.#timer = setInterval(() => this.#ask(), check.intervalMs)
+    this.#timer.unref()
+    setImmediate(() => this.#ask())
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    for (const state of this.#asked.keys()) this.#forget(state)
+  }
+
+  #ask(): void {
+    for (const state of this.#asked.keys()) if (!this.pool.list.includes(state)) this.#forget(state)
+    for (const state of this.pool.list) {
+      let asked = this.#asked.get(state)
+      if (asked === undefined) this.#asked.set(state, (asked = new Asked(state, this.pool, this.#check, this.#trust)))
+      void asked.ask((good) => this.#note(state, asked, good))
+    }
+  }
+
+  /** The first answer decides alone, as with Envoy: a gateway that starts has to know soon. */
+  #note(state: EndpointState, asked: Asked, good: boolean): void {
+    if (this.#asked.get(state) !== asked) return
+    const { healthyThreshold, unhealthyThreshold } = this.#check
+    const isFirst = asked.inARow === 0
+    if (asked.lastWasGood !== good) asked.inARow = 0
+    asked.lastWasGood = good
+    asked.inARow++
+    if (good && asked.holds && asked.inARow >= healthyThreshold) this.#endpoints.letGo(state)
+    else if (!good && !asked.holds && (isFirst || asked.inARow >= unhealthyThreshold)) this.#endpoints.hold(state)
+    else return
+    asked.holds = !good
+  }
+
+  #forget(state: EndpointState): void {
+    const asked = this.#asked.get(state)
+    this.#asked.delete(state)
+    if (asked?.holds === true) this.#endpoints.letGo(state)
+    asked?.close()
+  }
+}
+
+/** One endpoint and its answers so far. */
+class Asked {
+  lastWasGood = true
+  inARow = 0
+  /** Whether this check is what keeps the endpoint out. */
+  holds = false
+  readonly #client: Client
+  readonly #headers: Readonly<Record<string, string>>
+  readonly #check: HealthCheckSpec
+  #isUnderWay = false
+
+  constructor(state: EndpointState, { pool }: PoolEndpoints, check: HealthCheckSpec, trust: UpstreamTrust) {
+    const origin = `${isSecure(state) ? 'https' : 'http'}://${authorityOf(state)}`
+    this.#client = new Client(origin, { connect: (_options, done) => open(state, trust, check.timeoutMs, done) })
+    this.#check = check
+    this.#headers = {
+      host: check.host ?? hostOf(pool.upstreams, state),
+      'user-agent': 'graylane-health-check',
+      'x-version': pool.owner,
+    }
+  }
+
+  async ask(note: (good: boolean) => void): Promise<void> {
+    if (this.#isUnderWay) return
+    this.#isUnderWay = true
+    const { path, timeoutMs } = this.#check
+    try {
+      const signal = AbortSignal.timeout(timeoutMs)
+      const answer = await this.#client.request({ method: 'GET', path, headers: this.#headers, signal })
+      await answer.body.dump({ limit: 65_536, signal }).catch(() => undefined)
+      // What kubelet takes for healthy.
+      note(answer.statusCode >= 200 && answer.statusCode < 400)
+    } catch {
+      note(false)
+    } finally {
+      this.#isUnderWay = false
+    }
+  }
+
+  close(): void {
+    this.#client.destroy().catch(() => undefined)
+  }
+}
+
+type Connected = (error: Error | null, socket: Socket | null) => void
+
+function open(state: EndpointState, trust: UpstreamTrust, timeoutMs: number, done: (...args: never) => void): void {
+  const connected = done as unknown as Connected
+  const secure = isSecure(state)
+  const socket: Socket = secure ? trust.connect(state) : connect({ host: state.address, port: state.port })
+  socket.setTimeout(timeoutMs, () => socket.destroy(new Error('timed out')))
+  socket.unref()
+  socket.once('error', (error) => connected(error, null))
+  socket.once(secure ? 'secureConnect' : 'connect', () => {
+    socket.setTimeout(0)
+    socket.removeAllListeners('error')
+    connected(null, socket)
+  })
+}
+
+function authorityOf({ address, port }: EndpointState): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+/** As the pool names it; of several names the one with that port. */
+function hostOf(upstreams: PoolEndpoints['pool']['upstreams'], state: EndpointState): string {
+  const named = upstreams.find(({ hostname, port }) => port === state.port && hostname === state.address)
+  const { hostname, port } = named ??
+    upstreams.find((url) => url.port === state.port) ?? { hostname: state.address, port: state.port }
+  return hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`
+}
