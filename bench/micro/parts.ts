@@ -10,6 +10,7 @@ import { createKeyRing } from '../../src/affinity/key-ring.ts'
 import { createPinReader, decodePin, encodePin } from '../../src/affinity/pin-cookie.ts'
 import { loadConfiguration } from '../../src/config/load.ts'
 import { compileConfiguration } from '../../src/config/snapshot.ts'
+import { FieldNames } from '../../src/proxy/http1/field-names.ts'
 import { defaultLimits } from '../../src/proxy/http1/limits.ts'
 import { requestHeadText } from '../../src/proxy/http1/outgoing-head.ts'
 import { parseRequest, RequestMessage } from '../../src/proxy/http1/request-head.ts'
@@ -73,15 +74,18 @@ function messageParts(bytes: Buffer): readonly Part[] {
 
 /** What the edge asserts on every request; the same calls as proxied-request.ts makes. */
 function rewritten(head: RequestMessage): string {
-  head.removeSpellings('x-version')
-  head.set('x-forwarded-for', '203.0.113.9, 127.0.0.1')
-  head.set('x-forwarded-proto', 'http')
-  head.set('x-forwarded-host', head.authority)
-  head.append('via', '1.1 graylane-bench')
-  head.append('x-version', 'v2')
+  head.removeSpellings(versionNames)
+  head.removeSpellings(claims)
+  head.appendLine('x-forwarded-for', 'x-forwarded-for: 127.0.0.1\r\n')
+  head.appendLine('x-forwarded-proto', 'x-forwarded-proto: http\r\n')
+  head.appendLine('x-forwarded-host', `x-forwarded-host: ${head.authority}\r\n`)
+  head.appendLine('via', 'via: 1.1 graylane-bench\r\n')
+  head.appendLine('x-version', 'x-version: v2\r\n')
   return requestHeadText(head, { ...forwarding, target: head.target, authority: head.authority }, endpoint)
 }
 
+const versionNames = new FieldNames(['x-version'])
+const claims = new FieldNames(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded', 'x-real-ip'])
 const endpoint = { key: '127.0.0.1:80', address: '127.0.0.1', port: 80 }
 const forwarding = {
   timeoutMs: 0,

@@ -11,6 +11,7 @@ import type { Address, Pool, Release, RouteTable, Service, Settling } from '../r
 import { type Endpoints, PoolEndpoints } from './endpoints.ts'
 import { compilePageScript, type PageScript } from './page-script.ts'
 import { compileRouteActions, type RouteActions } from './route-actions.ts'
+import { FieldNames } from './http1/field-names.ts'
 import type { TargetMode } from './target.ts'
 import { type ServerCertificate, type TlsSurroundings, TlsTermination } from './tls/termination.ts'
 
@@ -31,6 +32,9 @@ export interface EdgeListener {
   readonly spec: ListenerSpec
   readonly mayCall: (address: Address) => boolean
   readonly viaName: string
+  /** The Via line to add, for requests of HTTP/1.1 and of 1.0. */
+  readonly viaLine: string
+  readonly viaLine10: string
   /** Undefined on plain HTTP. */
   readonly termination: TlsTermination | undefined
 }
@@ -46,6 +50,10 @@ export interface EdgeRelease {
   readonly several: boolean
   /** The script of `graylane/page`, when it is served. */
   readonly pageScript: PageScript | undefined
+  /** The header by which a version is asserted, in every spelling. */
+  readonly versionNames: FieldNames
+  /** Version to the line that asserts it. */
+  readonly versionLines: ReadonlyMap<string, string>
   /** Whether every pool of the version is available. */
   readonly available: (version: string) => boolean
   readonly settling: Settling | undefined
@@ -84,6 +92,8 @@ export const closedListener: EdgeListener = {
   spec: { name: '', port: 0, address: '', internal: false, from: [], sourceLabels: undefined, tls: [] },
   mayCall: () => false,
   viaName: 'graylane-closed',
+  viaLine: '',
+  viaLine10: '',
   termination: undefined,
 }
 
@@ -103,17 +113,21 @@ export function compileEdge(source: EdgeSource): Edge {
 }
 
 function compileListener(spec: ListenerSpec, { instance, tls }: EdgeSource): EdgeListener {
+  // A name a listener: a backend that calls back through the internal listener with its caller's fields is no loop.
+  const viaName = `graylane-${instance}-${spec.name}`
   return {
     spec,
     mayCall: spec.from.length === 0 ? () => true : compileCidrs(spec.from),
-    // A name a listener: a backend that calls back through the internal listener with its caller's fields is no loop.
-    viaName: `graylane-${instance}-${spec.name}`,
+    viaName,
+    viaLine: `via: 1.1 ${viaName}\r\n`,
+    viaLine10: `via: 1.0 ${viaName}\r\n`,
     termination: tls === undefined || spec.tls.length === 0 ? undefined : new TlsTermination(spec.tls, tls),
   }
 }
 
 function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
   const keyRing = source.keysOf(release.name)
+  const { header } = release.spec.pin
   const poolOf = new Map<Pool, PoolEndpoints>()
   const endpointsOf = (pool: Pool): PoolEndpoints => poolOf.get(pool)!
   for (const pools of release.poolsOf.values()) {
@@ -128,8 +142,20 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
     several: release.spec.versions.size > 1,
     pageScript: compilePageScript(release.spec),
     actionsOf: new Map(release.services.map((service) => [service, compileRouteActions(service.actions, endpointsOf)])),
-    available: (version) => (release.poolsOf.get(version) ?? []).every((pool) => poolOf.get(pool)?.available === true),
+    versionNames: new FieldNames([header]),
+    versionLines: new Map(Array.from(release.spec.versions.keys(), (name) => [name, `${header}: ${name}\r\n`])),
+    available: availability(release, endpointsOf),
     settling: source.settlingOf(release),
+  }
+}
+
+function availability(release: Release, endpointsOf: (pool: Pool) => PoolEndpoints): (version: string) => boolean {
+  const pools = new Map(Array.from(release.poolsOf, ([version, list]) => [version, list.map(endpointsOf)]))
+  return function isAvailable(version) {
+    const list = pools.get(version)
+    if (list === undefined) return true
+    for (const pool of list) if (!pool.available) return false
+    return true
   }
 }
 

@@ -1,6 +1,8 @@
 // The seam between the engine that speaks HTTP and the code that decides: one request, its answer, and nothing of sockets.
 // http1/ implements it; handle-request.ts and its helpers use it. HTTP/2 will be a second implementation.
 
+import type { FieldNames } from './http1/field-names.ts'
+
 /**
  * The fields of one message, read lazily off the bytes that came, and the changes to make before they are sent on.
  * Names are given in lower case. Hop-by-hop fields, and those that Connection names, are out of what is sent from the start
@@ -16,12 +18,14 @@ export interface Head {
   sent(name: string): string | undefined
   /** Takes every line of that name out of what is sent on. `get` still sees what came. */
   remove(name: string): void
-  /** The same for every spelling of the name: `x-version`, `X_Version`, `x.version` are one name to many backends. */
-  removeSpellings(name: string): void
+  /** The same for several names, in every spelling. */
+  removeSpellings(names: FieldNames): void
   /** Takes out the lines of that name whose value the test accepts. */
   removeLines(name: string, test: (value: string) => boolean): void
   /** Adds a line. The value has to be free of CR, LF and NUL: the caller builds it from checked parts. */
   append(name: string, value: string): void
+  /** The same for a line that is whole and known to be clean: `name: value` and its CRLF. */
+  appendLine(name: string, line: string): void
   /** remove, then append. */
   set(name: string, value: string): void
   /** Every line that came, in order, with its name in lower case: for explain, logs and tests, not for the hot path. */

@@ -164,6 +164,7 @@ class ListedHead implements Head {
   removeSpellings(): void {}
   removeLines(): void {}
   append(): void {}
+  appendLine(): void {}
   set(): void {}
 }
 

@@ -1,19 +1,19 @@
 // A request's way through the edge, top to bottom: read this first. Each step is one line that names what it finds out; the facts
 // gather in a ProxiedRequest, which the engine calls back when bytes move (proxied-request.ts).
 
-import { clientAddress, isTrustedPeer } from '../affinity/client-address.ts'
+import { clientAddress } from '../affinity/client-address.ts'
 import { pageKind } from '../affinity/page-kind.ts'
 import { pageVersion, withoutParameter } from '../affinity/page-stamp.ts'
 import { type PinFinding } from '../affinity/pin-cookie.ts'
 import { seedFor } from '../affinity/pin-policy.ts'
-import { parseAddress } from '../rules/address.ts'
 import { decide, decideInternal } from '../rules/decide.ts'
-import type { Address, Decision, Release, RequestFacts, Service, Step, Visit } from '../rules/types.ts'
+import type { Decision, Release, RequestFacts, Service, Step, Visit } from '../rules/types.ts'
 import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
 import { edgeErrors, stalePageAnswer } from './edge-answers.ts'
 import type { Connection, Exchange, RequestHead } from './exchange.ts'
 import { pageScriptAnswer } from './page-script.ts'
-import { type Client, ProxiedRequest } from './proxied-request.ts'
+import { type Client, Peer } from './peer.ts'
+import { ProxiedRequest } from './proxied-request.ts'
 import { HeadFacts } from './request-facts.ts'
 import type { Surroundings } from './route-execution.ts'
 import { normalizeTarget } from './target.ts'
@@ -32,7 +32,7 @@ export function handleRequest(
   exchange: Exchange,
 ): void {
   const request = exchange.request
-  const proxied = new ProxiedRequest(around, edge, listener, exchange)
+  const proxied = new ProxiedRequest(around, listener, exchange)
 
   const target = normalizeTarget(request.target, edge.targetMode, request.method)
   if (!target.ok) return proxied.fail(edgeErrors.badTarget)
@@ -121,12 +121,17 @@ function passedBefore(request: RequestHead, listener: EdgeListener): boolean {
 }
 
 /** Design 4.1: the socket's peer, or what trusted proxies say of the one before. */
-function clientOf(connection: Connection, request: RequestHead, edge: Edge): Client {
-  const peer = (connection.memo ??= parseAddress(connection.remoteAddress)) as Address
-  const trusted = isTrustedPeer(peer, edge.trust)
-  const address = trusted ? clientAddress(peer, request.get(edge.trust.field), edge.trust) : peer
-  const encrypted = connection.encrypted || (trusted && request.get('x-forwarded-proto')?.toLowerCase() === 'https')
-  return { peer, address, scheme: encrypted ? 'https' : 'http' }
+function clientOf(connection: Connection, request: RequestHead, { trust }: Edge): Client {
+  // Worked out once a connection, and again after a reload.
+  let peer = connection.memo as Peer | undefined
+  if (peer?.trust !== trust) connection.memo = peer = new Peer(connection, trust)
+  if (!peer.direct.trusted) return peer.direct
+  const path = request.get(trust.field)
+  const scheme = request.get('x-forwarded-proto')
+  if (path === undefined && scheme === undefined) return peer.direct
+  const { direct } = peer
+  const https = direct.scheme === 'https' || scheme?.toLowerCase() === 'https'
+  return { ...direct, address: clientAddress(direct.peer, path, trust), scheme: https ? 'https' : 'http' }
 }
 
 function whoSays(client: Client): string {

@@ -2,29 +2,22 @@
 // client, and the record of it. handle-request.ts makes one for each request; the engine calls it back in the order of the methods below.
 
 import { setsCookie, withoutCookie } from '../affinity/cookie-field.ts'
-import { isTrustedPeer } from '../affinity/client-address.ts'
 import { encodePin, type PinFinding } from '../affinity/pin-cookie.ts'
 import { endOfHostPins, pinOut, pinToWrite, setCookieLine } from '../affinity/pin-policy.ts'
-import type { Address, Decision, RequestFacts, Service, Visit } from '../rules/types.ts'
+import type { Decision, RequestFacts, Service, Visit } from '../rules/types.ts'
 import { assertCaching, assertConditions } from './cache-fields.ts'
-import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
+import type { EdgeListener, EdgeRelease } from './edge.ts'
 import { edgeAnswer, type EdgeError } from './edge-answers.ts'
 import type { PoolEndpoints } from './endpoints.ts'
 import type { EdgeAnswer, Exchange, Head, UpstreamFailure } from './exchange.ts'
 import type { AnswerHead } from './field-list.ts'
+import { FieldNames } from './http1/field-names.ts'
+import type { Client } from './peer.ts'
 import type { RouteActions } from './route-actions.ts'
 import { RouteExecution, type Surroundings } from './route-execution.ts'
 
-/** Who sends the request, as far as we believe it. */
-export interface Client {
-  readonly peer: Address
-  readonly address: Address
-  readonly scheme: 'http' | 'https'
-}
-
 export class ProxiedRequest extends RouteExecution {
   protected readonly tellsUpstream = false
-  readonly #edge: Edge
   readonly #listener: EdgeListener
   #client: Client | undefined
   #release: EdgeRelease | undefined
@@ -33,9 +26,8 @@ export class ProxiedRequest extends RouteExecution {
   #decision: Decision | undefined
   #service: Service | undefined
 
-  constructor(surroundings: Surroundings, edge: Edge, listener: EdgeListener, exchange: Exchange) {
+  constructor(surroundings: Surroundings, listener: EdgeListener, exchange: Exchange) {
     super(surroundings, exchange, listener.spec.internal)
-    this.#edge = edge
     this.#listener = listener
   }
 
@@ -110,36 +102,25 @@ export class ProxiedRequest extends RouteExecution {
   protected override assertOnRequest(head: Head): void {
     const release = this.#release as EdgeRelease
     const pin = release.release.spec.pin
-    head.removeSpellings(pin.header)
-    this.#stripPinCookie(head, pin.cookie)
+    head.removeSpellings(release.versionNames)
+    stripCookie(head, pin.cookie)
     if (release.several && this.#visit !== undefined) assertConditions(head, this.request.method, this.version)
     if (!this.#listener.spec.internal) this.#assertForwarded(head)
-    head.append(
-      'via',
-      this.request.minorVersion === 1 ? `1.1 ${this.#listener.viaName}` : `1.0 ${this.#listener.viaName}`,
-    )
+    head.appendLine('via', this.request.minorVersion === 1 ? this.#listener.viaLine : this.#listener.viaLine10)
     this.changeRequest(head)
-    head.append(pin.header, this.version)
-  }
-
-  #stripPinCookie(head: Head, name: string): void {
-    const field = head.get('cookie')
-    if (field === undefined || !field.includes(name)) return
-    const rest = withoutCookie(field, name)
-    if (rest === field) return
-    if (rest === undefined) head.remove('cookie')
-    else head.set('cookie', rest)
+    head.appendLine(pin.header, release.versionLines.get(this.version)!)
   }
 
   #assertForwarded(head: Head): void {
-    const client = this.#client as Client
-    const trusted = isTrustedPeer(client.peer, this.#edge.trust)
+    const { peer, trusted, scheme, forwardedFor } = this.#client as Client
     const path = trusted ? head.get('x-forwarded-for') : undefined
-    for (const name of clientClaims) head.removeSpellings(name)
-    if (!trusted) for (const name of proxyClaims) head.removeSpellings(name)
-    head.set('x-forwarded-for', path === undefined || path === '' ? client.peer.text : `${path}, ${client.peer.text}`)
-    head.set('x-forwarded-proto', client.scheme)
-    if (!trusted || !head.has('x-forwarded-host')) head.set('x-forwarded-host', this.request.authority)
+    head.removeSpellings(trusted ? clientClaims : allClaims)
+    if (path === undefined || path === '') head.appendLine('x-forwarded-for', forwardedFor)
+    else head.append('x-forwarded-for', `${path}, ${peer.text}`)
+    head.appendLine('x-forwarded-proto', scheme === 'https' ? forwardedHttps : forwardedHttp)
+    if (trusted && head.has('x-forwarded-host')) return
+    // The engine takes no authority that holds more than a host and a port.
+    head.appendLine('x-forwarded-host', `x-forwarded-host: ${this.request.authority}\r\n`)
   }
 
   // --- towards the client ------------------------------------------------------------------------------------------------------
@@ -204,13 +185,25 @@ export class ProxiedRequest extends RouteExecution {
   }
 }
 
+function stripCookie(head: Head, name: string): void {
+  const field = head.get('cookie')
+  if (field === undefined) return
+  const rest = withoutCookie(field, name)
+  if (rest === field) return
+  head.remove('cookie')
+  if (rest !== undefined) head.appendLine('cookie', `cookie: ${rest}\r\n`)
+}
+
 /** Claims that are rebuilt or dropped whoever sends them. */
-const clientClaims = ['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'x-real-ip']
-/** Claims that a trusted proxy may make and nobody else. */
-const proxyClaims = [
+const clientClaims = new FieldNames(['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'x-real-ip'])
+/** And those that a trusted proxy may make, but nobody else. */
+const allClaims = new FieldNames([
+  ...clientClaims.names,
   'x-forwarded-host',
   'x-forwarded-port',
   'x-forwarded-prefix',
   'x-forwarded-server',
   'x-forwarded-ssl',
-]
+])
+const forwardedHttp = 'x-forwarded-proto: http\r\n'
+const forwardedHttps = 'x-forwarded-proto: https\r\n'

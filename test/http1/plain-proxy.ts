@@ -4,12 +4,15 @@
 import { fileURLToPath } from 'node:url'
 import { edgeAnswer, edgeErrors, errorOfFailure, errorOfRefusal } from '../../src/proxy/edge-answers.ts'
 import type { Endpoint, Exchange, ExchangeHandler, Forwarding, Outcome } from '../../src/proxy/exchange.ts'
+import { FieldNames } from '../../src/proxy/http1/field-names.ts'
 import { defaultLimits } from '../../src/proxy/http1/limits.ts'
 import type { Limits } from '../../src/proxy/http1/limits.ts'
 import { createHttp1Server } from '../../src/proxy/http1/server.ts'
 import type { Http1Server } from '../../src/proxy/http1/server.ts'
 import { Upstreams } from '../../src/proxy/http1/upstreams.ts'
 import { normalizeTarget } from '../../src/proxy/target.ts'
+
+const versionNames = new FieldNames(['x-version'])
 
 export interface PlainProxy {
   readonly port: number
@@ -67,7 +70,7 @@ function handle(exchange: Exchange<string>, options: PlainProxyOptions, outcomes
     exchange.answer({ status: 204, fields: [['allow', 'GET, HEAD, POST, OPTIONS']], body: '' }, onFinish)
     return
   }
-  request.removeSpellings('x-version')
+  request.removeSpellings(versionNames)
   request.set('x-version', 'v1')
   const forwarding: Forwarding = {
     target: target.target,

@@ -24,6 +24,12 @@ export const hostByte = table((code, char) => isAlphanumeric(code) || "-._~!$&'(
 /** ASCII letters in lower case, everything else as it is. */
 export const lowerByte = Uint8Array.from({ length: 256 }, (_, code) => (code >= 65 && code <= 90 ? code + 32 : code))
 
+/** Letters in lower case, digits, and one class for every mark: CGI, WSGI and PHP turn several of them into `_`. */
+export const foldedByte = Uint8Array.from({ length: 256 }, (_, code) => {
+  const low = lowerByte[code]!
+  return (low >= 97 && low <= 122) || (low >= 48 && low <= 57) ? low : 45
+})
+
 /** Value of a hex digit, 255 for anything else. */
 export const hexValue = Uint8Array.from({ length: 256 }, (_, code) => {
   const value = code < 128 && isAlphanumeric(code) ? Number.parseInt(String.fromCharCode(code), 16) : Number.NaN

@@ -1,7 +1,7 @@
 // Field names that are asked for often get a number while the head is parsed, so that looking them up later costs nothing.
 // 0 is every other name. At most 61 names: presence is kept in two 31-bit masks.
 
-import { lowerByte } from './bytes.ts'
+import { foldedByte, lowerByte } from './bytes.ts'
 
 const names = [
   '',
@@ -116,11 +116,6 @@ export function survivesConnection(name: string): boolean {
   return lasting.has(name)
 }
 
-/** The number of a name in lower case; 0 when it has none. */
-export function idOfName(name: string): number {
-  return idByName.get(name) ?? 0
-}
-
 /** All names behind each other; names[id] stands at nameStarts[id]. */
 const nameBytes = Uint8Array.from(names.join(''), (char) => char.charCodeAt(0))
 const nameStarts = Int32Array.from(names, (_, id) => names.slice(0, id).join('').length)
@@ -133,6 +128,15 @@ for (const [name, id] of idByName) {
   const bucket = bucketOf(name.length, name.charCodeAt(0), name.charCodeAt(name.length - 1))
   nextInBucket[id] = firstInBucket[bucket]!
   firstInBucket[bucket] = id
+}
+
+/** The number of a name in lower case; 0 when it has none. By the same buckets: a Map would hash the text each time it is a new one. */
+export function idOfName(name: string): number {
+  const length = name.length
+  if (length === 0) return 0
+  let id = firstInBucket[bucketOf(length, name.charCodeAt(0), name.charCodeAt(length - 1))]!
+  while (id !== 0 && names[id] !== name) id = nextInBucket[id]!
+  return id
 }
 
 /** The number of the name at bytes[from..to), whatever its letter case; 0 when it has none. */
@@ -151,4 +155,48 @@ export function idOfBytes(bytes: Uint8Array, from: number, to: number): number {
 
 function bucketOf(length: number, first: number, last: number): number {
   return (length * 37 + first * 11 + last) & 511
+}
+
+/**
+ * Names that are taken out together in every spelling: `x-version`, `X_Version`, `x.version` are one name to many backends. Compiled once,
+ * so that a head which holds none of them costs two comparisons.
+ */
+export class FieldNames {
+  /** In lower case. */
+  readonly names: readonly string[]
+  readonly low: number
+  readonly high: number
+  /** Lengths of the names, as lengthBit says them. */
+  readonly lengths: number
+
+  constructor(list: readonly string[]) {
+    this.names = list
+    let low = 0
+    let high = 0
+    for (const [id, known] of names.entries()) {
+      if (id === 0 || !list.some((name) => isSpelling(known, name))) continue
+      if (id < 31) low |= 1 << id
+      else high |= 1 << (id - 31)
+    }
+    this.low = low
+    this.high = high
+    this.lengths = list.reduce((bits, name) => bits | lengthBit(name.length), 0)
+  }
+
+  hasId(id: number): boolean {
+    return id < 31 ? (this.low & (1 << id)) !== 0 : (this.high & (1 << (id - 31))) !== 0
+  }
+}
+
+/** Which lengths the names of a head have, modulo 32, fits one number. */
+export function lengthBit(length: number): number {
+  return 1 << (length & 31)
+}
+
+function isSpelling(text: string, name: string): boolean {
+  if (text.length !== name.length) return false
+  for (let i = 0; i < text.length; i++) {
+    if (foldedByte[text.charCodeAt(i)] !== foldedByte[name.charCodeAt(i)]) return false
+  }
+  return true
 }

@@ -2,8 +2,8 @@
 // Heads are pooled; none is held by an idle connection, and none may be used after its exchange has finished.
 
 import type { Head } from '../exchange.ts'
-import { lowerByte } from './bytes.ts'
-import { COOKIE, hopByHop, idOfName } from './field-names.ts'
+import { foldedByte, lowerByte } from './bytes.ts'
+import { COOKIE, type FieldNames, hopByHop, idOfName, lengthBit } from './field-names.ts'
 
 /** Numbers a line takes in `places`: start, end of the name, start and end of the value. */
 const STRIDE = 4
@@ -90,13 +90,15 @@ export class MessageHead implements Head {
     }
   }
 
-  removeSpellings(name: string): void {
-    this.remove(name)
-    // A known name is spelled as it should be, or it would not be known.
-    if ((this.otherLengths & lengthBit(name.length)) === 0) return
-    for (let line = 0; line < this.count; line++) {
-      if (this.spells(line, name)) this.dropped[line] = 1
+  removeSpellings(names: FieldNames): void {
+    if (((this.presentLow & names.low) | (this.presentHigh & names.high)) !== 0) {
+      for (let line = 0; line < this.count; line++) if (names.hasId(this.ids[line]!)) this.dropped[line] = 1
     }
+    if ((this.otherLengths & names.lengths) !== 0) {
+      for (const name of names.names) for (let line = 0; line < this.count; line++) this.#dropSpelling(line, name)
+    }
+    for (let i = 0; i < this.#added; i++)
+      if (names.names.includes(this.#addedNames[i]!)) this.remove(this.#addedNames[i]!)
   }
 
   removeLines(name: string, test: (value: string) => boolean): void {
@@ -108,8 +110,12 @@ export class MessageHead implements Head {
   }
 
   append(name: string, value: string): void {
+    this.appendLine(name, `${name}: ${fieldText(value)}\r\n`)
+  }
+
+  appendLine(name: string, line: string): void {
     this.#addedNames[this.#added] = name
-    this.#addedLines[this.#added++] = `${name}: ${fieldText(value)}\r\n`
+    this.#addedLines[this.#added++] = line
   }
 
   set(name: string, value: string): void {
@@ -222,14 +228,14 @@ export class MessageHead implements Head {
     return -1
   }
 
-  private spells(line: number, name: string): boolean {
+  #dropSpelling(line: number, name: string): void {
     const at = line * STRIDE
     const start = this.places[at]!
     const length = name.length
-    if (this.places[at + 1]! - start !== length) return false
+    if (this.places[at + 1]! - start !== length || this.ids[line] !== 0) return
     let i = 0
     while (i < length && foldedByte[this.text.charCodeAt(start + i)] === foldedByte[name.charCodeAt(i)]) i++
-    return i === length
+    if (i === length) this.dropped[line] = 1
   }
 
   private grow(): void {
@@ -244,16 +250,6 @@ export class MessageHead implements Head {
     this.places = places
   }
 }
-
-function lengthBit(length: number): number {
-  return 1 << (length & 31)
-}
-
-/** Letters in lower case, digits, and one class for every mark: CGI, WSGI and PHP turn several of them into `_`. */
-const foldedByte = Uint8Array.from({ length: 256 }, (_, code) => {
-  const low = lowerByte[code]!
-  return (low >= 97 && low <= 122) || (low >= 48 && low <= 57) ? low : 45
-})
 
 /**
  * A value that can stand in a field. Callers promise clean values; should one slip, nobody gets to write a line of their own:
