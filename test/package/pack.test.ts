@@ -1,0 +1,135 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const root = join(import.meta.dirname, '../..')
+
+/** A project of somebody else that has the packed package and its declared dependencies, and nothing more. */
+let project: string
+let files: readonly string[]
+
+interface Manifest {
+  readonly name: string
+  readonly bin: Readonly<Record<string, string>>
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
+  readonly dependencies: Readonly<Record<string, string>>
+}
+
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), 'graylane-pack-'))
+  const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', project], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [tarball] = JSON.parse(packed.slice(packed.indexOf('['))) as [{ filename: string; files: { path: string }[] }]
+  files = tarball.files.map(({ path }) => path)
+  const modules = join(project, 'node_modules')
+  const home = join(modules, 'graylane')
+  mkdirSync(home, { recursive: true })
+  mkdirSync(join(modules, '.bin'))
+  execFileSync('tar', ['-xzf', join(project, tarball.filename), '--strip-components=1', '-C', home])
+  const manifest = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as Manifest
+  for (const name of Object.keys(manifest.dependencies)) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true })
+    symlinkSync(join(root, 'node_modules', name), join(modules, name))
+  }
+  for (const [name, path] of Object.entries(manifest.bin)) {
+    execFileSync('chmod', ['+x', join(home, path)])
+    symlinkSync(join('..', 'graylane', path), join(modules, '.bin', name))
+  }
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
+}, 120_000)
+
+afterAll(() => rmSync(project, { recursive: true }))
+
+/** As in that project's folder; Node is the one that runs the tests. */
+function run(command: string, ...args: string[]) {
+  const path = `${dirname(process.execPath)}:${process.env['PATH']}`
+  return spawnSync(command, args, { cwd: project, encoding: 'utf8', env: { ...process.env, PATH: path } })
+}
+
+describe('the packed package', () => {
+  it('holds JavaScript, its example and its licence, and neither tests nor TypeScript sources', () => {
+    expect(files).toEqual(
+      expect.arrayContaining([
+        'dist/main.js',
+        'dist/gateway.d.ts',
+        'config/routes.yaml',
+        'config/routes.schema.json',
+        'LICENSE',
+        'README.md',
+      ]),
+    )
+    expect(files.filter((path) => /^(?:test|bench|demo|scripts)\/|(?<!\.d)\.ts$/.test(path))).toEqual([])
+  })
+
+  it('runs by npx', () => {
+    writeFileSync(join(project, 'routes.yaml'), readFileSync(join(root, 'config/routes.yaml')))
+    const { status, stdout, stderr } = run('npx', '--no-install', 'graylane', 'check', 'routes.yaml')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toMatch(/routes\.yaml: good/)
+    expect(run('npx', '--no-install', 'graylane', '--version').stdout).toMatch(/^graylane \d/)
+  })
+
+  it('serves from inside node_modules, where Node strips no types, with workers too', () => {
+    const yaml = `listen: [{ port: 0, address: 127.0.0.1 }]
+services: { app: }
+versions: { v1: { app: http://127.0.0.1:9 } }
+stable: v1
+accessLog: off
+`
+    writeFileSync(join(project, 'small.yaml'), yaml)
+    const script = `
+      import { spawn } from 'node:child_process'
+      const child = spawn('node_modules/.bin/graylane', ['serve', '--config', 'small.yaml', '--admin', '127.0.0.1:0', '--workers', '2', '--drain-delay', '0'])
+      let said = ''
+      child.stderr.on('data', (chunk) => {
+        said += chunk
+        if (!child.killed && said.includes('admin on')) child.kill('SIGTERM')
+      })
+      child.on('exit', (code) => { process.stdout.write(code + ' ' + said) })
+    `
+    writeFileSync(join(project, 'serve.js'), script)
+    expect(run('node', 'serve.js').stdout).toMatch(/^0 [^]*listening on http:\/\/127\.0\.0\.1:\d+\n[^]*ended/)
+  })
+
+  it('gives embedders createGateway, with types', () => {
+    const code = `import { createGateway, type Gateway } from 'graylane'
+const gateway: Gateway = await createGateway({ configPath: 'small.yaml', watch: false })
+const [listener] = gateway.listeners()
+console.log(typeof listener?.port, gateway.state)
+await gateway.close()
+`
+    writeFileSync(join(project, 'embed.ts'), code)
+    expect(run('node', 'embed.ts')).toMatchObject({ status: 0, stdout: 'number ready\n' })
+    const tsc = join(root, 'node_modules/.bin/tsc')
+    const args = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2024',
+      '--typeRoots',
+      join(root, 'node_modules/@types'),
+      '--types',
+      'node',
+      '--skipLibCheck',
+    ]
+    expect(run(tsc, ...args, 'embed.ts')).toMatchObject({ status: 0, stdout: '' })
+    writeFileSync(join(project, 'wrong.ts'), code.replace('configPath:', 'confgPath:'))
+    expect(run(tsc, ...args, 'wrong.ts').stdout).toContain('confgPath')
+  })
+
+  it('has every file that it exports', () => {
+    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
+    const named = Object.values(exports).flatMap((entry) =>
+      typeof entry === 'string' ? [entry] : Object.values(entry),
+    )
+    expect(files).toEqual(expect.arrayContaining(named.map((path) => path.replace(/^\.\//, ''))))
+  })
+})
