@@ -74,7 +74,7 @@ async function stringMatches(
 }
 
 /** @param mayBeEmpty Istio takes an empty prefix for uri and its like, and refuses it for headers and parameters. */
-async function stringMatch(draft: Draft, match: StringMatchText, mayBeEmpty: boolean): Promise<StringMatchSpec> {
+export async function stringMatch(draft: Draft, match: StringMatchText, mayBeEmpty: boolean): Promise<StringMatchSpec> {
   const { exact, prefix, regex, in: list } = match
   const given = Object.keys(match)
   if (given.length > 1)

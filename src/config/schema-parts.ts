@@ -154,6 +154,9 @@ export function Percentage(options: Notes = {}) {
   })
 }
 
+/** 0 to 100, with up to four decimals: Envoy's finest step is a millionth. */
+export const percentNumber = '(100(\\.0{1,4})?|\\d{1,2}(\\.\\d{1,4})?)'
+
 export function Cidr() {
   return Text('an address or CIDR', { examples: ['192.168.0.58', '10.8.0.0/16', '2001:db8::/32'] })
 }

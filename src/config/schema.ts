@@ -14,7 +14,6 @@ import {
   FieldName,
   FieldValue,
   FilePath,
-  matchFieldKeys,
   Name,
   nameKeys,
   Nothing,
@@ -27,157 +26,11 @@ import {
   Text,
   Whole,
 } from './schema-parts.ts'
-import { healthCheck } from './schema-health-check.ts'
 import { identity } from './schema-identity.ts'
-
-const port = (lowest: 0 | 1, description: string) => Whole(lowest, 65_535, { description })
-
-const listFile = Section(
-  { file: FilePath() },
-  { title: 'ListFile', description: 'One value a line; blank lines and # comments are skipped. Followed for changes.' },
-)
-
-const addresses = Type.Union([Type.Array(Cidr()), listFile], {
-  title: 'Addresses',
-  description: 'Addresses and CIDRs, IPv4 and IPv6, or a file of them.',
-})
-
-const texts = Type.Union([Type.Array(Text('a text')), listFile], {
-  title: 'Texts',
-  description: 'Values, or a file of them.',
-})
-
-// --- match -------------------------------------------------------------------------------------------------------------------------------
-
-const stringMatch = Section(
-  {
-    exact: Type.Optional(Text('a text', { description: 'The whole value.' })),
-    prefix: Type.Optional(Text('a text', { description: 'How the value begins.' })),
-    regex: Type.Optional(Text('a regex', { description: 'RE2, over the whole value. Quote it inside braces.' })),
-    in: Type.Optional(texts),
-  },
-  { title: 'StringMatch', description: "Istio's StringMatch, and `in`. {} means: is present." },
-)
-
-const matchItem = Section(
-  {
-    uri: Type.Optional(stringMatch),
-    ignoreUriCase: Type.Optional(Type.Boolean({ description: 'For exact and prefix of uri.' })),
-    scheme: Type.Optional(stringMatch),
-    method: Type.Optional(stringMatch),
-    authority: Type.Optional(stringMatch),
-    headers: Type.Optional(Dictionary(matchFieldKeys, stringMatch, { title: 'HeaderMatches' })),
-    withoutHeaders: Type.Optional(Dictionary(matchFieldKeys, Type.Union([stringMatch, Nothing()]))),
-    queryParams: Type.Optional(Dictionary(anyKeys, stringMatch)),
-    cookies: Type.Optional(Dictionary(cookieKeys, stringMatch)),
-    clientIp: Type.Optional(addresses),
-    port: Type.Optional(port(1, 'The port of the listener that took the request.')),
-    sourceLabels: Type.Optional(Dictionary(anyKeys, Text('a text'))),
-    name: NotYet('name'),
-    gateways: NotYet('gateways'),
-    sourceNamespace: NotYet('sourceNamespace'),
-    statPrefix: NotYet('statPrefix'),
-    ip: Refused('inside match it is called clientIp'),
-    exact: Refused(
-      'exact stands under what it is about, as in uri: { exact: /a } or headers: { x-user: { exact: a } }',
-    ),
-    prefix: Refused('prefix stands under what it is about, as in uri: { prefix: /api/ }'),
-    regex: Refused("regex stands under what it is about, as in uri: { regex: '/a/.*' }"),
-    in: Refused('in stands under what it is about, as in cookies: { user: { in: [jason] } }'),
-  },
-  {
-    title: 'HTTPMatchRequest',
-    description: "Istio's HTTPMatchRequest, plus clientIp and cookies. All fields have to hold.",
-  },
-)
-
-const match = Type.Array(matchItem, { description: 'One item that holds is enough.' })
+import { addresses, matchItem, port, type stringMatch, texts } from './schema-matches.ts'
+import { service } from './schema-services.ts'
 
 // --- services and versions -------------------------------------------------------------------------------------------------------------
-
-const fieldValues = Dictionary(fieldKeys, FieldValue(), {
-  description: "Values know Envoy's format words and %VERSION%; %% is a percent sign.",
-})
-
-const headerOperations = Section(
-  {
-    set: Type.Optional(fieldValues),
-    add: Type.Optional(fieldValues),
-    remove: Type.Optional(Type.Array(FieldName())),
-  },
-  { title: 'HeaderOperations', description: 'remove is done first, then set, then add.' },
-)
-
-const underMessage = (name: string) => Refused(`${name} stands under request or response`)
-
-const service = Section(
-  {
-    match: Type.Optional(match),
-    url: Type.Optional(
-      Text('a URL such as http://frontend-{version}:80', {
-        description: 'The pool of every version that lists none; {version} is its name.',
-      }),
-    ),
-    timeout: Duration({ default: '0s', description: 'For the whole answer; 0s for none.' }),
-    rewrite: Type.Optional(
-      Section({
-        uri: Type.Optional(Text('a path', { pattern: '^/' })),
-        authority: Type.Optional(Text('a host', { pattern: '^[^\\s/]+$' })),
-        uriRegexRewrite: NotYet('uriRegexRewrite'),
-      }),
-    ),
-    redirect: Type.Optional(
-      Section({
-        uri: Type.Optional(Text('a path', { pattern: '^/' })),
-        authority: Type.Optional(Text('a host', { pattern: '^[^\\s/]+$' })),
-        scheme: Type.Optional(Type.Enum(['http', 'https'])),
-        port: Type.Optional(port(1, 'Port of the new place.')),
-        redirectCode: Type.Enum([301, 302, 303, 307, 308], { default: 301 }),
-        derivePort: NotYet('derivePort'),
-        prefixRewrite: NotYet('prefixRewrite'),
-      }),
-    ),
-    directResponse: Type.Optional(
-      Section({
-        status: Whole(200, 599),
-        body: Type.Optional(Section({ string: Text('a text'), bytes: NotYet('bytes') })),
-      }),
-    ),
-    headers: Type.Optional(
-      Section({
-        request: Type.Optional(headerOperations),
-        response: Type.Optional(headerOperations),
-        set: underMessage('set'),
-        add: underMessage('add'),
-        remove: underMessage('remove'),
-      }),
-    ),
-    healthCheck: Type.Optional(healthCheck),
-    health: Refused('it is called healthCheck'),
-    onStale: Type.Enum(['reload', 'stable'], {
-      default: 'reload',
-      description: 'For a subresource whose pinned version is gone: 409 with reload, or stable (a chosen crossing).',
-    }),
-    retries: NotYet('retries'),
-    corsPolicy: NotYet('corsPolicy'),
-    fault: NotYet('fault'),
-    mirror: NotYet('mirror'),
-    mirrors: NotYet('mirrors'),
-    mirrorPercentage: NotYet('mirrorPercentage'),
-    trafficPolicy: NotYet('trafficPolicy'),
-    cache: Type.Optional(
-      Type.Enum(['trust'], {
-        description:
-          "trust: the app's Cache-Control stays, less what shared caches may hold. Default: while several versions are listed, pages are not stored and what is not hashed is revalidated.",
-      }),
-    ),
-    assets: Refused('assets stands at the top level, not under a service'),
-    route: Refused('a service has no route of its own: versions list its pools, and gray picks a version'),
-    uri: Refused('uri stands under match, as in match: [{ uri: { prefix: /api/ } }]'),
-    prefix: Refused('prefix stands under match, as in match: [{ uri: { prefix: /api/ } }]'),
-  },
-  { title: 'Service' },
-)
 
 const upstream = Text('a URL such as http://10.0.0.1:8080', { title: 'Upstream' })
 
@@ -394,7 +247,6 @@ export type GrayRuleText = RoutesDocument['gray'][number]
 export type MatchItemText = Static<typeof matchItem>
 export type StringMatchText = Static<typeof stringMatch>
 export type CertificateText = Static<typeof certificate>
-export type ServiceText = Static<typeof service>
+export type { HeaderOperationsText, ServiceText } from './schema-services.ts'
 export type VersionText = Static<typeof version>
 export type ListText = Static<typeof texts>
-export type HeaderOperationsText = Static<typeof headerOperations>

@@ -1,11 +1,13 @@
 // `services` in their long form: Istio's HTTPRoute fields, each under the name and with the checks it has there.
 
+import { parseHeaderFormat } from '../rules/header-format.ts'
 import type { HeaderOperationsSpec, ServiceSpec } from '../rules/types.ts'
 import { complain, complainOfKey, type Draft } from './draft.ts'
 import { healthCheckSpec } from './health-checks.ts'
 import { lowerCaseKeys, matchSpecs } from './matches.ts'
+import { actionSpecs, timeMs } from './route-actions.ts'
 import type { HeaderOperationsText, RoutesDocument, ServiceText } from './schema.ts'
-import { durationMs, longestTimerMs } from './written-values.ts'
+import { trafficPolicySpec } from './traffic-policy.ts'
 
 type ServiceEntry = RoutesDocument['services'] extends ReadonlyMap<string, infer V> ? V : never
 
@@ -36,61 +38,19 @@ async function serviceSpec(draft: Draft, name: string, entry: ServiceEntry): Pro
   if (entry === null) return { ...plain, match: [] }
   if (typeof entry === 'string')
     return { ...plain, match: [{ place: valuePlace, uri: { kind: 'prefix', value: entry } }] }
-  const { headers, timeout, onStale } = entry
-  checkActions(draft, entry)
+  const { headers, timeout, onStale, cache, healthCheck, trafficPolicy } = entry
   return {
     name,
     place,
     match: await matchSpecs(draft, entry.match),
-    timeoutMs: timeoutMs(draft, entry, timeout),
+    timeoutMs: timeMs(draft, entry, 'timeout', timeout, 0),
     onStale,
-    ...(entry.cache && { cache: entry.cache }),
-    ...(entry.healthCheck && { healthCheck: healthCheckSpec(draft, entry.healthCheck) }),
-    ...actions(entry),
+    ...(cache && { cache }),
+    ...(healthCheck && { healthCheck: healthCheckSpec(draft, healthCheck) }),
+    ...(await actionSpecs(draft, entry)),
     ...(headers?.request && { requestHeaders: headerOperations(draft, headers.request) }),
     ...(headers?.response && { responseHeaders: headerOperations(draft, headers.response) }),
-  }
-}
-
-function timeoutMs(draft: Draft, entry: ServiceText, timeout: string): number {
-  const value = durationMs(timeout)
-  if (value > longestTimerMs) complain(draft, entry, 'timeout', 'value', `${timeout} is longer than 24 days`)
-  return value
-}
-
-function actions(entry: ServiceText): Pick<ServiceSpec, 'rewrite' | 'redirect' | 'directResponse'> {
-  const { rewrite, redirect, directResponse } = entry
-  return {
-    ...(rewrite && { rewrite }),
-    ...(redirect && { redirect }),
-    ...(directResponse && {
-      directResponse: { status: directResponse.status, body: directResponse.body?.string ?? '' },
-    }),
-  }
-}
-
-/** Istio's validation of HTTPRoute. */
-function checkActions(draft: Draft, entry: ServiceText): void {
-  const { rewrite, redirect, directResponse } = entry
-  if (redirect && directResponse)
-    complain(draft, entry, 'directResponse', 'value', 'a service takes redirect or directResponse, not both')
-  if (rewrite && (redirect || directResponse)) {
-    complain(
-      draft,
-      entry,
-      'rewrite',
-      'value',
-      `rewrite does nothing beside ${redirect ? 'redirect' : 'directResponse'}`,
-    )
-  }
-  if (rewrite && rewrite.uri === undefined && rewrite.authority === undefined) {
-    complain(draft, entry, 'rewrite', 'value', 'rewrite needs uri or authority')
-  }
-  if (
-    redirect &&
-    [redirect.uri, redirect.authority, redirect.scheme, redirect.port].every((part) => part === undefined)
-  ) {
-    complain(draft, entry, 'redirect', 'value', 'redirect needs uri, authority, scheme or port')
+    ...(trafficPolicy && { trafficPolicy: await trafficPolicySpec(draft, trafficPolicy) }),
   }
 }
 
@@ -108,16 +68,8 @@ function headerOperations(draft: Draft, operations: HeaderOperationsText): Heade
 function checkFields(draft: Draft, fields: ReadonlyMap<string, string>): void {
   for (const [name, value] of fields) {
     checkFieldName(draft, fields, name, name)
-    // Envoy's format words stand between percent signs, and %% is one (Istio refuses a lone one too).
-    if (!/^([^%]|%%|%[A-Z_]+(\([^)%]*\))?%)*$/.test(value)) {
-      complain(
-        draft,
-        fields,
-        name,
-        'value',
-        'a lone % in a header value: %% is a percent sign, words stand between two of them as in %VERSION%',
-      )
-    }
+    const format = parseHeaderFormat(value)
+    if ('problem' in format) complain(draft, fields, name, 'value', format.problem)
   }
 }
 

@@ -181,7 +181,7 @@ export class ProxiedRequest extends RouteExecution {
   }
 
   protected get listenerPort(): number {
-    return this.#listener.spec.port
+    return this.#listener.spec.port || this.localPort
   }
 }
 

@@ -11,11 +11,12 @@ const mostBaseIntervals = 10
 /** Does this answer deserve another attempt? Envoy's RetryStateImpl::wouldRetryFromHeaders. */
 export function retriesAnswer(
   { retryOn, statusCodes }: RetriesSpec,
-  { status, has }: Pick<ResponseHead, 'status'> & { readonly has: (name: string) => boolean },
+  head: Pick<ResponseHead, 'status' | 'has'>,
 ): boolean {
+  const { status } = head
   if (status < 400 && statusCodes.size === 0) return false
   // Whoever is told to slow down is not asked again, unless the route says so.
-  if (has('x-envoy-ratelimited')) return retryOn.has('envoy-ratelimited')
+  if (head.has('x-envoy-ratelimited')) return retryOn.has('envoy-ratelimited')
   if (status >= 500 && status < 600 && retryOn.has('5xx')) return true
   if ((status === 502 || status === 503 || status === 504) && retryOn.has('gateway-error')) return true
   if (status === 409 && retryOn.has('retriable-4xx')) return true

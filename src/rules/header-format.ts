@@ -1,6 +1,8 @@
 // The words that a header value may hold: Envoy's substitution format (`%REQ(x-user?:path):10%`, `%PROTOCOL%`, `%%`) and our %VERSION%.
 // Reads them, and knows which there are; what they stand for is filled in by the proxy.
 
+import { didYouMean } from './route-problem.ts'
+
 /** A text, or a word with what stands behind it in brackets. */
 export type FormatPart = string | FormatWord
 
@@ -75,6 +77,5 @@ function problemOf(word: string, argument: string | undefined): string | undefin
   if (plainWords.has(word)) return argument === undefined ? undefined : `%${word}% takes nothing in brackets`
   if (namingWords.has(word)) return argument ? undefined : `%${word}% needs a name, as in %${word}(x-user)%`
   if (word === 'START_TIME') return undefined
-  const known = [...plainWords, ...namingWords, 'START_TIME'].join(', ')
-  return `%${word}% is no word that is known here; there are ${known}`
+  return `%${word}% is no word that is known here${didYouMean(word, [...plainWords, ...namingWords, 'START_TIME'])}`
 }

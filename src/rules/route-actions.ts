@@ -92,14 +92,14 @@ export const retryConditions = [
   'reset-before-request',
   'connect-failure',
   'retriable-4xx',
-  'retriable-status-codes',
   'envoy-ratelimited',
 ] as const
 
 export type RetryCondition = (typeof retryConditions)[number]
 
-/** Words of `retryOn` that Istio accepts and that no HTTP/1.1 answer fits. */
+/** Words of `retryOn` that Istio accepts and that no HTTP/1.1 answer fits; the first says that status codes stand beside it. */
 export const inertRetryConditions: readonly string[] = [
+  'retriable-status-codes',
   'refused-stream',
   'retriable-headers',
   'http3-post-connect-failure',
@@ -164,6 +164,27 @@ export interface FaultSpec {
     readonly percentage: number
   }
 }
+
+/** gRPC's status names, each at the place of its number. */
+export const grpcStatuses: readonly string[] = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+]
 
 /** A copy of each request, after header operations and rewrites, to another pool; its answer is thrown away. */
 export interface MirrorSpec {

@@ -13,7 +13,7 @@ export function compilePools(spec: ReleaseSpec): VersionPools {
   for (const [owner, version] of spec.versions) {
     for (const [service, upstreams] of version.pools) {
       const key = poolKey(spec.name, service, owner)
-      owned.set(key, Object.freeze({ key, release: spec.name, service, owner, upstreams }))
+      owned.set(key, Object.freeze({ key, release: spec.name, service, owner, upstreams, ...policyOf(spec, service) }))
     }
   }
   return {
@@ -25,6 +25,11 @@ export function compilePools(spec: ReleaseSpec): VersionPools {
       return undefined
     },
   }
+}
+
+function policyOf(spec: ReleaseSpec, service: string): Pick<Pool, 'trafficPolicy'> {
+  const trafficPolicy = spec.services.find(({ name }) => name === service)?.trafficPolicy
+  return trafficPolicy === undefined ? {} : { trafficPolicy }
 }
 
 /**

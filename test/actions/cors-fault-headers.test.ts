@@ -1,0 +1,248 @@
+// Istio findings 38 to 41, 46 and 49: what is answered before an upstream is asked, and what changes on the way.
+
+import { describeRows } from './rows.ts'
+
+const preflight = (origin: string, ...more: string[]): readonly string[] => [
+  `Origin: ${origin}`,
+  'Access-Control-Request-Method: DELETE',
+  ...more,
+]
+const allowed = (origin: string): Record<string, string | null> => ({ 'access-control-allow-origin': origin })
+
+describeRows(
+  'corsPolicy',
+  `
+  exact:
+    match: [{ uri: { prefix: /exact } }]
+    url: <frontend v1>
+    corsPolicy:
+      allowOrigins: [{ exact: https://app.example.com }]
+      allowMethods: [GET, POST]
+      allowHeaders: [x-token, content-type]
+      exposeHeaders: [x-exposed]
+      maxAge: 24h
+      allowCredentials: true
+    headers: { response: { set: { x-r: "1" } } }
+  regex: { url: <frontend v1>, match: [{ uri: { prefix: /regex } }], corsPolicy: { allowOrigins: [{ regex: 'https://.*\\.example\\.com' }], allowMethods: [GET] } }
+  star: { url: <frontend v1>, match: [{ uri: { prefix: /star } }], corsPolicy: { allowOrigins: [{ exact: "*" }], allowMethods: ["*"], allowHeaders: ["*"] } }
+  ignore: { url: <frontend v1>, match: [{ uri: { prefix: /ignore } }], corsPolicy: { allowOrigins: [{ prefix: https://app }], allowMethods: [GET], unmatchedPreflights: IGNORE } }
+  fault: { url: <frontend v1>, match: [{ uri: { prefix: /fault } }], corsPolicy: { allowOrigins: [{ exact: "*" }] }, fault: { abort: { httpStatus: 418, percentage: 100% } } }
+  api: /api/
+  frontend:
+`,
+  [
+    {
+      says: 'answers a preflight itself, whatever method it asks for',
+      method: 'OPTIONS',
+      path: '/exact',
+      headers: preflight('https://app.example.com', 'Access-Control-Request-Headers: x-other'),
+      url: null,
+      bodyOut: '',
+      answer: {
+        'access-control-allow-origin': 'https://app.example.com',
+        'access-control-allow-credentials': 'true',
+        'access-control-allow-methods': 'GET,POST',
+        'access-control-allow-headers': 'x-token,content-type',
+        'access-control-max-age': '86400',
+        'access-control-expose-headers': 'x-exposed',
+        'x-r': null,
+      },
+    },
+    {
+      says: 'sends a preflight of another origin on',
+      method: 'OPTIONS',
+      path: '/exact',
+      headers: preflight('https://evil.com'),
+      url: '/exact',
+      answer: { 'access-control-allow-origin': null, 'access-control-allow-methods': null },
+    },
+    {
+      says: 'takes OPTIONS without a method asked for as any request',
+      method: 'OPTIONS',
+      path: '/exact',
+      headers: ['Origin: https://app.example.com'],
+      url: '/exact',
+      answer: { ...allowed('https://app.example.com'), 'access-control-allow-methods': null },
+    },
+    {
+      says: 'takes OPTIONS without an origin as any request',
+      method: 'OPTIONS',
+      path: '/exact',
+      headers: ['Access-Control-Request-Method: GET'],
+      url: '/exact',
+      answer: { 'access-control-allow-origin': null },
+    },
+    {
+      says: "sets its fields on the upstream's answer, in place of the upstream's own",
+      path: '/exact',
+      headers: ['Origin: https://app.example.com', 'x-echo-access-control-allow-origin: *'],
+      answer: {
+        ...allowed('https://app.example.com'),
+        'access-control-allow-credentials': 'true',
+        'access-control-expose-headers': 'x-exposed',
+        'access-control-max-age': null,
+        vary: null,
+        'x-r': '1',
+      },
+    },
+    {
+      says: 'leaves the answer to another origin as it is',
+      path: '/exact',
+      headers: ['Origin: https://evil.com', 'x-echo-access-control-allow-origin: https://evil.com'],
+      answer: allowed('https://evil.com'),
+    },
+    {
+      says: 'takes a regex for the whole origin',
+      path: '/regex',
+      headers: ['Origin: https://a.example.com.evil.com'],
+      answer: { 'access-control-allow-origin': null },
+    },
+    {
+      says: 'names the origin where every one is allowed, and echoes what is asked for',
+      method: 'OPTIONS',
+      path: '/star',
+      headers: preflight('https://b.org', 'Access-Control-Request-Headers: x-a, x-b'),
+      answer: {
+        ...allowed('https://b.org'),
+        'access-control-allow-methods': 'DELETE',
+        'access-control-allow-headers': 'x-a, x-b',
+      },
+    },
+    {
+      says: 'with IGNORE answers a preflight of another origin without allowing it',
+      method: 'OPTIONS',
+      path: '/ignore',
+      headers: preflight('https://evil.com'),
+      url: null,
+      answer: { 'access-control-allow-origin': null, 'access-control-allow-methods': 'GET' },
+    },
+    {
+      says: 'comes behind a fault, whose answer it lets a browser see',
+      method: 'OPTIONS',
+      path: '/fault',
+      headers: preflight('https://b.org'),
+      status: 418,
+      answer: allowed('https://b.org'),
+    },
+  ],
+)
+
+describeRows(
+  'fault',
+  `
+  always: { url: <frontend v1>, match: [{ uri: { prefix: /abort } }], fault: { abort: { httpStatus: 503, percentage: { value: 100 } } }, headers: { response: { set: { x-r: "1" } } } }
+  never: { url: <frontend v1>, match: [{ uri: { prefix: /never } }], fault: { abort: { httpStatus: 503 }, delay: { fixedDelay: 9s } } }
+  slow: { url: <frontend v1>, match: [{ uri: { prefix: /slow } }], timeout: 300ms, fault: { delay: { fixedDelay: 400ms, percentage: 100% } } }
+  both: { url: <frontend v1>, match: [{ uri: { prefix: /both } }], fault: { delay: { fixedDelay: 60ms, percentage: 100% }, abort: { httpStatus: 500, percentage: 100% } } }
+  grpc: { url: <frontend v1>, match: [{ uri: { prefix: /grpc } }], fault: { abort: { grpcStatus: UNAVAILABLE, percentage: 100% } } }
+  retried: { url: <frontend v1>, match: [{ uri: { prefix: /retried } }], retries: { attempts: 3, retryOn: 5xx }, fault: { abort: { httpStatus: 503, percentage: 100% } } }
+  api: /api/
+  frontend:
+`,
+  [
+    {
+      says: 'aborts, with the response operations of the service',
+      path: '/abort',
+      status: 503,
+      url: null,
+      bodyOut: 'fault filter abort',
+      flags: 'FI',
+      answer: { 'content-type': 'text/plain', 'x-r': '1', 'x-version': 'v1' },
+    },
+    { says: 'does nothing without a percentage', path: '/never', flags: '-' },
+    { says: 'delays, and the delay does not count against the time-out', path: '/slow', atLeastMs: 398, flags: 'DI' },
+    {
+      says: 'delays a body that is sent on whole',
+      method: 'POST',
+      path: '/slow',
+      body: 'abc',
+      url: '/slow',
+      atLeastMs: 398,
+    },
+    { says: 'delays first, then aborts', path: '/both', status: 500, atLeastMs: 58, flags: 'DI,FI' },
+    {
+      says: 'aborts in the way of gRPC',
+      path: '/grpc',
+      answer: { 'grpc-status': '14', 'grpc-message': 'fault filter abort', 'content-type': 'application/grpc' },
+    },
+    { says: 'is not retried', path: '/retried', status: 503, attempts: 0, flags: 'FI' },
+  ],
+)
+
+describeRows(
+  'header operations',
+  `
+  api:
+    match: [{ uri: { prefix: /api/ } }]
+    headers:
+      request:
+        set: { X-Set: new, x-both: set, x-empty: "", x-back: "%REQ(x-gone)%", x-from: "a %REQ(X-Was?:path)% b", x-pct: "50%%" }
+        add: { x-add: more, x-both: add, x-none: "%REQ(x-absent)%", x-cut: "%REQ(x-long):3%" }
+        remove: [x-gone, x-both]
+      response:
+        set: { x-rset: new, x-status: "%RESPONSE_CODE%", x-copy: "%RESP(x-up)%", user: "%VERSION%" }
+        add: { set-cookie: a=b }
+        remove: [x-up]
+  words:
+    match: [{ uri: { prefix: /words } }]
+    url: <frontend v1>
+    headers:
+      request:
+        set:
+          x-client: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
+          x-protocol: "%PROTOCOL% %REQ(:METHOD)% %REQ(:AUTHORITY)% %REQ(:PATH)%"
+          x-forwarded: "%REQ(x-forwarded-for)%"
+          x-year: "%START_TIME(%Y)%"
+          x-umlaut: "ü"
+      response:
+        set: { x-where: "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %UPSTREAM_CLUSTER% %UPSTREAM_REQUEST_ATTEMPT_COUNT%" }
+  frontend:
+`,
+  [
+    {
+      says: 'remove first, then set, then add, of values as they were before',
+      path: '/api/x',
+      headers: ['x-set: old', 'x-set: older', 'x-add: one', 'x-gone: was', 'x-both: came', 'x-long: abcdef'],
+      upstream: {
+        'x-set': 'new',
+        'x-add': 'one, more',
+        'x-gone': null,
+        'x-both': 'set, add',
+        'x-empty': null,
+        'x-none': null,
+        'x-back': 'was',
+        'x-from': 'a /api/x b',
+        'x-pct': '50%',
+        'x-cut': 'abc',
+      },
+    },
+    {
+      says: 'change answers, whose fields they may name',
+      path: '/api/x',
+      headers: ['x-echo-x-rset: old', 'x-echo-x-up: up', 'x-echo-set-cookie: c=d', 'x-echo-status: 404', 'x-gray: v2'],
+      status: 404,
+      answer: {
+        'x-rset': 'new',
+        'x-up': null,
+        'x-copy': 'up',
+        'x-status': '404',
+        'set-cookie': 'c=d, a=b',
+        user: 'v2',
+      },
+    },
+    {
+      says: 'know the words of Envoy',
+      path: '/words?a=1',
+      from: '127.0.0.7',
+      upstream: {
+        'x-client': '127.0.0.7',
+        'x-protocol': 'HTTP/1.1 GET shop.test /words?a=1',
+        'x-forwarded': '127.0.0.7',
+        'x-year': String(new Date().getUTCFullYear()),
+        // UTF-8, as the backend's JSON shows the bytes of it.
+        'x-umlaut': Buffer.from('\u00c3\u00bc').toString('latin1'),
+      },
+      answer: { 'x-where': '127.0.0.1 shop/words@v1 1' },
+    },
+  ],
+)
