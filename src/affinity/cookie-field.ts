@@ -3,15 +3,34 @@
 
 const hostPrefix = '__Host-'
 
+/** Where the value of the next cookie of exactly that name begins, just behind its `=`, looking from `from` on; -1 when there is none. */
+export function nextCookie(field: string, name: string, from: number): number {
+  for (let at = field.indexOf(name, from); at !== -1; at = field.indexOf(name, at + 1)) {
+    const equals = equalsAfter(field, at + name.length)
+    if (equals !== -1 && pairBefore(field, at) !== -1) return equals + 1
+  }
+  return -1
+}
+
+/** Index of the semicolon behind a value that begins at `from`, or the end of the field. */
+export function cookieEnd(field: string, from: number): number {
+  const semicolon = field.indexOf(';', from)
+  return semicolon === -1 ? field.length : semicolon
+}
+
+/** The value of the first cookie of that name, white space around it cut. */
+export function firstCookie(field: string, name: string): string | undefined {
+  const from = nextCookie(field, name, 0)
+  return from === -1 ? undefined : field.slice(from, cookieEnd(field, from)).trim()
+}
+
 /** The values of every cookie of exactly that name, in the order of the field, white space around them cut. */
 export function findCookies(field: string, name: string): readonly string[] {
   const values: string[] = []
-  for (let at = field.indexOf(name); at !== -1; at = field.indexOf(name, at + 1)) {
-    const equals = equalsAfter(field, at + name.length)
-    if (equals === -1 || pairBefore(field, at) === -1) continue
-    const end = pairEnd(field, equals)
-    values.push(field.slice(equals + 1, end).trim())
-    at = end
+  for (let from = nextCookie(field, name, 0); from !== -1;) {
+    const end = cookieEnd(field, from)
+    values.push(field.slice(from, end).trim())
+    from = nextCookie(field, name, end)
   }
   return values
 }
@@ -23,19 +42,37 @@ export function findCookies(field: string, name: string): readonly string[] {
 export function withoutCookie(field: string, name: string): string | undefined {
   let kept = ''
   let from = 0
+  let found = 0
   for (let at = field.indexOf(name); at !== -1; at = field.indexOf(name, at + 1)) {
     const equals = equalsAfter(field, at + name.length)
     const start = pairBefore(field, field.endsWith(hostPrefix, at) ? at - hostPrefix.length : at)
     if (equals === -1 || start === -1) continue
-    const end = pairEnd(field, equals)
+    const end = cookieEnd(field, equals)
     kept += field.slice(from, start)
     from = Math.min(end + 1, field.length)
+    found += 1
     at = end
   }
-  if (from === 0) return field
+  if (found === 0) return field
+  if (found === 1 && isTidy(field)) return joined(field, kept.length, from)
   kept = (kept + field.slice(from)).trim()
   if (kept.endsWith(';')) kept = kept.slice(0, -1)
   return kept === '' ? undefined : kept
+}
+
+/** As browsers write it. */
+function isTidy(field: string): boolean {
+  const last = field.length - 1
+  return !isBlank(field, 0) && !isBlank(field, last) && field.charCodeAt(last) !== 0x3b
+}
+
+/** Without what stands between two indexes, which is a pair and the semicolon behind it: nothing to trim, nothing to look through again. */
+function joined(field: string, end: number, from: number): string | undefined {
+  if (from === field.length) return end === 0 ? undefined : field.slice(0, end - 1)
+  if (end > 0) return field.slice(0, end) + field.slice(from)
+  let at = from
+  while (isBlank(field, at)) at += 1
+  return field.slice(at)
 }
 
 /** Whether a Set-Cookie line sets the cookie of that name or its `__Host-` form: a backend must not write our pin. */
@@ -57,11 +94,6 @@ function pairBefore(field: string, nameAt: number): number {
   let at = nameAt
   while (at > 0 && isBlank(field, at - 1)) at -= 1
   return at === 0 || field.charCodeAt(at - 1) === 0x3b ? at : -1
-}
-
-function pairEnd(field: string, from: number): number {
-  const semicolon = field.indexOf(';', from)
-  return semicolon === -1 ? field.length : semicolon
 }
 
 function isBlank(field: string, at: number): boolean {

@@ -136,10 +136,16 @@ function isHtml(type: string): boolean {
 
 /** The first media type of a list, without parameters, in lower case. */
 function firstMediaType(list: string): string {
+  // What nearly every page load and every page says.
+  if (list.startsWith('text/html') && isEndOfType(list, 9)) return 'text/html'
   let end = 0
   for (; end < list.length; end += 1) {
     const code = list.charCodeAt(end)
     if (code === 0x2c || code === 0x3b) break
   }
   return list.slice(0, end).trim().toLowerCase()
+}
+
+function isEndOfType(list: string, at: number): boolean {
+  return at === list.length || list.charCodeAt(at) === 0x2c || list.charCodeAt(at) === 0x3b
 }

@@ -3,11 +3,11 @@
 
 import { Buffer } from 'node:buffer'
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { Pin, PinReading, PinSpec, ReleaseSpec } from '../rules/types.ts'
-import { findCookies } from './cookie-field.ts'
+import { cookieEnd, findCookies, nextCookie } from './cookie-field.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { PinKey } from './types.ts'
+import { VerifiedPins } from './verified-pins.ts'
 
 /** What came in. forged: a signature that fails (or cannot be checked any more). two: genuine ones that differ. */
 export type PinState = 'none' | 'held' | 'stale' | 'forged' | 'two'
@@ -79,7 +79,8 @@ export function decodePin(release: string, value: string, keyRing: KeyRing): Pin
  * @param max pins remembered, about 0.5 KiB each
  */
 export function createPinReader(release: ReleaseSpec, keyRing: KeyRing, max: number = pinsRemembered): PinReader {
-  const verified = new LRUCache<string, PinFinding>({ max })
+  const verified = new VerifiedPins(max)
+  const hostName = pinCookieName(release.pin, true)
 
   function check(value: string): PinFinding {
     const pin = decodePin(release.name, value, keyRing)
@@ -88,7 +89,7 @@ export function createPinReader(release: ReleaseSpec, keyRing: KeyRing, max: num
     const state = isStale(pin, release) ? 'stale' : 'held'
     const finding: PinFinding = { reading: { state, pin }, state }
     // A slice of the request head would keep the whole head in memory: keep a copy.
-    verified.set(Buffer.from(value, 'latin1').toString('latin1'), finding)
+    verified.add(Buffer.from(value, 'latin1').toString('latin1'), finding)
     return finding
   }
 
@@ -99,7 +100,7 @@ export function createPinReader(release: ReleaseSpec, keyRing: KeyRing, max: num
     let checks = checksPerRequest
     for (const value of values) {
       if (value === bestValue) continue
-      const finding = verified.get(value) ?? (checks-- > 0 ? check(value) : noPin)
+      const finding = verified.find(value, 0, value.length) ?? (checks-- > 0 ? check(value) : noPin)
       if (finding.reading.state === 'none') {
         if (best.state === 'none') best = finding
       } else if (best.reading.state === 'none') {
@@ -108,6 +109,15 @@ export function createPinReader(release: ReleaseSpec, keyRing: KeyRing, max: num
       } else return twoPins
     }
     return best
+  }
+
+  /** The same for the cookies of a field. Nearly always there is one, and it was seen before: then nothing is copied. */
+  function readNamed(field: string, name: string): PinFinding {
+    const from = nextCookie(field, name, 0)
+    if (from === -1) return noPin
+    const to = cookieEnd(field, from)
+    const known = verified.find(field, from, to)
+    return known !== undefined && nextCookie(field, name, to) === -1 ? known : pick(findCookies(field, name))
   }
 
   /**
@@ -121,7 +131,7 @@ export function createPinReader(release: ReleaseSpec, keyRing: KeyRing, max: num
     if (own.length === 0 && values.length < 2) return pick(values)
     let best = noPin
     for (const value of [...values, ...own].slice(0, checksPerRequest)) {
-      const finding = verified.get(value) ?? check(value)
+      const finding = verified.find(value, 0, value.length) ?? check(value)
       if (finding.reading.state === 'none') best = best.state === 'none' ? finding : best
       else if (best.reading.state === 'none' || finding.reading.pin.issuedAt > best.reading.pin.issuedAt) best = finding
     }
@@ -132,11 +142,11 @@ export function createPinReader(release: ReleaseSpec, keyRing: KeyRing, max: num
     read(cookieField, encrypted) {
       if (cookieField === undefined) return noPin
       if (release.pin.domain !== undefined) return pickNewest(cookieField, encrypted)
-      const name = pinCookieName(release.pin, encrypted)
-      const finding = pick(findCookies(cookieField, name))
-      if (name === release.pin.cookie || finding.state === 'held' || finding.state === 'stale') return finding
+      const name = encrypted ? hostName : release.pin.cookie
+      const finding = readNamed(cookieField, name)
+      if (!encrypted || finding.state === 'held' || finding.state === 'stale') return finding
       // A browser that was pinned over plain http and came back over https. Only when the name that nobody can plant says nothing.
-      const plain = finding.state === 'two' ? noPin : pick(findCookies(cookieField, release.pin.cookie))
+      const plain = finding.state === 'two' ? noPin : readNamed(cookieField, release.pin.cookie)
       return plain.state === 'none' ? finding : plain
     },
   }

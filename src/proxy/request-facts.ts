@@ -1,6 +1,6 @@
 // A request head as the rules see it. Lazy: what no rule asks for is never computed.
 
-import { findCookies } from '../affinity/cookie-field.ts'
+import { firstCookie } from '../affinity/cookie-field.ts'
 import type { Address, RequestFacts } from '../rules/types.ts'
 import type { RequestHead } from './exchange.ts'
 
@@ -49,7 +49,7 @@ export class HeadFacts implements RequestFacts {
 
   cookie(name: string): string | undefined {
     const field = this.#head.get('cookie')
-    return field === undefined ? undefined : findCookies(field, name)[0]
+    return field === undefined ? undefined : firstCookie(field, name)
   }
 }
 

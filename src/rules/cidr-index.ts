@@ -75,7 +75,11 @@ function nest<N extends number | bigint, T>(blocks: Block<N, T>[]): (value: N) =
     cut(block.first, block)
   }
   while (open !== undefined) closeUpTo(open.end)
-  return (value) => owners[lastAtMost(starts, value)]
+  return (value) => {
+    const at = lastAtMost(starts, value)
+    // An index below 0 is a property by name, which takes V8 twenty times as long.
+    return at === -1 ? undefined : owners[at]
+  }
 }
 
 function compare<N extends number | bigint>(a: N, b: N): number {

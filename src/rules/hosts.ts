@@ -26,7 +26,16 @@ export function compileHosts<T>(
   if (exact.size === 0 && suffixes.size === 0) return () => everything
   // Longest first. Walking lengths rather than labels: what a client sends decides nothing about the work.
   const byLength = [...suffixes].toSorted(([a], [b]) => b - a)
+  let last = ''
+  let lastFound = find(last)
+  // Connections bring the same Host again and again.
   return function findHost(authority) {
+    if (authority === last) return lastFound
+    last = authority
+    return (lastFound = find(authority))
+  }
+
+  function find(authority: string): T | undefined {
     const host = hostOf(authority)
     const found = exact.get(host)
     if (found !== undefined) return found

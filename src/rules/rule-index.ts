@@ -180,15 +180,19 @@ function readerOf(wanted: Exclude<WayWanted, { readonly kind: 'cidrs' }>): Read 
 }
 
 function valueShelf(read: Read, entries: ReadonlyMap<string, readonly Entry[]>, lowest: number): Shelf {
+  // A look-up of a text that just came off the wire hashes it and enters it among all strings; most fail by their length alone.
+  let lengths = 0
+  for (const value of entries.keys()) lengths |= 1 << (value.length & 31)
+  const under = (value: string): readonly Entry[] | undefined =>
+    (lengths & (1 << (value.length & 31))) === 0 ? undefined : entries.get(value)
   return {
     lowest,
     find(facts, identity, limit, passesOver) {
       const found = read(facts, identity)
       if (found === undefined) return undefined
-      if (typeof found === 'string') return firstOf(entries.get(found), facts, identity, limit, passesOver)
+      if (typeof found === 'string') return firstOf(under(found), facts, identity, limit, passesOver)
       let best: GrayRule | undefined
-      for (const line of found)
-        best = firstOf(entries.get(line), facts, identity, best?.index ?? limit, passesOver) ?? best
+      for (const line of found) best = firstOf(under(line), facts, identity, best?.index ?? limit, passesOver) ?? best
       return best
     },
   }

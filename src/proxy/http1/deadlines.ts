@@ -1,6 +1,8 @@
 // Every wait of the engine has a limit, and one timer watches them all: a wheel of 100 ms slots. Putting a deadline off, which
 // happens on every request, is a store; the wheel looks again when the old one would have been due.
 
+import { performance } from 'node:perf_hooks'
+
 const TICK_MS = 100
 const SLOTS = 1024
 

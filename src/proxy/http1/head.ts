@@ -20,6 +20,11 @@ export class MessageHead implements Head {
   // Which known names are there: 31 names a mask.
   presentLow = 0
   presentHigh = 0
+  /** Which of them stand in more than one line. */
+  repeatedLow = 0
+  repeatedHigh = 0
+  /** The first line of each name that is there. */
+  firstLines = new Uint8Array(64)
   /** Which lengths (modulo 32) the other names have: a look-up of a name that is not there ends here. */
   otherLengths = 0
   // Set by the parser from Connection, Content-Length and Transfer-Encoding.
@@ -38,7 +43,10 @@ export class MessageHead implements Head {
 
   get(name: string): string | undefined {
     const id = idOfName(name)
-    if (id !== 0 && !this.hasId(id)) return undefined
+    if (id !== 0) {
+      if (!this.hasId(id)) return undefined
+      if (!this.isRepeated(id)) return this.valueAt(this.firstLines[id]!)
+    }
     let value: string | undefined
     for (let line = this.find(name, id, 0); line !== -1; line = this.find(name, id, line + 1)) {
       const next = this.valueAt(line)
@@ -79,9 +87,8 @@ export class MessageHead implements Head {
 
   remove(name: string): void {
     const id = idOfName(name)
-    if (id === 0 || this.hasId(id)) {
-      for (let line = this.find(name, id, 0); line !== -1; line = this.find(name, id, line + 1)) this.dropped[line] = 1
-    }
+    if (id !== 0) this.dropId(id)
+    else for (let line = this.find(name, 0, 0); line !== -1; line = this.find(name, 0, line + 1)) this.dropped[line] = 1
     for (let i = 0; i < this.#added; i++) {
       if (this.#addedNames[i] === name) {
         this.#addedNames[i] = ''
@@ -137,6 +144,8 @@ export class MessageHead implements Head {
     this.count = 0
     this.presentLow = 0
     this.presentHigh = 0
+    this.repeatedLow = 0
+    this.repeatedHigh = 0
     this.otherLengths = 0
     this.contentLength = -1
     this.lengthPadded = false
@@ -163,8 +172,20 @@ export class MessageHead implements Head {
     this.ids[line] = id
     this.dropped[line] = hopByHop[id]!
     if (id === 0) this.otherLengths |= lengthBit(nameEnd - start)
-    else if (id < 31) this.presentLow |= 1 << id
-    else this.presentHigh |= 1 << (id - 31)
+    else this.#notePresent(id, line)
+  }
+
+  #notePresent(id: number, line: number): void {
+    if (!this.hasId(id)) {
+      this.firstLines[id] = line
+      if (id < 31) this.presentLow |= 1 << id
+      else this.presentHigh |= 1 << (id - 31)
+    } else if (id < 31) this.repeatedLow |= 1 << id
+    else this.repeatedHigh |= 1 << (id - 31)
+  }
+
+  isRepeated(id: number): boolean {
+    return id < 31 ? (this.repeatedLow & (1 << id)) !== 0 : (this.repeatedHigh & (1 << (id - 31))) !== 0
   }
 
   hasId(id: number): boolean {
@@ -174,12 +195,23 @@ export class MessageHead implements Head {
   /** Takes every line of a known name out. */
   dropId(id: number): void {
     if (!this.hasId(id)) return
+    if (!this.isRepeated(id)) {
+      this.dropped[this.firstLines[id]!] = 1
+      return
+    }
     for (let line = 0; line < this.count; line++) if (this.ids[line] === id) this.dropped[line] = 1
   }
 
   lineOfId(id: number): number {
-    for (let line = 0; line < this.count; line++) if (this.ids[line] === id) return line
-    return -1
+    return this.hasId(id) ? this.firstLines[id]! : -1
+  }
+
+  valueStart(line: number): number {
+    return this.places[line * STRIDE + 2]!
+  }
+
+  valueEnd(line: number): number {
+    return this.places[line * STRIDE + 3]!
   }
 
   valueAt(line: number): string {
@@ -212,6 +244,7 @@ export class MessageHead implements Head {
 
   private find(name: string, id: number, from: number): number {
     if (id !== 0) {
+      if (!this.hasId(id) || (from > 0 && !this.isRepeated(id))) return -1
       for (let line = from; line < this.count; line++) if (this.ids[line] === id) return line
       return -1
     }

@@ -1,6 +1,7 @@
 // One request and its answer on HTTP/1.1: sends it to an endpoint, tries again where that cannot hurt, relays the answer with
 // back-pressure, and reports the end exactly once. Reads no bytes itself.
 
+import { performance } from 'node:perf_hooks'
 import type { EdgeAnswer, Endpoint, Exchange, Forwarding, Outcome, Refusal, UpstreamFailure } from '../exchange.ts'
 import { ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'

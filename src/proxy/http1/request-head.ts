@@ -134,9 +134,27 @@ function settle(head: RequestMessage): number {
 function settleHost(head: RequestMessage): boolean {
   const line = head.lineOfId(HOST)
   if (line === -1) return head.minorVersion === 0
-  for (let other = line + 1; other < head.count; other++) if (head.ids[other] === HOST) return false
-  head.authority = head.valueAt(line)
-  return isAuthority(head.authority)
+  if (head.isRepeated(HOST)) return false
+  head.authority = knownAuthority(head, line)
+  return head.authority !== ''
+}
+
+/** Hosts that passed the check. Few are asked for, each many times; the text is the same object then, whose hash is known. */
+const authorities: string[] = Array.from({ length: 256 }, () => '')
+
+/** The value of the Host line; '' when it is none. */
+function knownAuthority(head: RequestMessage, line: number): string {
+  const from = head.valueStart(line)
+  const length = head.valueEnd(line) - from
+  const { text } = head
+  const middle = text.charCodeAt(from + (length >> 1))
+  const slot = (length * 31 + text.charCodeAt(from) * 7 + middle * 3 + text.charCodeAt(from + length - 1)) & 255
+  const known = authorities[slot]!
+  const authority = head.valueAt(line)
+  if (authority !== '' && authority === known) return known
+  if (!isAuthority(authority)) return ''
+  // A slice would keep the whole head.
+  return (authorities[slot] = Buffer.from(authority, 'latin1').toString('latin1'))
 }
 
 function settleTarget(head: RequestMessage): boolean {
