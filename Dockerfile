@@ -1,18 +1,28 @@
-# Two stages: the first fetches the production packages, the second holds them, the sources and nothing else.
+# The last stage is the image: Node, the production packages, the sources. The demo is a stage of its own (deploy/compose.yaml).
 FROM node:26-slim AS packages
 WORKDIR /app
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 RUN npx -y pnpm@12 install --prod --frozen-lockfile --ignore-scripts
 
+FROM node:26-slim AS demo
+WORKDIR /app
+COPY . .
+RUN npx -y pnpm@12 install --frozen-lockfile
+USER 1000:1000
+CMD ["node_modules/.bin/node", "src/main.ts", "demo"]
+
 FROM node:26-slim
+# Nothing here installs packages: what can is taken out.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn* /usr/local/bin/yarn*
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY src ./src
 COPY config ./config
-# Ports below 1024 need no root here: Docker and containerd let any user bind them (net.ipv4.ip_unprivileged_port_start=0).
-USER node
+# By number, so that runAsNonRoot can tell. Ports below 1024 need no root: Docker and containerd let any user bind them
+# (net.ipv4.ip_unprivileged_port_start=0). Nothing is ever written: the root may be read-only.
+USER 1000:1000
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \

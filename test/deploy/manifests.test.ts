@@ -1,0 +1,163 @@
+// The files of deploy/: strictly what Kubernetes' own types allow, and true to what the gateway does.
+
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { describe, expect, it } from 'vitest'
+import { parse, parseAllDocuments } from 'yaml'
+
+import { loadConfiguration } from '../../src/config/load.ts'
+
+const root = join(import.meta.dirname, '../..')
+const deploy = join(root, 'deploy')
+const kubernetes = join(deploy, 'kubernetes')
+
+interface Manifest {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: { readonly name: string }
+}
+
+const manifests = readdirSync(kubernetes)
+  .filter((file) => file.endsWith('.yaml') && !['kustomization.yaml', 'routes.yaml'].includes(file))
+  .flatMap((file) =>
+    parseAllDocuments(readFileSync(join(kubernetes, file), 'utf8')).map((document) => ({
+      file,
+      manifest: document.toJS() as Manifest,
+    })),
+  )
+
+function find<T>(kind: string, name: string): T {
+  return manifests.find(({ manifest }) => manifest.kind === kind && manifest.metadata.name === name)?.manifest as T
+}
+
+/** What the compiler says of manifests written as values of Kubernetes' types: unknown keys and wrong types, nested ones too. */
+function typeErrors(all: readonly Manifest[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'graylane-manifests-'))
+  try {
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+    const lines = all.map(({ apiVersion, kind, ...rest }, index) => {
+      const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['core', apiVersion]
+      const path = `kubernetes-types/${group?.replace(/\.k8s\.io$/, '')}/${version}.d.ts`
+      return `import type { ${kind} as K${index} } from '${path}'
+export const m${index}: K${index} = ${JSON.stringify({ apiVersion, kind, ...rest })}`
+    })
+    writeFileSync(join(folder, 'manifests.ts'), lines.join('\n'))
+    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--types', '', '--allowImportingTsExtensions']
+    execFileSync(join(root, 'node_modules/.bin/tsc'), [...options, 'manifests.ts'], { cwd: folder, encoding: 'utf8' })
+    return ''
+  } catch (error) {
+    return (error as { stdout: string }).stdout
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+describe('deploy/kubernetes', () => {
+  it('holds what Kubernetes knows, key by key', { timeout: 30_000 }, () => {
+    expect(manifests.length).toBeGreaterThan(8)
+    expect(typeErrors(manifests.map(({ manifest }) => manifest))).toBe('')
+    const [first] = manifests
+    expect(typeErrors([{ ...first!.manifest, sepc: {} } as Manifest])).toContain('sepc')
+  })
+
+  it('lists every file in its kustomization', () => {
+    const { resources } = parse(readFileSync(join(kubernetes, 'kustomization.yaml'), 'utf8')) as { resources: string[] }
+    expect(resources.toSorted()).toEqual([...new Set(manifests.map(({ file }) => file))].toSorted())
+  })
+
+  it('has a configuration that a gateway takes, for the ports and names that the manifests have', async () => {
+    const loaded = await loadConfiguration(join(kubernetes, 'routes.yaml'), { env: { GRAYLANE_KEY: 'k'.repeat(32) } })
+    expect(loaded.problems).toEqual([])
+    if (!('configuration' in loaded)) throw new Error('not loaded')
+    const { listen, releases } = loaded.configuration
+    expect(listen.map(({ port }) => port)).toEqual([8080, 15001])
+    const [release] = releases
+    for (const [, version] of release!.versions) {
+      for (const [service, [upstream]] of version.pools) {
+        type Service = { spec: { clusterIP: string; selector: object; ports: { port: number }[] } }
+        const { spec } = find<Service>('Service', upstream!.hostname)
+        expect(spec).toMatchObject({ clusterIP: 'None', selector: { app: service, version: version.name } })
+        expect(spec.ports[0]?.port).toBe(upstream!.port)
+      }
+    }
+    expect(release?.settleSeconds).toBeGreaterThanOrEqual(60)
+  })
+
+  it('sends mqtt-server:8000 to the internal listener of the gateway, and keeps client addresses at the edge', () => {
+    expect(find('Service', 'mqtt-server')).toMatchObject({
+      spec: { selector: { 'app.kubernetes.io/name': 'graylane' }, ports: [{ port: 8000, targetPort: 'internal' }] },
+    })
+    expect(find('Service', 'graylane')).toMatchObject({ spec: { externalTrafficPolicy: 'Local' } })
+  })
+
+  it('gives the gateway time to end, no rights, and its configuration as a directory', () => {
+    type Deployment = {
+      spec: { template: { spec: { terminationGracePeriodSeconds: number; containers: [Record<string, unknown>] } } }
+    }
+    const { spec } = find<Deployment>('Deployment', 'graylane').spec.template
+    const [container] = spec.containers
+    const args = container['args'] as string[]
+    const drainDelay = Number(args[args.indexOf('--drain-delay') + 1])
+    expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(drainDelay + 30)
+    expect(container).toMatchObject({
+      readinessProbe: { httpGet: { path: '/readyz', port: 'probe' } },
+      livenessProbe: { httpGet: { path: '/healthz', port: 'probe' } },
+      securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false },
+      volumeMounts: [{ mountPath: '/etc/graylane', readOnly: true }],
+    })
+    expect(JSON.stringify(container)).not.toContain('subPath')
+    expect(container['ports']).toContainEqual({
+      name: 'probe',
+      containerPort: Number(args[args.indexOf('--probe') + 1]?.split(':')[1]),
+    })
+  })
+})
+
+describe('deploy/systemd/graylane.service', () => {
+  const unit = readFileSync(join(deploy, 'systemd/graylane.service'), 'utf8')
+
+  it('reloads by SIGHUP, and waits longer than the gateway takes to end', () => {
+    expect(unit).toContain('ExecReload=/bin/kill -HUP $MAINPID')
+    const delay = Number(/--drain-delay (\d+)/.exec(unit)?.[1])
+    expect(Number(/TimeoutStopSec=(\d+)/.exec(unit)?.[1])).toBeGreaterThan(delay + 30)
+  })
+})
+
+describe('deploy/compose.yaml', () => {
+  it('runs a stage that the Dockerfile has', () => {
+    const { services } = parse(readFileSync(join(deploy, 'compose.yaml'), 'utf8')) as {
+      services: Record<string, { build: { target: string } }>
+    }
+    const stages = Array.from(
+      readFileSync(join(root, 'Dockerfile'), 'utf8').matchAll(/^FROM \S+ AS (\S+)/gm),
+      (match) => match[1],
+    )
+    expect(stages).toContain(services['demo']?.build.target)
+  })
+})
+
+describe('the Dockerfile', () => {
+  const text = readFileSync(join(root, 'Dockerfile'), 'utf8')
+  const last = text
+    .slice(text.lastIndexOf('\nFROM '))
+    .split('\n')
+    .filter((line) => !line.startsWith('#'))
+
+  it('ends in a stage without development packages, without root, with a health check and the right signal', () => {
+    expect(last.join('\n')).toMatch(/COPY --from=packages /)
+    expect(text).toMatch(/install --prod --frozen-lockfile --ignore-scripts/)
+    expect(last).toEqual(expect.arrayContaining(['USER 1000:1000', 'STOPSIGNAL SIGTERM']))
+    expect(last.join('\n')).toMatch(/HEALTHCHECK [^]*127\.0\.0\.1:9901\/readyz/)
+    expect(last.filter((line) => /^(?:VOLUME|ADD)\b/.test(line))).toEqual([])
+  })
+
+  it('copies what exists', () => {
+    const copied = last.filter((line) => /^COPY (?!--from)/.test(line)).flatMap((line) => line.split(' ').slice(1, -1))
+    expect(copied.length).toBeGreaterThan(2)
+    for (const path of copied) expect(readdirSync(root)).toContain(path.replace(/\/.*/, ''))
+  })
+})
