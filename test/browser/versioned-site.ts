@@ -68,6 +68,9 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
       return script(`globalThis.appVersion = '${version}'`, { etag: '"same"', 'cache-control': 'public, max-age=600' })
     case lazyChunk(version):
       return script(`export const version = '${version}'`, { 'cache-control': 'public, max-age=31536000, immutable' })
+    // A page of HTML in its place would leave as no-store, and keep every page from being revived.
+    case '/favicon.ico':
+      return void response.writeHead(204).end()
     case '/api/version':
       return send('application/json', JSON.stringify({ version }))
     case '/events':

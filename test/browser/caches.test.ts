@@ -1,0 +1,158 @@
+// What Chromium keeps of one version must never be seen in a page of another: its HTTP cache, the back button, prefetched pages.
+
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describeWithChromium } from './chromium.ts'
+import { loadLazily, open, openIn, PageStage, partsOf, versionsOf, whole } from './page-stage.ts'
+
+const promoted = { stable: 'v2', draining: ['v1'] }
+const rolledBack = { stable: 'v1', draining: ['v2'] }
+
+describeWithChromium('what the browser keeps', () => {
+  let stage: PageStage
+  let browser: Browser
+  beforeAll(async () => {
+    stage = await PageStage.start()
+    // Playwright switches the back/forward cache off, which people have on.
+    browser = await stage.browser({ ignoreDefaultArgs: ['--disable-back-forward-cache'] })
+  })
+  afterAll(async () => {
+    await browser.close()
+    await stage[Symbol.asyncDispose]()
+  })
+  beforeEach(() => stage.change({}))
+  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
+
+  const askedSince = (before: ReadonlyMap<string, number>, version: string): readonly string[] =>
+    stage.sites
+      .get(version)!
+      .asked.slice(before.get(version))
+      .map(({ url }) => url)
+      .filter((url) => url !== '/favicon.ico')
+  const counts = (): ReadonlyMap<string, number> =>
+    new Map([...stage.sites].map(([version, site]) => [version, site.asked.length]))
+
+  describe.each(['https', 'http'] as const)('over %s', (scheme) => {
+    it('a script under one URL and one tag is of its page, forth and back', async () => {
+      const { page, errors } = await open(browser, stage.url(scheme))
+      expect(await versionsOf(page)).toEqual(['v1', 'v1'])
+      await stage.change(promoted)
+      await page.goto(`${stage.url(scheme)}/next`)
+      expect(await versionsOf(page)).toEqual(['v2', 'v2'])
+      await stage.change(rolledBack)
+      await page.goto(`${stage.url(scheme)}/next`)
+      expect(await versionsOf(page)).toEqual(['v1', 'v1'])
+      expect(errors).toEqual([])
+    })
+
+    it('while the version stays, it is revalidated and answered 304', async () => {
+      const { page } = await open(browser, stage.url(scheme))
+      const before = counts()
+      await page.goto(`${stage.url(scheme)}/next`)
+      expect(await versionsOf(page)).toEqual(['v1', 'v1'])
+      const again = stage.sites.get('v1')!.asked.slice(before.get('v1'))
+      expect(again.find(({ url }) => url === '/app.js')?.headers['if-none-match']).toBe('"same"')
+    })
+
+    it('a page under a tag and a date that two builds share is the one of the moment', async () => {
+      const { page } = await open(browser, `${stage.url(scheme)}/kept`)
+      expect(await versionsOf(page)).toEqual(['v1', 'v1'])
+      await stage.change(promoted)
+      await page.goto(`${stage.url(scheme)}/kept`)
+      expect(await versionsOf(page)).toEqual(['v2', 'v2'])
+    })
+
+    it('the back button revives a page while its version holds, without a request', async () => {
+      const { page } = await open(browser, stage.url(scheme))
+      await page.evaluate('globalThis.mark = 1')
+      await page.goto(`${stage.url(scheme)}/next`)
+      const before = counts()
+      await goBack(page, '/')
+      expect(await page.evaluate('globalThis.mark')).toBe(1)
+      expect(askedSince(before, 'v1')).toEqual([])
+      expect(await partsOf(page)).toEqual(whole('v1'))
+    })
+
+    it('the back button fetches the page anew when the version has changed', async () => {
+      const { page, errors } = await open(browser, stage.url(scheme))
+      await page.evaluate('globalThis.mark = 1')
+      await stage.change(promoted)
+      await page.goto(`${stage.url(scheme)}/next`)
+      expect(await versionsOf(page)).toEqual(['v2', 'v2'])
+      await goBack(page, '/')
+      expect(await page.evaluate('globalThis.mark')).toBe(undefined)
+      expect(await partsOf(page)).toEqual(whole('v2'))
+      expect(errors).toEqual([])
+    })
+
+    it('the answer to a form does not come back under another version', async () => {
+      const { page } = await open(browser, stage.url(scheme))
+      await page.locator('#post').click()
+      await page.waitForURL('**/form')
+      expect(await versionsOf(page)).toEqual(['v1', 'v1'])
+      await stage.change(promoted)
+      await page.goto(`${stage.url(scheme)}/next`)
+      await page.evaluate('history.back()')
+      // Chromium asks before it posts again, and shows a page of its own until then.
+      await expect.poll(() => shownIn(page), { timeout: 10_000 }).toBe('nothing of ours')
+    })
+
+    it('a hard reload brings one version, whole', async () => {
+      const { page } = await open(browser, stage.url(scheme))
+      await stage.change(promoted)
+      const client = await page.context().newCDPSession(page)
+      const loaded = page.waitForEvent('load')
+      await client.send('Page.reload', { ignoreCache: true })
+      await loaded
+      expect(await partsOf(page)).toEqual(whole('v2'))
+    })
+
+    it('a lazy chunk still comes after a rollback, and the page has no error', async () => {
+      await stage.change(promoted)
+      const { page, errors } = await open(browser, stage.url(scheme))
+      await stage.change(rolledBack)
+      expect(await loadLazily(page)).toBe('v2')
+      expect(await partsOf(page)).toEqual(whole('v2'))
+      expect(errors).toEqual([])
+    })
+
+    it('a chunk that was missing once is not missing for good', async () => {
+      const { page } = await open(browser, stage.url(scheme))
+      const other = '/assets/lazy-0a1b2cv2.js'
+      expect(await page.evaluate(`fetch('${other}').then(({ status }) => status)`)).toBe(404)
+      await stage.change(promoted)
+      await page.goto(`${stage.url(scheme)}/next`)
+      expect(await loadLazily(page)).toBe('v2')
+    })
+  })
+
+  it('a page that was prefetched by speculation rules, and opened after a promotion, is whole', async () => {
+    const { page, errors } = await open(browser, `${stage.url('https')}/?stamp&speculate=/next?stamp&link=/next?stamp`)
+    await expect.poll(() => stage.sites.get('v1')!.asked.some(({ url }) => url === '/next?stamp')).toBe(true)
+    await stage.change(promoted)
+    await page.locator('#link').click()
+    await page.waitForURL('**/next?stamp')
+    // Prefetched as v1 and shown as v1: its stamp and its pin say so, and hold it together.
+    const { page: shown } = await partsOf(page)
+    expect(await partsOf(page)).toEqual(whole(shown))
+    expect(errors).toEqual([])
+  })
+
+  it('a tab that is opened from a prefetch does not take the others with it', async () => {
+    const old = await open(browser, `${stage.url('https')}/?stamp&speculate=/next`)
+    await expect.poll(() => stage.sites.get('v1')!.asked.some(({ url }) => url === '/next')).toBe(true)
+    await stage.change(promoted)
+    await openIn(await old.page.context().newPage(), `${stage.url('https')}/?stamp`)
+    expect(await partsOf(old.page)).toEqual(whole('v1'))
+  })
+})
+
+/** Playwright's own goBack waits for a page to load, which a revived one never does. */
+async function goBack(page: Page, path: string): Promise<void> {
+  await page.evaluate('history.back()')
+  await expect.poll(() => page.evaluate('location.pathname').catch(() => '')).toBe(path)
+}
+
+function shownIn(page: Page): Promise<string> {
+  return page.evaluate<string>(`globalThis.pageVersion ?? 'nothing of ours'`).catch(() => 'a page that changes')
+}

@@ -1,0 +1,75 @@
+// A service worker stays registered over releases, and stands between pages and the edge: its script has to be of the version of the page.
+
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describeWithChromium } from './chromium.ts'
+import { loadLazily, open, openIn, PageStage, partsOf, whole } from './page-stage.ts'
+
+const promoted = { stable: 'v2', draining: ['v1'] }
+
+describeWithChromium('a service worker', () => {
+  let stage: PageStage
+  let browser: Browser
+  beforeAll(async () => {
+    stage = await PageStage.start()
+    browser = await stage.browser()
+  })
+  afterAll(async () => {
+    await browser.close()
+    await stage[Symbol.asyncDispose]()
+  })
+  beforeEach(() => stage.change({}))
+  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
+
+  describe.each([
+    ['https', 'shop.test'],
+    ['http', 'localhost'],
+  ] as const)('on %s://%s', (scheme, host) => {
+    it('is of the version of its page, and of the next one after the next page', async () => {
+      const { page, errors } = await open(browser, `${stage.url(scheme, host)}/?stamp`)
+      await register(page)
+      expect(await workerOf(page)).toBe('v1')
+      expect(await partsOf(page)).toEqual(whole('v1'))
+
+      await stage.change(promoted)
+      expect(await updated(page)).toBe('v1')
+      expect(await partsOf(page)).toEqual(whole('v1'))
+
+      await page.goto(`${stage.url(scheme, host)}/next?stamp`)
+      await expect.poll(async () => (await updated(page), workerOf(page)), { timeout: 10_000 }).toBe('v2')
+      expect(await partsOf(page)).toEqual(whole('v2'))
+      expect(errors).toEqual([])
+    })
+
+    it('between the page and the edge, two tabs are each whole', async () => {
+      const old = await open(browser, `${stage.url(scheme, host)}/?stamp`)
+      await register(old.page)
+      await stage.change(promoted)
+      const fresh = await openIn(await old.page.context().newPage(), `${stage.url(scheme, host)}/next?stamp`)
+      expect(await partsOf(fresh.page)).toEqual(whole('v2'))
+      expect(await partsOf(old.page)).toEqual(whole('v1'))
+      expect(await loadLazily(fresh.page)).toBe('v2')
+    })
+  })
+})
+
+async function register(page: Page): Promise<void> {
+  await page.evaluate(`navigator.serviceWorker.register('/sw.js').then(async () => {
+    await navigator.serviceWorker.ready
+    while (navigator.serviceWorker.controller === null) await new Promise((done) => setTimeout(done, 10))
+  })`)
+}
+
+/** What the worker that controls the page says it is. */
+function workerOf(page: Page): Promise<string> {
+  return page.evaluate<string>(`new Promise((done) => {
+    navigator.serviceWorker.onmessage = ({ data }) => done(data.worker)
+    navigator.serviceWorker.controller.postMessage('who')
+  })`)
+}
+
+/** Looks for a new script, as browsers do from time to time. */
+async function updated(page: Page): Promise<string> {
+  await page.evaluate(`navigator.serviceWorker.getRegistration().then((registration) => registration.update())`)
+  return workerOf(page)
+}

@@ -1,0 +1,110 @@
+// The ways by which people come to a page and go on from it: frames, forms, links from elsewhere, without cookies.
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Browser, chromium } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describeWithChromium } from './chromium.ts'
+import { open, openIn, PageStage, partsOf, versionsOf, whole } from './page-stage.ts'
+
+const promoted = { stable: 'v2', draining: ['v1'] }
+
+describeWithChromium('visits', () => {
+  let stage: PageStage
+  let browser: Browser
+  beforeAll(async () => {
+    stage = await PageStage.start()
+    browser = await stage.browser()
+  })
+  afterAll(async () => {
+    await browser.close()
+    await stage[Symbol.asyncDispose]()
+  })
+  beforeEach(() => stage.change({}))
+  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
+
+  it('over https, a frame that is opened after a promotion is of the version of its page', async () => {
+    const { page } = await open(browser, `${stage.url('https')}/?stamp`)
+    await stage.change(promoted)
+    expect(await versionInFrame(stage, page, '/frame?stamp')).toBe('v1')
+    expect(await partsOf(page)).toEqual(whole('v1'))
+  })
+
+  it('over http, such a frame cannot be told from a page: it is of the new version, and the stamp keeps the page whole', async () => {
+    const { page } = await open(browser, `${stage.url('http')}/?stamp`)
+    await stage.change(promoted)
+    expect(await versionInFrame(stage, page, '/frame?stamp')).toBe('v2')
+    expect(await partsOf(page)).toEqual(whole('v1'))
+  })
+
+  describe.each(['https', 'http'] as const)('over %s', (scheme) => {
+    it('a form posts to the version of its page', async () => {
+      const { page } = await open(browser, stage.url(scheme))
+      await stage.change(promoted)
+      await page.locator('#post').click()
+      await page.waitForURL('**/form')
+      expect(await versionsOf(page)).toEqual(['v1', 'v1'])
+      expect(await partsOf(page)).toEqual(whole('v1'))
+    })
+
+    it('a link from another site brings the pin, and one version', async () => {
+      await stage.change({ gray: [{ version: 'v2', match: [{ headers: { 'x-tester': { exact: 'yes' } } }] }] })
+      const context = await browser.newContext({ extraHTTPHeaders: { 'x-tester': 'yes' } })
+      const { page } = await openIn(await context.newPage(), stage.url(scheme))
+      expect(await page.title()).toBe('v2')
+
+      await context.setExtraHTTPHeaders({})
+      const foreign = stage.url(scheme, 'news.test')
+      await page.goto(`${foreign}/?link=${encodeURIComponent(`${stage.url(scheme)}/next`)}`)
+      expect(await page.title()).toBe('v1')
+      await page.locator('#link').click()
+      await page.waitForURL(`${stage.url(scheme)}/next`)
+      expect(await partsOf(page)).toEqual(whole('v2'))
+    })
+  })
+
+  it('without cookies a visit is whole while the routes stay; what is open at a promotion crosses', async () => {
+    const profile = await mkdtemp(join(tmpdir(), 'graylane-profile-'))
+    await mkdir(join(profile, 'Default'))
+    const blocked = { profile: { default_content_setting_values: { cookies: 2 } } }
+    await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify(blocked))
+    const context = await chromium.launchPersistentContext(profile, stage.launchOptions())
+    try {
+      await stage.change({
+        gray: [
+          { version: 'v2', share: '50%' },
+          { version: 'v3', share: '50%' },
+        ],
+      })
+      const { page } = await openIn(await context.newPage(), `${stage.url('https')}/?stamp`)
+      const drawn = await page.title()
+      expect(await context.cookies()).toEqual([])
+      for (let visit = 0; visit < 3; visit += 1) {
+        expect(await partsOf(page)).toEqual(whole(drawn))
+        await page.reload()
+      }
+
+      await stage.change({ stable: drawn === 'v1' ? 'v2' : 'v1' })
+      const after = await partsOf(page)
+      expect(after.page).toBe(drawn)
+      expect(after.fetch).not.toBe(drawn)
+    } finally {
+      await context.close()
+      await rm(profile, { recursive: true, force: true })
+    }
+  })
+})
+
+function versionInFrame(
+  stage: PageStage,
+  page: Awaited<ReturnType<typeof open>>['page'],
+  path: string,
+): Promise<string> {
+  return page.evaluate<string>(`new Promise((done) => {
+    const frame = document.createElement('iframe')
+    frame.src = '${path}'
+    frame.onload = () => done(frame.contentWindow.pageVersion)
+    document.body.append(frame)
+  })`)
+}
