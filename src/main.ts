@@ -49,6 +49,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'write a configuration for Istio or Envoy',
     load: async () => (await import('./cli/export.ts')).runExport,
   },
+  preview: {
+    summary: 'print a signed link by which somebody looks at a version',
+    load: async () => (await import('./cli/preview.ts')).runPreview,
+  },
   demo: {
     summary: 'play the story on real parts, on this machine',
     load: async () => (await import('./cli/demo.ts')).runDemo,

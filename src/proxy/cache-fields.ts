@@ -60,6 +60,13 @@ export interface AnswerToCache {
   readonly pageHeader: string
 }
 
+/** Whatever the app says: no cache keeps this answer. */
+export function forbidStoring(head: CacheFields): void {
+  head.set('cache-control', 'no-store')
+  head.remove('expires')
+  for (const name of sharedCacheFields) head.remove(name)
+}
+
 /** Towards the client. */
 export function assertCaching(head: CacheFields, answer: AnswerToCache): void {
   const { request, version, several, status, path } = answer

@@ -22,6 +22,12 @@ export const edgeErrors = {
     flag: 'UAEX',
     title: 'This address may not use the internal listener',
   },
+  previewEnded: {
+    code: 'EDGE_PREVIEW_ENDED',
+    status: 403,
+    flag: '-',
+    title: 'This preview link has ended, or it is none of ours',
+  },
   noRelease: { code: 'EDGE_NO_RELEASE', status: 404, flag: 'NR', title: 'No release answers for this host' },
   noService: {
     code: 'EDGE_NO_SERVICE',
@@ -180,6 +186,25 @@ export function stalePageAnswer(pinned: string, current: string, accept: string 
       ['cache-control', 'no-store'],
     ],
     body,
+  }
+}
+
+/** Sends a visitor of a preview link on to the page itself, without the token: neither history, log nor referrer keeps it. */
+export function previewRedirect(
+  path: string,
+  opened: { readonly setCookie: string; readonly query: string },
+): EdgeAnswer {
+  // A path of two slashes would name another host (RFC 3986 4.2).
+  const target = `/${path.replace(/^[/\\]+/, '')}${opened.query === '' ? '' : `?${opened.query}`}`
+  return {
+    status: 302,
+    fields: [
+      ['location', target],
+      ['set-cookie', opened.setCookie],
+      ['cache-control', 'no-store'],
+      ['referrer-policy', 'no-referrer'],
+    ],
+    body: '',
   }
 }
 

@@ -5,6 +5,7 @@ import { compileTrust, type Trust } from '../affinity/client-address.ts'
 import { compileIdentity, type ReadIdentity } from '../affinity/identity.ts'
 import type { KeyRing } from '../affinity/key-ring.ts'
 import { createPinReader, type PinReader } from '../affinity/pin-cookie.ts'
+import { createPreviewReader, type PreviewReader } from '../affinity/preview.ts'
 import type { TrustSpec } from '../affinity/types.ts'
 import { compileCidrs, parseAddress } from '../rules/address.ts'
 import type { Address, Pool, Release, RouteTable, Service, Settling } from '../rules/types.ts'
@@ -42,6 +43,8 @@ export interface EdgeListener {
 export interface EdgeRelease {
   readonly release: Release
   readonly pins: PinReader
+  /** Undefined without configured keys: nobody could have signed a link. */
+  readonly previews: PreviewReader | undefined
   readonly identity: ReadIdentity
   readonly keyRing: KeyRing
   readonly poolOf: ReadonlyMap<Pool, PoolEndpoints>
@@ -136,6 +139,7 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
   return {
     release,
     pins: createPinReader(release.spec, keyRing),
+    previews: keyRing.random ? undefined : createPreviewReader(release.spec, keyRing),
     identity: compileIdentity(release.spec),
     keyRing,
     poolOf,

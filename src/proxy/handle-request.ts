@@ -6,10 +6,11 @@ import { pageKind } from '../affinity/page-kind.ts'
 import { pageVersion, withoutParameter } from '../affinity/page-stamp.ts'
 import { type PinFinding } from '../affinity/pin-cookie.ts'
 import { seedFor } from '../affinity/pin-policy.ts'
+import type { PreviewLink } from '../affinity/preview.ts'
 import { decide, decideInternal } from '../rules/decide.ts'
-import type { Decision, Release, RequestFacts, Service, Step, Visit } from '../rules/types.ts'
+import type { PreviewReading, Decision, Release, RequestFacts, Service, Step, Visit } from '../rules/types.ts'
 import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
-import { edgeErrors, stalePageAnswer } from './edge-answers.ts'
+import { edgeErrors, previewRedirect, stalePageAnswer } from './edge-answers.ts'
 import type { Connection, Exchange, RequestHead } from './exchange.ts'
 import { pageScriptAnswer } from './page-script.ts'
 import { type Client, Peer } from './peer.ts'
@@ -68,8 +69,15 @@ export function handleRequest(
   const script = pageScript?.path === target.path ? pageScriptAnswer(pageScript, request) : undefined
   if (script !== undefined) return proxied.answer(script)
 
+  const link = target.query === '' ? undefined : openPreview(edgeRelease, target, request, client, around)
+  if (link !== undefined)
+    return link.opened === undefined
+      ? proxied.fail(edgeErrors.previewEnded)
+      : proxied.answer(previewRedirect(target.path, link.opened))
+
   const finding = edgeRelease.pins.read(request.get('cookie'), client.scheme === 'https')
-  const visit = visitOf(request, facts, finding, edgeRelease, around)
+  const preview = edgeRelease.previews?.read(request.get('cookie'), client.scheme === 'https', around.nowSeconds())
+  const visit = visitOf(request, facts, finding, preview, edgeRelease, around)
   proxied.visits(visit, finding)
   takeOutStamp(proxied, facts, release.spec.pin.pageHeader)
   around.trace?.({ step: 'kind', outcome: visit.kind })
@@ -157,6 +165,7 @@ function visitOf(
   request: RequestHead,
   facts: RequestFacts,
   finding: PinFinding,
+  preview: PreviewReading | undefined,
   release: EdgeRelease,
   around: Circumstances,
 ): Visit {
@@ -172,7 +181,20 @@ function visitOf(
     nowSeconds,
     available: release.available,
     settling: release.settling,
+    preview,
   }
+}
+
+/** A preview link that is visited: only page loads and HEAD may open it. */
+function openPreview(
+  { previews }: EdgeRelease,
+  { query }: { readonly query: string },
+  { method }: RequestHead,
+  { scheme }: Client,
+  { nowSeconds }: Circumstances,
+): PreviewLink | undefined {
+  if (previews === undefined || (method !== 'GET' && method !== 'HEAD')) return undefined
+  return previews.openLink(query, scheme === 'https', nowSeconds())
 }
 
 /** A page's stamp in the query has been read; neither rules nor the app ever see it. */
@@ -193,7 +215,7 @@ function settleStale(decision: Decision, release: Release, facts: RequestFacts):
 }
 
 function answerStale(proxied: ProxiedRequest, visit: Visit, decision: Decision, request: RequestHead): void {
-  const pinned = visit.reading.state === 'none' ? '' : visit.reading.pin.version
+  const pinned = visit.preview?.version ?? (visit.reading.state === 'none' ? '' : visit.reading.pin.version)
   proxied.failStale(edgeErrors.stalePage, stalePageAnswer(pinned, decision.version, request.get('accept')))
 }
 

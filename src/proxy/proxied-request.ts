@@ -5,7 +5,7 @@ import { setsCookie, withoutCookie } from '../affinity/cookie-field.ts'
 import { encodePin, type PinFinding } from '../affinity/pin-cookie.ts'
 import { endOfHostPins, pinOut, pinToWrite, setCookieLine } from '../affinity/pin-policy.ts'
 import type { Decision, RequestFacts, Service, Visit } from '../rules/types.ts'
-import { assertCaching, assertConditions } from './cache-fields.ts'
+import { assertCaching, assertConditions, forbidStoring } from './cache-fields.ts'
 import type { EdgeListener, EdgeRelease } from './edge.ts'
 import { edgeAnswer, type EdgeError } from './edge-answers.ts'
 import type { PoolEndpoints } from './endpoints.ts'
@@ -104,6 +104,7 @@ export class ProxiedRequest extends RouteExecution {
     const pin = release.release.spec.pin
     head.removeSpellings(release.versionNames)
     stripCookie(head, pin.cookie)
+    if (this.#visit?.preview !== undefined) stripCookie(head, release.previews!.cookie)
     if (release.several && this.#visit !== undefined) assertConditions(head, this.request.method, this.version)
     if (!this.#listener.spec.internal) this.#assertForwarded(head)
     head.appendLine('via', this.request.minorVersion === 1 ? this.#listener.viaLine : this.#listener.viaLine10)
@@ -134,7 +135,7 @@ export class ProxiedRequest extends RouteExecution {
     head.set(spec.header, this.version)
     const visit = this.#visit
     if (visit === undefined) return
-    this.#promise(release, visit, head)
+    if (this.#decision?.reason !== 'preview') this.#promise(release, visit, head)
     assertCaching(head, {
       request: this.request,
       visit,
@@ -145,6 +146,13 @@ export class ProxiedRequest extends RouteExecution {
       trust: this.#service?.spec.cache === 'trust',
       pageHeader: spec.pageHeader,
     })
+    if (visit.preview !== undefined) this.#settlePreview(release, visit, head)
+  }
+
+  /** What is looked at in a preview must not turn up later, and one that is over ends with the next page. */
+  #settlePreview(release: EdgeRelease, visit: Visit, head: AnswerHead): void {
+    if (this.#decision?.reason === 'preview') forbidStoring(head)
+    else if (visit.kind === 'document') head.append('set-cookie', release.previews!.end(this.scheme === 'https'))
   }
 
   #promise(release: EdgeRelease, visit: Visit, head: Pick<Head, 'get' | 'append'>): void {

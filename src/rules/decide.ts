@@ -2,6 +2,7 @@
 // Pure: clock, chance and health come in with the visit. Never picks a service or an endpoint.
 
 import { describeDecision, traceRules } from './describe.ts'
+import { decidePreview } from './preview.ts'
 import { draw } from './share.ts'
 import type { Decision, GrayRule, Pin, Reason, Release, RequestFacts, ShareRule, Step, Visit } from './types.ts'
 
@@ -14,7 +15,8 @@ type Trace = (step: Step) => void
  * cannot answer.
  */
 export function decide(release: Release, facts: RequestFacts, visit: Visit, trace?: Trace): Decision {
-  const decision = decideByKind(release, facts, visit, trace)
+  const previewed = visit.preview === undefined ? undefined : decidePreview(release, visit)
+  const decision = previewed ?? decideByKind(release, facts, visit, trace)
   trace?.({ step: 'decision', outcome: describeDecision(decision) })
   return decision
 }

@@ -18,6 +18,8 @@ export function describeReason({ reason, rule, version }: Decision): string {
       return 'no rule hit and no pin binds: stable'
     case 'preflight':
       return 'a CORS preflight belongs to no page: stable'
+    case 'preview':
+      return 'a preview link was followed'
     case 'stale':
       return 'the version or the epoch of the page is gone'
     case 'fallback':

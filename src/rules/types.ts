@@ -336,6 +336,13 @@ export interface Visit {
   readonly available: (version: string) => boolean
   /** Undefined where no version is new (`rollout.settle`). */
   readonly settling: Settling | undefined
+  readonly preview?: PreviewReading | undefined
+}
+
+/** A genuine preview cookie. Not held: its time, its version or its epoch is over. */
+export interface PreviewReading {
+  readonly held: boolean
+  readonly version: string
 }
 
 /** What other gateways may not know yet: a new version draws nobody before its time, and everyone else stays where stable was. */
@@ -349,7 +356,7 @@ export interface Settling {
 /**
  * Why a version was chosen. Stable words: they are metric labels and log fields.
  * rule: an explicit gray rule · share: a share drew the visitor · pin: the promise held · page: the page named its version ·
- * stable: nothing else applied · preflight: a CORS preflight · stale: the pin's version or epoch is gone ·
+ * stable: nothing else applied · preflight: a CORS preflight · preview: a signed link was followed · stale: the pin's version or epoch is gone ·
  * fallback: the version has an unavailable pool, so the whole visit goes to stable · unavailable: the same, but it may not fall back ·
  * source-labels, asked, source-address, default: the four ways of an internal caller (section 5).
  */
@@ -360,6 +367,7 @@ export type Reason =
   | 'page'
   | 'stable'
   | 'preflight'
+  | 'preview'
   | 'stale'
   | 'fallback'
   | 'unavailable'

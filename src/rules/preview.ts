@@ -1,0 +1,24 @@
+// What a preview does to a decision: it outranks the pin and the rules, but never a page that says it is of another version.
+// Pure, like decide.ts, which asks here first.
+
+import type { Decision, Release, Visit } from './types.ts'
+
+/** Undefined where the preview does not matter, and everything is decided as without it. */
+export function decidePreview(release: Release, visit: Visit): Decision | undefined {
+  const { preview, kind, pageVersion, reading } = visit
+  if (preview === undefined || kind === 'preflight') return undefined
+  if (kind === 'subresource' && pageVersion !== undefined && pageVersion !== preview.version) {
+    // Another tab, whose page was given before the preview began.
+    if (reading.state === 'held' && reading.pin.history.includes(pageVersion)) return undefined
+  }
+  if (preview.held) {
+    const { version } = preview
+    return version === release.stable || visit.available(version)
+      ? { action: 'serve', version, reason: 'preview', rule: undefined }
+      : { action: 'unavailable', version, reason: 'unavailable', rule: undefined }
+  }
+  // The page was loaded while the preview held (the next page load takes the cookie away), and what it asks for would come from elsewhere.
+  return kind === 'subresource'
+    ? { action: 'reload', version: release.stable, reason: 'stale', rule: undefined }
+    : undefined
+}
