@@ -3,7 +3,8 @@
 import type { Place } from '../rules/types.ts'
 
 export interface Problem extends Place {
-  readonly severity: 'error' | 'warning'
+  /** info: nothing that has to change. */
+  readonly severity: 'error' | 'warning' | 'info'
   /** A stable word for machines: `unknown-key`, `yaml`, `list`. */
   readonly code: string
   /** A sentence without a full stop. */

@@ -3,6 +3,7 @@
 
 import type { Origins } from '../config/origins.ts'
 import { within } from '../config/origins.ts'
+import type { Problem } from '../config/problem.ts'
 import type { YamlEntry, YamlMap, YamlNode } from '../config/yaml-tree.ts'
 import { didYouMean } from '../rules/route-problem.ts'
 import type { Place } from '../rules/types.ts'
@@ -12,7 +13,7 @@ import { readScalar, scalarType } from './scalars.ts'
 /** Where a reading puts what it finds beside the values. */
 export interface Reading {
   readonly origins: Origins
-  readonly report: (severity: 'error' | 'warning', place: Place, code: string, message: string, keyPath: string) => void
+  readonly report: (severity: Problem['severity'], place: Place, code: string, message: string, keyPath: string) => void
 }
 
 /** `path` is how messages name the node: `spec`, `status`. */
