@@ -1,15 +1,19 @@
 // `graylane check`: reads configurations as serve does, prints every problem, and runs the tests that stand in them through the
 // gateway's own function. Starts nothing, changes nothing.
 
+import { lintConfiguration } from '../config/lint.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
 import { rehearse } from '../rehearse.ts'
+import { checkManifests, holdsManifests } from './check-manifests.ts'
 import { runTests } from './configuration-tests.ts'
 import { painter } from './terminal.ts'
 import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
 const usage = `graylane check [OPTIONS] PATH...
 
-Prints every problem of each configuration as file:line:column: severity code: text, and runs its tests.
+Prints every problem as file:line:column: severity code: text. PATH is a routes.yaml, whose tests it runs, or manifests
+of Istio and Kubernetes, a file or a directory: all that are named are one set. Codes of manifests are those of istioctl
+analyze (IST...) and ours (GL...).
 Exit code: 0 clean, 1 errors (with --strict: or warnings), 2 wrong usage.
 
   --strict                     warnings count as errors
@@ -29,8 +33,8 @@ interface CheckOptions {
 interface Checked {
   readonly path: string
   readonly problems: readonly Problem[]
-  /** Tests that ran; those that failed are among the problems. */
-  readonly tests: number
+  /** Tests that ran; those that failed are among the problems. Manifests have none. */
+  readonly tests: number | undefined
 }
 
 export async function runCheck(args: string[]): Promise<ExitCode> {
@@ -40,8 +44,16 @@ export async function runCheck(args: string[]): Promise<ExitCode> {
     return 0
   }
   const checked: Checked[] = []
-  for (const path of options.paths) checked.push(await check(path))
-  const bad = checked.some(({ problems }) => problems.some(({ severity }) => options.strict || severity === 'error'))
+  const manifests: string[] = []
+  for (const path of options.paths) {
+    if (await holdsManifests(path)) manifests.push(path)
+    else checked.push(await check(path))
+  }
+  if (manifests.length > 0) {
+    checked.push({ path: manifests.join(' '), problems: await checkManifests(manifests), tests: undefined })
+  }
+  const isBad = ({ severity }: Problem): boolean => severity === 'error' || (options.strict && severity === 'warning')
+  const bad = checked.some(({ problems }) => problems.some(isBad))
   process.stdout.write(printers[options.format](checked, !bad))
   return bad ? 1 : 0
 }
@@ -50,7 +62,8 @@ async function check(path: string): Promise<Checked> {
   const rehearsal = await rehearse(path)
   if (!('explain' in rehearsal)) return { path, problems: rehearsal.problems, tests: 0 }
   const { failures, count } = runTests(rehearsal)
-  return { path, problems: [...rehearsal.problems, ...failures], tests: count }
+  const lints = lintConfiguration(rehearsal.configuration)
+  return { path, problems: [...rehearsal.problems, ...lints, ...failures], tests: count }
 }
 
 const printers: Record<Format, (checked: readonly Checked[], ok: boolean) => string> = {
@@ -63,16 +76,25 @@ function printText(checked: readonly Checked[]): string {
   const paint = painter(process.stdout)
   return checked
     .flatMap(({ path, problems, tests }) => [
-      ...problems.map((problem) => paint(problem.severity === 'error' ? 'red' : 'yellow', formatProblem(problem))),
+      ...problems.map((problem) => paint(colours[problem.severity], formatProblem(problem))),
       `${path}: ${summary(problems, tests)}`,
     ])
     .map((line) => `${line}\n`)
     .join('')
 }
 
-function summary(problems: readonly Problem[], tests: number): string {
-  const errors = problems.filter(({ severity }) => severity === 'error').length
-  const parts = [counted(errors, 'error'), counted(problems.length - errors, 'warning'), counted(tests, 'test')]
+const colours = { error: 'red', warning: 'yellow', info: 'blue' } as const
+
+function summary(problems: readonly Problem[], tests: number | undefined): string {
+  const of = (wanted: Problem['severity']): number => problems.filter(({ severity }) => severity === wanted).length
+  const errors = of('error')
+  const notes = of('info')
+  const parts = [
+    counted(errors, 'error'),
+    counted(of('warning'), 'warning'),
+    ...(notes > 0 ? [counted(notes, 'note')] : []),
+    ...(tests === undefined ? [] : [counted(tests, 'test')]),
+  ]
   return `${errors === 0 ? 'good' : 'not good'} (${parts.join(', ')})`
 }
 
@@ -83,7 +105,7 @@ function counted(count: number, noun: string): string {
 /** A workflow command of GitHub Actions; its escapes keep a message from becoming another command. */
 function annotation({ severity, file, line, column, code, message }: Problem): string {
   const properties = `file=${property(file)},line=${line},col=${column},title=${property(code)}`
-  return `::${severity} ${properties}::${data(message)}\n`
+  return `::${severity === 'info' ? 'notice' : severity} ${properties}::${data(message)}\n`
 }
 
 function data(text: string): string {

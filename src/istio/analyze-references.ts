@@ -44,18 +44,18 @@ function checkGateways(resource: Resource<'VirtualService'>, manifests: Manifest
     const names = all.map(({ metadata }) =>
       metadata.namespace === resource.metadata.namespace ? metadata.name : `${metadata.namespace}/${metadata.name}`,
     )
-    const message = `gateway ${reference} is not there${meant(name, names)}: no request reaches this VirtualService`
+    const message = `gateway ${reference} is not there${meant(name, names, true)}: no request reaches this VirtualService`
     say(resource as AnyResource, manifests.origins.place(gateways, index), 'IST0101', message)
   }
 }
 
 /** The nearest name, else one that this one begins with or that begins with it, else the only one there is. */
-function meant(name: string, names: readonly string[]): string {
+function meant(name: string, names: readonly string[], orTheOnly = false): string {
   const near = didYouMean(name, names)
   if (near !== '') return near
   const begins =
     names.find((other) => other.startsWith(name) || name.startsWith(other)) ??
-    (names.length === 1 ? names[0] : undefined)
+    (orTheOnly && names.length === 1 ? names[0] : undefined)
   return begins === undefined ? '' : ` (did you mean ${begins}?)`
 }
 

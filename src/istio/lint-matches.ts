@@ -67,7 +67,8 @@ function forwardedForProblem(name: string, value: StringMatch | null): string | 
 
 /** Browsers part cookies by a semicolon and a blank. */
 function cookieProblem(value: StringMatch | null): string | undefined {
-  if (value?.exact !== undefined) return `exact fits only while no other cookie comes along; ${cookieRegex(value.exact)}`
+  if (value?.exact !== undefined)
+    return `exact fits only while no other cookie comes along; ${cookieRegex(value.exact)}`
   if (value?.prefix !== undefined) return `prefix fits only while this cookie comes first; ${cookieRegex(value.prefix)}`
   if (value?.regex === undefined) return undefined
   const pair = /[\w-]+=[\w.-]+/.exec(value.regex.replaceAll('\\', ''))?.[0]
@@ -91,7 +92,9 @@ function lintMisplaced(resource: Resource<'VirtualService'>, say: SayLint): void
     const match = resource.spec.http?.[Number(route)]?.match?.[Number(item)]
     const left = match === undefined ? 0 : Object.keys(match).length
     const rest = left === 0 ? 'the match is empty and takes everybody' : 'it is left out of the match'
-    const message = `${key} is no key of a match, so ${rest}: a header stands under headers, one step further in (headers: { ${key}: { exact: ... } })`
+    const dead =
+      key?.toLowerCase() === 'x-forwarded-for' ? '; and there by regex, since exact is dead at a gateway' : ''
+    const message = `${key} is no key of a match, so ${rest}: a header stands under headers, one step further in (headers: { ${key}: ... })${dead}`
     say(resource as AnyResource, problem, 'GL009', message)
   }
 }

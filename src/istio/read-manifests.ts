@@ -5,7 +5,7 @@ import { Origins } from '../config/origins.ts'
 import type { Problem } from '../config/problem.ts'
 import type { YamlEntry, YamlNode } from '../config/yaml-tree.ts'
 import type { Place } from '../rules/types.ts'
-import { findKind, type KindReading, notHonoured } from './kinds.ts'
+import { findKind, isIstioApi, type KindReading, notHonoured } from './kinds.ts'
 import { mapOf, message, string } from './message.ts'
 import type { MeshConfig } from './model-mesh-config.ts'
 import { podStatus } from './model-kubernetes.ts'
@@ -92,7 +92,7 @@ class ManifestReader {
 
   #resource(node: YamlNode, apiVersion: string, found: KindReading): void {
     const problems: Problem[] = []
-    const reading = this.#reading(problems)
+    const reading = this.#reading(problems, isIstioApi(apiVersion))
     const metadata = this.#metadata(node, reading)
     const at = found.beside ? node : entryAt(node, 'spec')?.value
     const body = found.beside ? onlyFields(node, Object.keys(found.shape.fields)) : at
@@ -164,11 +164,13 @@ class ManifestReader {
       this.#say(why.severity, node.place, 'not-honoured', `${kind} ${namespace}/${name}: ${why.message}`)
   }
 
-  #reading(problems: Problem[]): Reading {
+  /** @param whole whether the shapes have every field; of Kubernetes' own kinds they have what is needed here */
+  #reading(problems: Problem[], whole = true): Reading {
     return {
       origins: this.#origins,
-      report: (severity, place, code, text, keyPath) =>
-        problems.push({ ...place, severity, code, message: text, keyPath }),
+      report: (severity, place, code, text, keyPath) => {
+        if (whole || code !== 'unknown-field') problems.push({ ...place, severity, code, message: text, keyPath })
+      },
     }
   }
 

@@ -42,11 +42,12 @@ function lintOrder(spec: ReleaseSpec, say: Say): void {
     const covers = items.map((match) => before.find((other) => coversMatch(other.match, match)))
     const covering = covers[0]
     if (items.length > 0 && covering !== undefined && covers.every((cover) => cover !== undefined)) {
-      const rules = [...new Set(covers.map((cover) => nameOf((cover as Item).rule)))].join(' and ')
+      const names = [...new Set(covers.map((cover) => nameOf((cover as Item).rule)))]
+      const takes = `${names.join(' and ')} above ${names.length === 1 ? 'takes' : 'take'}`
       say(
         rule.place,
         'GL008',
-        `${nameOf(rule)} can never fire: ${rules} above takes all of its visitors${sameVersion(rule, covering.rule)}`,
+        `${nameOf(rule)} can never fire: ${takes} all of its visitors${sameVersion(rule, covering.rule)}`,
       )
     }
     // A rule that sleeps while its version drains lets everybody pass.

@@ -1,0 +1,32 @@
+// Manifests for `graylane check`: all that were named are one set, as in a cluster, so that what one refers to may stand in another.
+// Reads, and changes nothing.
+
+import { readFile, stat } from 'node:fs/promises'
+
+import type { Problem } from '../config/problem.ts'
+import { Sources } from '../config/sources.ts'
+import { lint } from '../istio/lint.ts'
+import { loadManifests } from '../istio/load-manifests.ts'
+
+/** A directory, or a file with a document that Kubernetes would take. */
+export async function holdsManifests(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  if (found === undefined || !found.isFile()) return found?.isDirectory() === true
+  const text = await readFile(path, 'utf8').catch(() => '')
+  return /^\s*"?apiVersion"?\s*:/m.test(text)
+}
+
+/** Everything that is wrong with the set, in the order of its files. */
+export async function checkManifests(paths: readonly string[]): Promise<readonly Problem[]> {
+  const problems: Problem[] = []
+  const report = (problem: Problem): void => {
+    problems.push(problem)
+  }
+  const sources = new Sources('.', report)
+  const named = paths.map((path) => ({ path, asker: { file: path, line: 1, column: 1 } }))
+  const manifests = await loadManifests(named, sources, report)
+  const files = new Set(manifests.resources.map(({ place }) => place.file))
+  const texts = new Map<string, string>()
+  for (const file of files) texts.set(file, await readFile(file, 'utf8').catch(() => ''))
+  return [...problems, ...lint(manifests, texts)]
+}
