@@ -158,7 +158,8 @@ class Planner {
     const parts: (readonly Conjunction[])[] = []
     if (port !== undefined) parts.push([[{ kind: 'port', port }]])
     if (item.uri !== undefined) {
-      const ignoreCase = item.ignoreUriCase === true
+      // The flag concerns exact and prefix, so a list has to stay one when it is written as one text.
+      const ignoreCase = item.ignoreUriCase === true && item.uri.kind !== 'in'
       parts.push(this.#each(item.uri, place, 'uri', (match) => ({ kind: 'uri', match, ignoreCase })))
     }
     for (const kind of ['method', 'scheme', 'authority'] as const) {

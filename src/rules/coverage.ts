@@ -88,8 +88,13 @@ function coversUri(wide: RequestMatchSpec, narrow: RequestMatchSpec): boolean {
   // Every path begins with a slash.
   if (uri === undefined || (uri.kind === 'prefix' && uri.value === '/') || takesAnything(uri)) return true
   if (narrow.uri === undefined) return false
-  if (wide.ignoreUriCase === true) return coversText(lower(uri), lower(narrow.uri))
-  return narrow.ignoreUriCase !== true && coversText(uri, narrow.uri)
+  if (foldsCase(wide)) return coversText(lower(uri), lower(narrow.uri))
+  return !foldsCase(narrow) && coversText(uri, narrow.uri)
+}
+
+/** The flag concerns exact and prefix alone. */
+function foldsCase({ uri, ignoreUriCase }: RequestMatchSpec): boolean {
+  return ignoreUriCase === true && (uri?.kind === 'exact' || uri?.kind === 'prefix')
 }
 
 function lower(match: StringMatchSpec): StringMatchSpec {
