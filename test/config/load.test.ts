@@ -9,7 +9,7 @@ import type { GrayRuleSpec, RequestMatchSpec, ServiceSpec } from '../../src/rule
 import { load, loadGood, problemsOf, shortest, withKey } from './configuration-files.ts'
 
 /** Without places, names of files and the hash: what a configuration means. */
-function meaningOf({ file: _file, files: _files, hash: _hash, ...rest }: Configuration): unknown {
+function meaningOf({ file: _file, files: _files, hash: _hash, text: _text, ...rest }: Configuration): unknown {
   return withoutPlaces(rest)
 }
 
