@@ -57,7 +57,7 @@ export class EdgeInForce {
   constructor(options: EdgeInForceOptions) {
     this.#options = options
     this.endpoints = options.endpoints
-    this.#resolver = new Resolver(options.endpoints, options.lookUp)
+    this.#resolver = new Resolver(options.lookUp)
   }
 
   /** Undefined before the first commit. */

@@ -1,8 +1,11 @@
 // Which address a request goes to, and which addresses are out. Lives outside the snapshot, keyed by endpoint address, so that a
 // reload forgets nothing. Only endpoints of the pool that was decided are ever offered: never another version's.
 
-import type { Pool } from '../rules/types.ts'
+import type { Pool, UpstreamUrl } from '../rules/types.ts'
+import type { ConnectionRules } from './connection-rules.ts'
 import type { Endpoint } from './exchange.ts'
+import { noOutlier } from './outlier-detection.ts'
+import { createPoolPolicy, type PoolPolicy } from './pool-policy.ts'
 
 /** A pool whose endpoints have all been out for this long is unavailable (design 4.7). */
 const unavailableAfterMs = 2000
@@ -27,12 +30,34 @@ export class EndpointState implements Endpoint {
   /** Active checks that keep it out, whatever else it answers. */
   holds = 0
 
-  constructor(address: string, port: number, serverName: string | undefined) {
+  /** `address:port`, over TLS with the name in front: the same in every pool. */
+  readonly label: string
+  /** How its pool keeps connections; undefined where pools share it. */
+  readonly rules: ConnectionRules | undefined
+  /** Share in its pool, above 0. */
+  readonly weight: number
+  /** Milliseconds of the monotonic clock since when it is known. */
+  readonly bornAt: number
+  readonly outlier = noOutlier()
+
+  constructor(address: string, port: number, serverName: string | undefined, bornAt: number, own?: OwnEndpoint) {
     this.address = address
     this.port = port
     this.serverName = serverName
-    this.key = endpointKey(address, port, serverName)
+    this.label = endpointKey(address, port, serverName)
+    this.key = own === undefined ? this.label : `${this.label}#${own.owner}`
+    this.rules = own?.rules
+    this.weight = own?.weight ?? 1
+    this.bornAt = bornAt
   }
+}
+
+/** Of a pool that shares its endpoints with nobody, because it has rules of its own for them. */
+export interface OwnEndpoint {
+  /** Names pool and rules. */
+  readonly owner: string
+  readonly rules: ConnectionRules
+  readonly weight: number
 }
 
 function endpointKey(address: string, port: number, serverName: string | undefined): string {
@@ -45,6 +70,7 @@ export class Endpoints {
   readonly #states = new Map<string, EndpointState>()
   /** Endpoints that are out: kept apart, so that a healthy gateway pays one comparison a request. */
   readonly #out = new Set<EndpointState>()
+  readonly #rules = new Map<string, ConnectionRules>()
   readonly #now: () => number
 
   /** `now`: milliseconds of a monotonic clock. */
@@ -52,15 +78,29 @@ export class Endpoints {
     this.#now = now
   }
 
+  get now(): number {
+    return this.#now()
+  }
+
   /** @param serverName for HTTPS, the host of its URL */
-  at(address: string, port: number, serverName?: string): EndpointState {
-    const key = endpointKey(address, port, serverName)
+  at(address: string, port: number, serverName?: string, own?: OwnEndpoint): EndpointState {
+    const label = endpointKey(address, port, serverName)
+    const key = own === undefined ? label : `${label}#${own.owner}`
     let state = this.#states.get(key)
     if (state === undefined) {
-      state = new EndpointState(address, port, serverName)
+      state = new EndpointState(address, port, serverName, this.#now(), own)
       this.#states.set(key, state)
     }
     return state
+  }
+
+  /** The rules under that name, which outlive a reload that leaves them as they are, with what they count. */
+  rulesOf(owner: string, make: () => ConnectionRules): ConnectionRules {
+    const known = this.#rules.get(owner)
+    if (known !== undefined) return known
+    const rules = make()
+    this.#rules.set(owner, rules)
+    return rules
   }
 
   /** A connection was refused or timed out: out of balancing at once. */
@@ -122,6 +162,8 @@ export class Endpoints {
       this.#out.delete(state)
       gone.push(state)
     }
+    const rules = new Set(Array.from(this.#states.values(), (state) => state.rules))
+    for (const [owner, own] of this.#rules) if (!rules.has(own)) this.#rules.delete(owner)
     return gone
   }
 }
@@ -130,12 +172,15 @@ export class Endpoints {
 export class PoolEndpoints {
   readonly pool: Pool
   readonly #endpoints: Endpoints
+  /** Undefined where the pool has no trafficPolicy: most. */
+  readonly policy: PoolPolicy | undefined
   #list: readonly EndpointState[] = []
   #turn = 0
 
   constructor(pool: Pool, endpoints: Endpoints) {
     this.pool = pool
     this.#endpoints = endpoints
+    this.policy = createPoolPolicy(pool, endpoints)
   }
 
   get list(): readonly EndpointState[] {
@@ -144,10 +189,20 @@ export class PoolEndpoints {
 
   replace(list: readonly EndpointState[]): void {
     this.#list = list
+    this.policy?.replace(list)
+  }
+
+  /** The state of one of its addresses. */
+  endpointAt(address: string, url: UpstreamUrl): EndpointState {
+    if (this.policy !== undefined) return this.policy.endpointAt(address, url)
+    const serverName = url.protocol === 'https' ? url.hostname.toLowerCase() : undefined
+    return this.#endpoints.at(address, url.port, serverName)
   }
 
   /** False when there is no endpoint at all, or all have been out for two seconds. */
   get available(): boolean {
+    if (this.policy !== undefined)
+      return this.#list.some((state) => this.policy!.isAvailable(state, unavailableAfterMs))
     if (this.#endpoints.allIn) return this.#list.length > 0
     return this.#list.some((state) => !this.#endpoints.isLongOut(state))
   }
@@ -156,8 +211,10 @@ export class PoolEndpoints {
    * The next endpoint to try: of two neighbours in turn the one with fewer requests in flight (Envoy's LEAST_REQUEST looks at two as
    * well), leaving out those that are out. When all are out, the one in turn is tried all the same: until the pool counts as
    * unavailable, an attempt is how a restart is noticed first. `tried` holds what failed for this request already.
+   * @param hash of the request, for pools that hash
    */
-  pick(tried: readonly EndpointState[] | undefined): EndpointState | undefined {
+  pick(tried: readonly EndpointState[] | undefined, hash?: number): EndpointState | undefined {
+    if (this.policy !== undefined) return this.policy.pick(tried, hash)
     const list = this.#list
     if (list.length === 1) return tried === undefined ? list[0] : undefined
     const turn = (this.#turn = (this.#turn + 1) % Math.max(1, list.length))

@@ -3,6 +3,8 @@
 
 import type { FieldNames } from './http1/field-names.ts'
 
+import type { ConnectionRules } from './connection-rules.ts'
+
 /**
  * The fields of one message, read lazily off the bytes that came, and the changes to make before they are sent on.
  * Names are given in lower case. Hop-by-hop fields, and those that Connection names, are out of what is sent from the start
@@ -74,6 +76,10 @@ export interface Endpoint {
   readonly port: number
   /** Set for HTTPS: the host of its URL, which its certificate has to bear. */
   readonly serverName?: string | undefined
+  /** `address:port` for people and for Host, where the key says more. */
+  readonly label?: string
+  /** How its connections are kept, where its pool has rules of its own. */
+  readonly rules?: ConnectionRules | undefined
 }
 
 /** An answer that the edge makes itself. */

@@ -60,7 +60,7 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
     this.socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error))
     this.socket.on('timeout', () => this.#break('reset'))
     this.socket.on('close', () => this.#onClose())
-    upstreams.deadlines.set(this, upstreams.limits.connectTimeoutMs)
+    upstreams.deadlines.set(this, pool.connectTimeoutMs)
   }
 
   get connecting(): boolean {
@@ -216,7 +216,7 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
     this.#controller = null
     this.#body = null
     this.#paused = false
-    pool.upstreams.deadlines.set(this, pool.upstreams.limits.upstreamIdleTimeoutMs)
+    pool.upstreams.deadlines.set(this, pool.idleTimeoutMs)
     pool.release(this)
   }
 
@@ -243,6 +243,7 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
     this.pool.upstreams.deadlines.clear(this)
     this.#client = this.#speakOn(this.socket)
     this.#state = HEAD
+    this.pool.connected()
     this.#user?.onConnected()
   }
 
@@ -264,7 +265,7 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
       // Waiting is limited by the engine. undici only learns when the server says that it closes earlier (Keep-Alive).
       headersTimeout: 0,
       bodyTimeout: 0,
-      keepAliveTimeout: limits.upstreamIdleTimeoutMs + 60_000,
+      keepAliveTimeout: this.pool.idleTimeoutMs + 60_000,
     })
   }
 
@@ -297,11 +298,12 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
 
   #retireState(): void {
     if (this.#state === CLOSED) return
+    const wasConnecting = this.connecting
     this.#state = CLOSED
     this.#controller = null
     this.#body = null
     this.pool.upstreams.deadlines.forget(this)
-    this.pool.closed(this, this.#held)
+    this.pool.closed(this, this.#held, wasConnecting)
   }
 }
 

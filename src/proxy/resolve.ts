@@ -4,7 +4,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { UpstreamUrl } from '../rules/types.ts'
-import type { Endpoints, EndpointState, PoolEndpoints } from './endpoints.ts'
+import type { EndpointState, PoolEndpoints } from './endpoints.ts'
 
 const refreshMs = 5000
 
@@ -17,15 +17,13 @@ async function systemLookUp(hostname: string): Promise<readonly string[]> {
 }
 
 export class Resolver {
-  readonly #endpoints: Endpoints
   readonly #lookUp: LookUp
   /** Last good answer of each name. */
   readonly #answers = new Map<string, readonly string[]>()
   #pools: readonly PoolEndpoints[] = []
   #timer: NodeJS.Timeout | undefined
 
-  constructor(endpoints: Endpoints, lookUp: LookUp = systemLookUp) {
-    this.#endpoints = endpoints
+  constructor(lookUp: LookUp = systemLookUp) {
     this.#lookUp = lookUp
   }
 
@@ -77,10 +75,9 @@ export class Resolver {
   #endpointsOf(pool: PoolEndpoints): EndpointState[] {
     const list: EndpointState[] = []
     for (const url of pool.pool.upstreams) {
-      const serverName = url.protocol === 'https' ? url.hostname.toLowerCase() : undefined
       const addresses = hasName(url) ? (this.#answers.get(url.hostname) ?? []) : [url.hostname]
       for (const address of addresses) {
-        const state = this.#endpoints.at(address, url.port, serverName)
+        const state = pool.endpointAt(address, url)
         if (!list.includes(state)) list.push(state)
       }
     }

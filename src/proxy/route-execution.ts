@@ -2,7 +2,7 @@
 // picks endpoints, retries, mirrors. One executor for services of routes.yaml (proxied-request.ts) and for VirtualServices: what is
 // asserted of a request and of its answer, and how the edge's own answers look, is for the class that extends this one.
 
-import type { Observer, RequestRecord } from '../observe/record.ts'
+import type { Observer } from '../observe/record.ts'
 import type { RequestFacts, StringMatchSpec } from '../rules/types.ts'
 import { allowOrigin, preflightAnswer } from './cors.ts'
 import { type EdgeError, edgeErrors, errorOfFailure } from './edge-answers.ts'
@@ -21,12 +21,15 @@ import type {
 } from './exchange.ts'
 import { drawAbort, drawDelay } from './fault.ts'
 import { type AnswerHead, FieldList } from './field-list.ts'
+import { hashRequest, type RequestHash } from './hash-keys.ts'
 import { applyHeaderOperations, type FormatContext } from './header-format.ts'
+import { newRecord, type RecordInTheMaking } from './new-record.ts'
+import type { PoolPolicy } from './pool-policy.ts'
 import { directAnswer, redirectAnswer } from './redirect.ts'
 import { backOffMs, replayBytes, retriesAnswer, retriesFailure } from './retry-policy.ts'
 import type { RouteActions } from './route-actions.ts'
 
-export type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+const noHash: RequestHash = { hash: undefined, cookies: [] }
 
 /** What is the same for all requests: live state beside the snapshot, clock and chance. */
 export interface Surroundings {
@@ -45,7 +48,7 @@ export interface Surroundings {
  */
 export abstract class RouteExecution implements Forwarding, Retries, FormatContext {
   readonly request: RequestHead
-  readonly record: Mutable<RequestRecord>
+  readonly record: RecordInTheMaking
   /** What the upstream is asked for; set before `execute`, which may rewrite it. */
   target = ''
   authority: string
@@ -62,6 +65,7 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
   #endpoint: EndpointState | undefined
   #tried: EndpointState[] | undefined
   #retriesDone = 0
+  #hash: RequestHash | undefined
 
   constructor(surroundings: Surroundings, exchange: Exchange, internal: boolean) {
     this.surroundings = surroundings
@@ -222,30 +226,49 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
 
   // --- Forwarding: the engine calls ----------------------------------------------------------------------------------------------
 
-  endpoint(attempt: number): Endpoint | undefined {
+  endpoint(attempt: number): Endpoint | undefined | 'overflow' {
     this.record.attempts = attempt
     const before = this.#endpoint
     if (before !== undefined) {
-      before.inFlight--
+      this.#leave(before)
       this.#tried = this.#tried === undefined ? [before] : [...this.#tried, before]
     }
     const next = this.#pick()
-    this.#endpoint = next
     if (next === undefined) return undefined
+    if (this.pool!.policy?.enter() === false) return 'overflow'
+    this.#endpoint = next
     next.inFlight++
-    this.record.endpoint = next.key
+    this.record.endpoint = next.label
     if (this.tellsUpstream) this.request.set('x-envoy-attempt-count', String(attempt))
     return next
   }
 
+  #leave(endpoint: EndpointState): void {
+    endpoint.inFlight--
+    this.#endpoint = undefined
+    this.pool!.policy?.left()
+  }
+
   #pick(): EndpointState | undefined {
     const pool = this.pool!
-    const next = pool.pick(this.#tried)
+    const retries = this.actions!.retries
+    if (pool.policy !== undefined && this.#hash === undefined) this.#hash = this.#hashOf(pool.policy)
+    const hash = this.#hash?.hash
+    if (retries === undefined) return pool.pick(this.#tried, hash)
     // The engine's own retries are for other endpoints; the route's come back to the same one when there is no other.
-    return next === undefined && this.retries !== null ? pool.pick(undefined) : next
+    const next = retries.ignorePreviousHosts ? pool.pick(this.#tried, hash) : undefined
+    return next ?? pool.pick(undefined, hash)
+  }
+
+  #hashOf(policy: PoolPolicy): RequestHash {
+    if (policy.hashKeys.length === 0) return noHash
+    const { connection } = this.exchange
+    const keys = this.actions!.hashKeys ?? policy.hashKeys
+    return hashRequest(keys, { request: this.request, connection, clientAddress: this.record.clientAddress })
   }
 
   onEndpointDown(endpoint: Endpoint): void {
+    if (this.#endpoint !== undefined) this.pool!.policy?.failed(this.#endpoint, true)
     this.surroundings.endpoints.markDown(endpoint)
   }
 
@@ -256,17 +279,20 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
   onAnswer(head: ResponseHead): void {
     this.record.servedVersion = head.get('x-served-version')
     this.record.status = head.status
+    this.#note(head.status)
+    if (this.#hash !== undefined) for (const cookie of this.#hash.cookies) head.append('set-cookie', cookie)
     this.assertOnAnswer(head)
     if (head.status === 101) this.surroundings.onSocket?.(this.record)
   }
 
   onFailure(failure: UpstreamFailure): EdgeAnswer {
+    this.#noteFailure(failure)
     return this.#errorAnswer(errorOfFailure(failure), failure)
   }
 
   onFinish(outcome: Outcome): void {
-    if (this.#endpoint !== undefined) this.#endpoint.inFlight--
-    this.#endpoint = undefined
+    if (this.#endpoint !== undefined) this.#leave(this.#endpoint)
+    if (this.#retriesDone > 0) this.pool!.policy?.retried()
     const record = this.record
     record.status = outcome.status
     record.bytesReceived = outcome.bytesReceived
@@ -286,11 +312,15 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
   }
 
   afterAnswer(head: ResponseHead): number {
-    return retriesAnswer(this.actions!.retries!, head) ? this.#nextRetry() : -1
+    const afterMs = retriesAnswer(this.actions!.retries!, head) ? this.#nextRetry() : -1
+    if (afterMs >= 0) this.#note(head.status)
+    return afterMs
   }
 
   afterFailure(failure: UpstreamFailure): number {
-    return retriesFailure(this.actions!.retries!, failure) ? this.#nextRetry() : -1
+    const afterMs = retriesFailure(this.actions!.retries!, failure) ? this.#nextRetry() : -1
+    if (afterMs >= 0) this.#noteFailure(failure)
+    return afterMs
   }
 
   #nextRetry(): number {
@@ -299,7 +329,25 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
       if (attempts > 0) this.flag('URX')
       return -1
     }
+    if (this.#retriesDone === 0 && this.pool!.policy?.mayRetry() === false) {
+      this.flag('UO')
+      return -1
+    }
     return backOffMs(backoffMs, ++this.#retriesDone, this.surroundings.random())
+  }
+
+  /** For outlier detection: an answer of the endpoint at hand. */
+  #note(status: number): void {
+    if (this.pool!.policy !== undefined && this.#endpoint !== undefined)
+      this.pool!.policy.answered(this.#endpoint, status)
+  }
+
+  /** The same without an answer; refused connections are told by onEndpointDown. */
+  #noteFailure(failure: UpstreamFailure): void {
+    const { policy } = this.pool!
+    if (policy === undefined || this.#endpoint === undefined) return
+    if (failure === 'timeout' || failure === 'try-timeout') policy.failed(this.#endpoint, true)
+    else if (failure === 'reset-before-head' || failure === 'bad-response') policy.failed(this.#endpoint, false)
   }
 
   // --- FormatContext: what header values may ask for -----------------------------------------------------------------------------
@@ -342,38 +390,5 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
 
   get flags(): string {
     return this.record.flags
-  }
-}
-
-function newRecord(exchange: Exchange, internal: boolean): Mutable<RequestRecord> {
-  const request = exchange.request
-  return {
-    internal,
-    release: '',
-    service: '',
-    version: '',
-    poolVersion: '',
-    servedVersion: undefined,
-    reason: '',
-    rule: '',
-    document: false,
-    pinIn: 'none',
-    pinOut: 'none',
-    visitor: '',
-    sourceVersion: '',
-    method: request.method,
-    path: '',
-    authority: request.authority,
-    clientAddress: exchange.connection.remoteAddress,
-    protocol: request.minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0',
-    status: 0,
-    edgeCode: '',
-    flags: '-',
-    endpoint: '',
-    attempts: 0,
-    bytesReceived: 0,
-    bytesSent: 0,
-    durationMs: 0,
-    upstreamMs: -1,
   }
 }

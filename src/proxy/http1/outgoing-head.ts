@@ -52,7 +52,8 @@ function escaped(target: string): string {
 /** HTTP/1.0 requests may have no Host, HTTP/1.1 ones must (RFC 9112 3.2). */
 function wireAuthority(authority: string, endpoint: Endpoint): string {
   if (isAuthority(authority)) return authority
-  return endpoint.serverName === undefined ? endpoint.key : endpoint.key.slice(0, endpoint.key.lastIndexOf('@'))
+  const label = endpoint.label ?? endpoint.key
+  return endpoint.serverName === undefined ? label : label.slice(0, label.lastIndexOf('@'))
 }
 
 /** `chunked`: the body goes out in chunks. `connection`: what our Connection field says, '' for none. */

@@ -111,12 +111,14 @@ export class UpstreamConnection extends Timed implements UpstreamLink {
   constructor(pool: EndpointPool) {
     super()
     this.pool = pool
-    const { address, port } = pool.endpoint
+    const { address, port, rules } = pool.endpoint
+    const keepaliveMs = rules?.spec.keepaliveMs
     this.socket = net.connect({
       host: address,
       port,
       noDelay: true,
       allowHalfOpen: true,
+      ...(keepaliveMs !== undefined && { keepAlive: true, keepAliveInitialDelay: keepaliveMs }),
       onread: { buffer: () => this.#buffer.next(this.#paused), callback: (bytes) => this.#onRead(bytes) },
     })
     this.socket.on('connect', () => this.#onConnect())
@@ -125,7 +127,7 @@ export class UpstreamConnection extends Timed implements UpstreamLink {
     this.socket.on('timeout', () => this.#break('reset'))
     this.socket.on('close', () => this.#onClose())
     this.socket.on('drain', () => this.#user?.onUpstreamDrain())
-    pool.upstreams.deadlines.set(this, pool.upstreams.limits.connectTimeoutMs)
+    pool.upstreams.deadlines.set(this, pool.connectTimeoutMs)
   }
 
   get connecting(): boolean {
@@ -170,8 +172,8 @@ export class UpstreamConnection extends Timed implements UpstreamLink {
     this.#state = IDLE
     this.#held = false
     this.#buffer.noteEnd()
-    const { limits, deadlines } = pool.upstreams
-    const idleMs = limits.upstreamIdleTimeoutMs
+    const { deadlines } = pool.upstreams
+    const idleMs = pool.idleTimeoutMs
     deadlines.set(this, this.#buffer.isLarge ? Math.min(idleMs, LARGE_IDLE_MS) : idleMs)
     this.resume()
     pool.release(this)
@@ -199,6 +201,7 @@ export class UpstreamConnection extends Timed implements UpstreamLink {
     if (this.#state !== CONNECTING) return
     this.pool.upstreams.deadlines.clear(this)
     this.#state = HEAD
+    this.pool.connected()
     this.#user?.onConnected()
   }
 
@@ -363,10 +366,11 @@ export class UpstreamConnection extends Timed implements UpstreamLink {
 
   #retireState(): void {
     if (this.#state === CLOSED) return
+    const wasConnecting = this.connecting
     this.#state = CLOSED
     this.#partial = null
     this.pool.upstreams.deadlines.forget(this)
-    this.pool.closed(this, this.#held)
+    this.pool.closed(this, this.#held, wasConnecting)
   }
 }
 

@@ -34,9 +34,11 @@ export class EndpointPool {
   acquire(user: UpstreamUser): UpstreamLink | 'waiting' | 'overflow' {
     const idle = this.takeIdle()
     if (idle !== undefined) return idle
-    const { limits } = this.upstreams
-    if (this.open < limits.upstreamConnections) return this.connect()
-    if (this.waiting.length >= limits.upstreamWaiting) return 'overflow'
+    const { rules } = this.endpoint
+    if (rules?.isFull === true) return 'overflow'
+    if (this.hasRoom) return this.connect()
+    if (this.waiting.length >= this.upstreams.limits.upstreamWaiting) return 'overflow'
+    if (rules !== undefined) rules.waiting++
     this.waiting.push(user)
     return 'waiting'
   }
@@ -46,24 +48,54 @@ export class EndpointPool {
     this.open++
     this.inFlight++
     const { endpoint } = this
-    return isSecure(endpoint) ? new HttpsUpstream(this, endpoint) : new UpstreamConnection(this)
+    const connection = isSecure(endpoint) ? new HttpsUpstream(this, endpoint) : new UpstreamConnection(this)
+    endpoint.rules?.opened(connection)
+    return connection
+  }
+
+  /** Milliseconds. */
+  get connectTimeoutMs(): number {
+    return this.endpoint.rules?.spec.connectTimeoutMs ?? this.upstreams.limits.connectTimeoutMs
+  }
+
+  /** Milliseconds. */
+  get idleTimeoutMs(): number {
+    return this.endpoint.rules?.idleTimeoutMs ?? this.upstreams.limits.upstreamIdleTimeoutMs
+  }
+
+  private get hasRoom(): boolean {
+    const { rules } = this.endpoint
+    const { upstreamConnections } = this.upstreams.limits
+    return rules === undefined ? this.open < upstreamConnections : rules.admits(this.open, upstreamConnections)
+  }
+
+  connected(): void {
+    if (this.endpoint.rules !== undefined) this.endpoint.rules.connecting--
   }
 
   stopWaiting(user: UpstreamUser): void {
     const at = this.waiting.indexOf(user)
-    if (at !== -1) this.waiting.splice(at, 1)
+    if (at === -1) return
+    this.waiting.splice(at, 1)
+    if (this.endpoint.rules !== undefined) this.endpoint.rules.waiting--
   }
 
   /** Both messages ended cleanly and nothing came behind them. */
   release(connection: UpstreamLink): void {
     this.inFlight--
+    if (this.endpoint.rules?.isSpent(connection) === true) return connection.destroy()
     this.idle.push(connection)
     if (this.waiting.length > 0) this.serveWaiting()
   }
 
-  /** The connection is gone; `held` tells whether a request had it. */
-  closed(connection: UpstreamLink, held: boolean): void {
+  /** The connection is gone; `held` tells whether a request had it, `connecting` whether it never became one. */
+  closed(connection: UpstreamLink, held: boolean, connecting: boolean): void {
     this.open--
+    const { rules } = this.endpoint
+    if (rules !== undefined) {
+      rules.open--
+      if (connecting) rules.connecting--
+    }
     if (held) this.inFlight--
     else this.forgetIdle(connection)
     if (this.waiting.length > 0) this.serveWaiting()
@@ -88,7 +120,8 @@ export class EndpointPool {
   private serveWaiting(): void {
     while (this.waiting.length > 0) {
       const idle = this.takeIdle()
-      if (idle === undefined && this.open >= this.upstreams.limits.upstreamConnections) return
+      if (idle === undefined && !this.hasRoom) return
+      if (this.endpoint.rules !== undefined) this.endpoint.rules.waiting--
       this.waiting.shift()!.onTurn(idle ?? this.connect())
     }
   }

@@ -1,8 +1,9 @@
 // Which HTTPS endpoints are believed to be who they are: connects to them with verification, and tells once of one that failed it.
-// There is no way to leave verification out.
+// Verification is left out only where a pool's own tls settings say so (insecureSkipVerify).
 
 import { isIP } from 'node:net'
 import tls from 'node:tls'
+import type { ConnectionRules } from '../connection-rules.ts'
 import type { Endpoint } from '../exchange.ts'
 
 /** An endpoint with the name that its certificate has to bear. */
@@ -18,6 +19,7 @@ export class UpstreamTrust {
   readonly #log: (line: string) => void
   /** By key of the endpoint: what was told of it last. */
   readonly #told = new Map<string, string>()
+  readonly #own = new WeakMap<ConnectionRules, tls.SecureContext>()
   #context: tls.SecureContext | undefined
 
   /** `log` gets a line for people when a certificate, or what else came in place of TLS, is not accepted. */
@@ -32,23 +34,47 @@ export class UpstreamTrust {
 
   /** 'secureConnect' comes only when the certificate is trusted, in date, and bears the endpoint's name. Else 'error' comes. */
   connect(endpoint: SecureEndpoint): tls.TLSSocket {
-    this.prepare()
-    const { serverName, address, port } = endpoint
+    const { address, port } = endpoint
+    const own = endpoint.rules?.tls
+    const serverName = own?.sni ?? endpoint.serverName
     const named = isIP(serverName) === 0
     const options: tls.ConnectionOptions & { readonly allowHalfOpen: boolean } = {
       // The name that is verified is `servername`, or, for an address, which must not stand there (RFC 6066 3), `host`.
       host: named ? address : serverName,
       port,
       servername: named ? serverName : '',
-      secureContext: this.#context!,
-      rejectUnauthorized: true,
+      secureContext: this.#contextOf(endpoint.rules),
+      rejectUnauthorized: own?.insecureSkipVerify !== true,
+      ...(own !== undefined && own.subjectAltNames.length > 0 && { checkServerIdentity: anyOf(own.subjectAltNames) }),
       ALPNProtocols: ['http/1.1'],
       allowHalfOpen: true,
     }
     const socket = tls.connect(options)
     socket.setNoDelay(true)
+    const keepaliveMs = endpoint.rules?.spec.keepaliveMs
+    if (keepaliveMs !== undefined) socket.setKeepAlive(true, keepaliveMs)
     socket.once('secureConnect', () => this.#told.delete(endpoint.key))
     return socket
+  }
+
+  /** A pool's own authorities and certificate, or those that all have. */
+  #contextOf(rules: ConnectionRules | undefined): tls.SecureContext {
+    const own = rules?.tls
+    if (own === undefined || (own.caCertificates === undefined && own.clientCertificate === undefined)) {
+      this.prepare()
+      return this.#context!
+    }
+    const known = this.#own.get(rules!)
+    if (known !== undefined) return known
+    const { caCertificates, clientCertificate, privateKey } = own
+    const context = tls.createSecureContext({
+      ca: caCertificates ?? systemAuthorities(),
+      cert: clientCertificate,
+      key: privateKey,
+      minVersion: 'TLSv1.2',
+    })
+    this.#own.set(rules!, context)
+    return context
   }
 
   /** The connection did not become one because of this error. Told when it is about trust, and not the same as last time. */
@@ -69,8 +95,21 @@ export class UpstreamTrust {
 
 /** The system's authorities, Node's own, and those of NODE_EXTRA_CA_CERTS. */
 function trustedAuthorities(): tls.SecureContext {
-  const authorities = new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])
-  return tls.createSecureContext({ ca: [...authorities], minVersion: 'TLSv1.2' })
+  return tls.createSecureContext({ ca: systemAuthorities(), minVersion: 'TLSv1.2' })
+}
+
+function systemAuthorities(): string[] {
+  return [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])]
+}
+
+/** Istio's subjectAltNames: one of them has to stand in the certificate, as a name or as a URI. */
+function anyOf(names: readonly string[]): NonNullable<tls.ConnectionOptions['checkServerIdentity']> {
+  return (_host, certificate) => {
+    const entries = (certificate.subjectaltname ?? '').split(', ')
+    const bears = (name: string): boolean =>
+      entries.includes(`URI:${name}`) || tls.checkServerIdentity(name, certificate) === undefined
+    return names.some(bears) ? undefined : new Error(`its certificate bears none of ${names.join(', ')}`)
+  }
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
