@@ -4,7 +4,14 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
 import { formatProblem, type Problem } from '../config/problem.ts'
-import { commitEdit, type EditPlan, planEdit, type RefusedEdit, type ReleaseVerb } from '../config/release-edit.ts'
+import {
+  commitEdit,
+  type EditPlan,
+  isWritable,
+  planEdit,
+  type RefusedEdit,
+  type ReleaseVerb,
+} from '../config/release-edit.ts'
 import { problem } from './problem-answer.ts'
 import type { AdminView } from './view.ts'
 
@@ -48,7 +55,8 @@ export function addReleaseRoutes(server: FastifyInstance, view: AdminView): void
         const { apply, ...rest } = request.body
         const plan = await planEdit(view.configuration().file, { ...rest, verb } as ReleaseVerb, new Date())
         if ('refused' in plan) return refuse(reply, plan)
-        if (apply === undefined) return reply.send({ ...shown(plan), applied: false })
+        if (apply === undefined)
+          return reply.send({ ...shown(plan), writable: await isWritable(plan.file), applied: false })
         return carryOut(view, plan, apply, reply)
       },
     )

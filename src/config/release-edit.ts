@@ -78,7 +78,7 @@ export async function commitEdit({ file, text, hash, patch }: EditPlan): Promise
   if (patch === '') return 'unchanged'
   // A link stays a link.
   const target = await realpath(file)
-  if (!(await isWritable(target))) return 'read-only'
+  if (!(await isWritable(file))) return 'read-only'
   const { mode, uid, gid } = await stat(target)
   const beside = join(dirname(target), `.${process.pid}-${hash.slice(0, 12)}.tmp`)
   try {
@@ -100,7 +100,8 @@ export async function commitEdit({ file, text, hash, patch }: EditPlan): Promise
 }
 
 /** A file without any write permission is meant to stay, also where root could. */
-async function isWritable(target: string): Promise<boolean> {
+export async function isWritable(file: string): Promise<boolean> {
+  const target = await realpath(file)
   if (((await stat(target)).mode & 0o222) === 0) return false
   try {
     await access(target, constants.W_OK)

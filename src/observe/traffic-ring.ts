@@ -6,7 +6,7 @@ import type { PlainLane, PlainTraffic, ShownDecision } from './traffic-counter.t
 import { type VisitorCounts, VisitorWindows } from './visitor-windows.ts'
 
 /** Seconds that are kept, and the longest window of a view. */
-export const ringSeconds = 300
+const ringSeconds = 300
 const keptDecisions = 200
 /** Processes report once a second, each in its own time: the second that is under way, and the one before, may not be whole. */
 const settlingSeconds = 1
@@ -16,19 +16,16 @@ export interface TrafficView {
   readonly at: number
   /** Seconds that rates and latencies are over. */
   readonly window: number
+  /** Everything that came in at the edge. */
+  readonly edge: Flow
   readonly lanes: readonly LaneView[]
   readonly versions: readonly VersionView[]
   readonly rules: readonly RuleView[]
   readonly coupling: CouplingView
 }
 
-/** What versions to which service. Rates are requests a second. */
-export interface LaneView {
-  readonly internal: boolean
-  readonly release: string
-  readonly service: string
-  readonly version: string
-  readonly pool: string
+/** Rates are requests a second. */
+interface Flow {
   readonly rate: number
   /** 0 to 1: answered 5xx, answered 4xx. */
   readonly errors: number
@@ -36,19 +33,23 @@ export interface LaneView {
   /** Milliseconds; undefined without requests. */
   readonly p50: number | undefined
   readonly p99: number | undefined
+}
+
+/** Which version to which service. */
+export interface LaneView extends Flow {
+  readonly internal: boolean
+  readonly release: string
+  readonly service: string
+  readonly version: string
+  readonly pool: string
   readonly crossings: readonly { readonly served: string; readonly count: number }[]
   readonly endpoints: readonly { readonly endpoint: string; readonly rate: number; readonly errors: number }[]
 }
 
 /** One version side by side with the others: what it answered at the edge. */
-export interface VersionView {
+export interface VersionView extends Flow {
   readonly release: string
   readonly version: string
-  readonly rate: number
-  readonly errors: number
-  readonly refused: number
-  readonly p50: number | undefined
-  readonly p99: number | undefined
   readonly pins: VisitorCounts
   /** Upgraded connections that are open. */
   readonly sockets: number
@@ -134,6 +135,10 @@ export class TrafficRing {
     return {
       at: this.#now(),
       window,
+      edge: flowOf(
+        lanes.flat().filter(({ internal }) => !internal),
+        window,
+      ),
       lanes: lanes.map((same) => laneView(same, window)),
       versions: this.#versionViews(lanes.flat(), window, until),
       rules: this.#ruleViews(recent),
@@ -203,16 +208,11 @@ export class TrafficRing {
     return Array.from(names.values(), ({ release, version }) => {
       const isOfIt = (lane: PlainLane): boolean =>
         !lane.internal && lane.version === version && lane.release === release
-      const { rate, errors, refused, p50, p99 } = laneView(lanes.filter(isOfIt), window)
       const bySecond = this.#bySecond(isOfIt, until)
       return {
         release,
         version,
-        rate,
-        errors,
-        refused,
-        p50,
-        p99,
+        ...flowOf(lanes.filter(isOfIt), window),
         pins: this.#visitors.get(`${release}\0${version}`)?.windows.counts(this.#nowSeconds()) ?? noVisitors,
         sockets: sum(sockets, ([of, name, open]) => (of === release && name === version ? open : 0)),
         requestsBySecond: bySecond.map((same) => sum(same, ({ requests }) => requests)),
@@ -249,41 +249,47 @@ function group(lanes: readonly PlainLane[]): Map<string, PlainLane[]> {
 
 function laneView(same: readonly PlainLane[], window: number): LaneView {
   const { internal = false, release = '', service = '', version = '', pool = '' } = same[0] ?? {}
-  const latencies = new LatencyBuckets()
   const endpoints = new Map<string, { requests: number; errors: number }>()
   const crossings = new Map<string, number>()
   for (const lane of same) {
-    latencies.add(lane.latencies)
     for (const [endpoint, requests, errors] of lane.endpoints) {
       const known = endpoints.get(endpoint)
       endpoints.set(endpoint, { requests: requests + (known?.requests ?? 0), errors: errors + (known?.errors ?? 0) })
     }
     for (const [served, count] of lane.crossings) crossings.set(served, count + (crossings.get(served) ?? 0))
   }
-  const requests = sum(same, (lane) => lane.requests)
   return {
     internal,
     release,
     service,
     version,
     pool,
-    rate: requests / window,
-    errors: shareOf(
-      sum(same, (lane) => lane.errors),
-      requests,
-    ),
-    refused: shareOf(
-      sum(same, (lane) => lane.refused),
-      requests,
-    ),
-    p50: latencies.quantile(0.5),
-    p99: latencies.quantile(0.99),
+    ...flowOf(same, window),
     crossings: Array.from(crossings, ([served, count]) => ({ served, count })),
     endpoints: Array.from(endpoints, ([endpoint, count]) => ({
       endpoint,
       rate: count.requests / window,
       errors: shareOf(count.errors, count.requests),
     })),
+  }
+}
+
+function flowOf(lanes: readonly PlainLane[], window: number): Flow {
+  const latencies = new LatencyBuckets()
+  for (const lane of lanes) latencies.add(lane.latencies)
+  const requests = sum(lanes, (lane) => lane.requests)
+  return {
+    rate: requests / window,
+    errors: shareOf(
+      sum(lanes, (lane) => lane.errors),
+      requests,
+    ),
+    refused: shareOf(
+      sum(lanes, (lane) => lane.refused),
+      requests,
+    ),
+    p50: latencies.quantile(0.5),
+    p99: latencies.quantile(0.99),
   }
 }
 

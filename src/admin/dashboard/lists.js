@@ -1,0 +1,256 @@
+// Three lists: the rules with their hits, the last decisions with a filter, the reloads with what they changed.
+
+import { h, replace } from './element.js'
+import { clock, count, dateAndClock, duration } from './format.js'
+import { language, word } from './words.js'
+
+// --- rules -----------------------------------------------------------------------------------------------------------------------
+
+export function showRules(place, release, traffic) {
+  if (release.rules.length === 0) {
+    return replace(place, h('li', { class: 'empty' }, word('noRules', release.stable)))
+  }
+  const hueOf = (version) =>
+    Math.max(
+      0,
+      release.versions.findIndex(({ name }) => name === version),
+    ) % 6
+  replace(
+    place,
+    release.rules.map((rule, index) => {
+      const hits = traffic.rules.find((one) => one.rule === rule.label && one.release === release.name)
+      return h(
+        'li',
+        { class: 'rule', title: rule.place },
+        h('span', { class: 'order' }, String(index + 1)),
+        h('span', { class: 'what' }, rule.label, h('span', { class: `chip hue-${hueOf(rule.version)}` }, rule.version)),
+        h(
+          'span',
+          { class: 'hits' },
+          `${count(hits?.hits ?? 0)} ${word('hits')}`,
+          h('small', {}, word('sinceStart', count(hits?.total ?? 0))),
+        ),
+        h('span', { class: 'detail' }, rule.detail),
+      )
+    }),
+    h(
+      'li',
+      { class: 'rule' },
+      h('span', { class: 'order' }, '·'),
+      h(
+        'span',
+        { class: 'what' },
+        word('everyoneElse'),
+        h('span', { class: `chip hue-${hueOf(release.stable)}` }, release.stable),
+      ),
+    ),
+  )
+}
+
+// --- decisions -------------------------------------------------------------------------------------------------------------------
+
+const kept = 200
+const pinLetters = { none: 'N', held: 'H', stale: 'S', forged: 'F', two: 'T', kept: 'K', set: 'S' }
+
+export class Decisions {
+  #place
+  #all = []
+  #text = ''
+  #wrongOnly = false
+  #isPaused = false
+  #release
+  #filters
+
+  constructor(place, filters) {
+    this.#place = place
+    this.#filters = filters
+    this.redraw()
+  }
+
+  add(decisions) {
+    this.#all = [...decisions.toReversed(), ...this.#all].slice(0, kept)
+    if (!this.#isPaused) this.#draw()
+  }
+
+  /** The stream begins anew, with all that the gateway remembers. */
+  clear() {
+    this.#all = []
+  }
+
+  show(release) {
+    if (this.#release?.name === release.name) return
+    this.#release = release
+    this.#draw()
+  }
+
+  redraw() {
+    const search = h('input', {
+      type: 'search',
+      placeholder: word('filter'),
+      'aria-label': word('filterLabel'),
+      value: this.#text,
+      oninput: (event) => {
+        this.#text = event.target.value
+        this.#draw()
+      },
+    })
+    const wrong = h('input', {
+      type: 'checkbox',
+      checked: this.#wrongOnly,
+      onchange: (event) => {
+        this.#wrongOnly = event.target.checked
+        this.#draw()
+      },
+    })
+    const pause = h(
+      'button',
+      {
+        type: 'button',
+        onclick: () => {
+          this.#isPaused = !this.#isPaused
+          pause.textContent = word(this.#isPaused ? 'resume' : 'pause')
+          this.#draw()
+        },
+      },
+      word(this.#isPaused ? 'resume' : 'pause'),
+    )
+    replace(this.#filters, search, h('label', { class: 'check' }, wrong, word('wrongOnly')), pause)
+    this.#draw()
+  }
+
+  #draw() {
+    const words = this.#text.toLowerCase().split(/\s+/).filter(Boolean)
+    const fits = (decision) => {
+      if (this.#release !== undefined && decision.release !== '' && decision.release !== this.#release.name)
+        return false
+      if (this.#wrongOnly && !isWrong(decision)) return false
+      const text = `${decision.version} ${decision.reason} ${decision.rule} ${decision.method} ${decision.path} ${decision.client} ${decision.status} ${decision.service} ${decision.endpoint} ${decision.code} ${decision.flags}`
+      return words.every((one) => text.toLowerCase().includes(one))
+    }
+    const shown = this.#all.filter(fits)
+    if (shown.length === 0) {
+      const text = this.#all.length === 0 ? word('noDecisions') : word('noMatch', this.#all.length)
+      return replace(this.#place, h('p', { class: 'empty' }, text))
+    }
+    const heads = ['time', 'version', 'reason', 'request', 'status', 'took', 'client', 'pin', 'endpoint']
+    replace(
+      this.#place,
+      h(
+        'table',
+        {},
+        h(
+          'thead',
+          {},
+          h(
+            'tr',
+            {},
+            heads.map((name) => h('th', { scope: 'col' }, word(name))),
+          ),
+        ),
+        h(
+          'tbody',
+          {},
+          shown.map((decision) => this.#row(decision)),
+        ),
+      ),
+    )
+  }
+
+  #row(decision) {
+    const { at, version, pool, served, reason, rule, method, path, status, durationMs, client, endpoint, flags } =
+      decision
+    const hue = Math.max(0, this.#release?.versions.findIndex(({ name }) => name === version) ?? 0) % 6
+    const isCrossed = served !== undefined && served !== pool
+    return h(
+      'tr',
+      { class: isCrossed ? 'crossed' : null },
+      h('td', { class: 'soft' }, clock(at)),
+      h(
+        'td',
+        {},
+        version === '' ? '–' : h('span', { class: `chip hue-${hue}` }, version),
+        isCrossed ? h('span', { class: 'bad' }, ` ${word('servedBy', served)}`) : null,
+      ),
+      h(
+        'td',
+        {},
+        reason === '' ? decision.code || '–' : reason,
+        rule === '' ? null : h('span', { class: 'soft' }, ` ${rule}`),
+      ),
+      h('td', { class: 'path mono', title: path }, `${method} ${path}`),
+      h(
+        'td',
+        {},
+        h('span', { class: status >= 500 ? 'bad' : null }, String(status)),
+        flags === '-' ? null : h('span', { class: 'soft' }, ` ${flags}`),
+      ),
+      h('td', {}, duration(durationMs)),
+      h('td', { class: 'mono' }, client),
+      h('td', { class: 'mono' }, `${pinLetters[decision.pinIn]}${pinLetters[decision.pinOut]}`),
+      h('td', { class: 'mono soft' }, endpoint),
+    )
+  }
+}
+
+function isWrong({ status, served, pool }) {
+  return status >= 500 || status === 0 || (served !== undefined && served !== pool)
+}
+
+// --- reloads ---------------------------------------------------------------------------------------------------------------------
+
+export function showReloads(place, reloads) {
+  replace(
+    place,
+    reloads.map((reload, index) => {
+      const { at, ok, snapshot, problems, patch } = reload
+      const isStart = index === reloads.length - 1 && patch === '' && ok
+      const line = [
+        h('time', { datetime: new Date(at).toISOString() }, dateAndClock(at, language())),
+        h(
+          'span',
+          { class: ok ? 'outcome-good' : 'outcome-bad' },
+          word(isStart ? 'started' : ok ? 'tookEffect' : 'refused'),
+        ),
+        h('code', {}, snapshot),
+        patch === '' ? null : changeCount(patch),
+      ]
+      if (patch === '' && problems.length === 0) {
+        const note = isStart ? null : h('span', { class: 'soft' }, word('otherFiles'))
+        return h('div', { class: 'reload' }, h('div', { class: 'reload-line' }, line, note))
+      }
+      return h(
+        'details',
+        { class: 'reload', open: !ok && index === 0 },
+        h('summary', {}, line),
+        problems.length === 0 ? null : problemLines(problems, ok),
+        patch === '' ? null : patchLines(patch),
+      )
+    }),
+  )
+}
+
+function changeCount(patch) {
+  const lines = patch.split('\n').slice(2)
+  const added = lines.filter((line) => line.startsWith('+')).length
+  const removed = lines.filter((line) => line.startsWith('-')).length
+  return h('span', { class: 'soft mono' }, `+${added} −${removed}`)
+}
+
+export function problemLines(problems, areWarnings) {
+  return h(
+    'ul',
+    { class: areWarnings ? 'problems warnings' : 'problems' },
+    problems.map((text) => h('li', {}, text)),
+  )
+}
+
+/** A unified diff, without the lines that name the file. */
+export function patchLines(patch) {
+  const lines = patch.split('\n').filter((line) => line !== '' && !/^(?:---|\+\+\+) /.test(line))
+  const kinds = { '+': 'added', '-': 'removed', '@': 'place', '\\': 'place' }
+  return h(
+    'div',
+    { class: 'patch', tabindex: '0', role: 'region', 'aria-label': 'diff' },
+    lines.map((line) => h('span', { class: kinds[line[0]] }, line)),
+  )
+}

@@ -1,0 +1,182 @@
+// Every word of the page, in English and Chinese. `word('name', value...)` puts values in place of {0}, {1}.
+
+const words = {
+  skip: ['Skip to the graph', '跳到流量图'],
+  window: ['Window of the figures', '统计窗口'],
+  seconds: ['{0} s', '{0} 秒'],
+  minutes: ['{0} min', '{0} 分钟'],
+  theme: ['Theme: {0}', '主题：{0}'],
+  themeAuto: ['auto', '自动'],
+  themeLight: ['light', '浅色'],
+  themeDark: ['dark', '深色'],
+  overview: ['Overview', '概览'],
+  graph: ['Traffic', '流量'],
+  versions: ['Versions, side by side', '版本对比'],
+  rules: ['Gray rules', '灰度规则'],
+  rulesHint: ['Top to bottom, the first hit decides', '自上而下，首个命中者生效'],
+  explain: ['Explain', '解释'],
+  explainHint: ['Which version would this request get, and why', '这个请求会得到哪个版本，为什么'],
+  decisions: ['Last decisions', '最近的决策'],
+  reloads: ['Reloads', '配置重载记录'],
+  release: ['Release', '应用'],
+
+  requestRate: ['Requests', '请求'],
+  perSecond: ['/s', '/秒'],
+  errors: ['Answered 5xx', '5xx 占比'],
+  p50: ['Median', '中位延迟'],
+  p99: ['99th percentile', 'P99 延迟'],
+  sockets: ['Open sockets', '长连接'],
+  crossings: ['crossings', '串版本'],
+  coverage: ['{0} of {1} answers named their version', '{1} 个响应中有 {0} 个报告了版本'],
+  coverageNone: ['No answer named its version (x-served-version)', '没有响应报告版本（x-served-version）'],
+  crossedPair: ['{0}: asked {1}, {2} answered', '{0}：请求 {1}，应答的是 {2}'],
+  ready: ['ready', '就绪'],
+  starting: ['starting', '启动中'],
+  draining: ['draining', '排空中'],
+  closed: ['closed', '已关闭'],
+  lost: ['no connection to the gateway, trying again', '与网关的连接已断开，正在重试'],
+  configuration: ['configuration {0}', '配置 {0}'],
+  workersServe: ['{0} of {1} workers', '{1} 个进程中 {0} 个可用'],
+  refusedNow: ['the file on disk was refused', '磁盘上的配置被拒绝'],
+
+  clients: ['clients', '客户端'],
+  edge: ['edge', '边缘'],
+  inside: ['called by services', '服务间调用'],
+  ownAnswers: ['{0} answered here', '{0} 由边缘应答'],
+  stable: ['stable', '稳定版'],
+  gray: ['gray', '灰度'],
+  drainingRole: ['draining', '排空中'],
+  idle: ['no rule', '无规则'],
+  shareOf: ['{0} % share', '{0} % 流量'],
+  ruleCount: ['{0} rules', '{0} 条规则'],
+  oneRule: ['1 rule', '1 条规则'],
+  endpointsCount: ['{0} endpoints', '{0} 个端点'],
+  outOfBalancing: ['out', '已摘除'],
+  graphLabel: [
+    '{0} requests a second from clients through the edge; {1}; {2} crossings',
+    '每秒 {0} 个请求经过边缘；{1}；串版本 {2} 次',
+  ],
+  graphVersion: ['{0} gets {1} a second', '{0} 每秒 {1} 个'],
+  legendLent: ['lent by another version', '借用其他版本'],
+  legendCrossing: ['crossing', '串版本'],
+  quiet: ['No traffic in this window', '此窗口内没有流量'],
+
+  rate: ['Rate', '速率'],
+  pinsSeen: ['Pins seen', '出现过的会话'],
+  pinsFive: ['5 min', '5 分钟'],
+  pinsHour: ['hour', '1 小时'],
+  pinsDay: ['day', '1 天'],
+  everyoneElse: ['everyone else', '其余所有人'],
+  hits: ['hits', '命中'],
+  sinceStart: ['{0} since start', '启动以来 {0}'],
+  noRules: ['No gray rules: everyone gets {0}.', '没有灰度规则：所有人使用 {0}。'],
+
+  address: ['Client address', '客户端地址'],
+  url: ['URL or path', 'URL 或路径'],
+  method: ['Method', '方法'],
+  cookies: ['Cookies', 'Cookie'],
+  headers: ['Other headers, one a line', '其他请求头，每行一个'],
+  pageLoad: ['A page load (Accept: text/html)', '页面加载（Accept: text/html）'],
+  ask: ['Explain', '解释'],
+  goesTo: ['{0} of {1}', '{1} 的 {0}'],
+  answersItself: ['the edge answers {0} itself', '由边缘直接应答 {0}'],
+  because: ['because: {0}', '原因：{0}'],
+  ofRule: ['rule {0}', '规则 {0}'],
+  setsPin: ['sets a pin', '写入会话标记'],
+  noVersion: ['no version', '无版本'],
+
+  filter: ['Filter: version, rule, path, address…', '过滤：版本、规则、路径、地址…'],
+  filterLabel: ['Filter decisions', '过滤决策'],
+  wrongOnly: ['Only what went wrong', '只看异常'],
+  pause: ['Pause', '暂停'],
+  resume: ['Resume', '继续'],
+  noDecisions: ['Nothing has come by yet.', '还没有请求经过。'],
+  noMatch: ['Nothing of the last {0} fits.', '最近 {0} 条中没有符合的。'],
+  time: ['Time', '时间'],
+  version: ['Version', '版本'],
+  reason: ['Reason', '原因'],
+  pin: ['Pin', '标记'],
+  request: ['Request', '请求'],
+  client: ['Client', '客户端'],
+  status: ['Status', '状态'],
+  endpoint: ['Endpoint', '端点'],
+  took: ['Took', '耗时'],
+  servedBy: ['answered by {0}', '由 {0} 应答'],
+
+  started: ['started', '启动'],
+  tookEffect: ['took effect', '已生效'],
+  refused: ['refused', '被拒绝'],
+  otherFiles: ['no change of this file (a list, a key or a certificate)', '此文件未变（名单、密钥或证书变了）'],
+  reloadNow: ['Reload now', '立即重载'],
+  reloadSame: ['The files are what is in force.', '文件与当前配置一致。'],
+  reloadDone: ['Configuration {0} is in force.', '配置 {0} 已生效。'],
+  reloadRefused: ['Refused: {0}', '被拒绝：{0}'],
+
+  verbTitle: ['Release {0}', '发布 {0}'],
+  verb: ['What to do', '操作'],
+  add: ['Add people', '添加用户'],
+  share: ['Set a share', '设置流量比例'],
+  promote: ['Promote', '转为稳定版'],
+  rollback: ['Roll back', '回滚'],
+  retire: ['Retire', '下线'],
+  ips: ['Addresses, separated by spaces', '地址，以空格分隔'],
+  users: ['Users, separated by spaces', '用户，以空格分隔'],
+  sharePercent: ['Share of all visitors', '访客比例'],
+  rollbackNow: ['At once: open pages have to reload', '立即：已打开的页面需要重新加载'],
+  looking: ['Looking at what would change…', '正在计算变更…'],
+  nothingChanges: ['The file says so already: nothing would change.', '文件已是如此，不会有变更。'],
+  wouldChange: ['What would change', '将发生的变更'],
+  apply: ['Apply', '应用变更'],
+  copy: ['Copy the patch', '复制补丁'],
+  copied: ['Copied.', '已复制。'],
+  readOnly: [
+    'The gateway may not write this file. Copy the patch and apply it where the file comes from.',
+    '网关无权写入此文件。请复制补丁，在文件来源处应用。',
+  ],
+  applied: ['Done: configuration {0} is in force.', '完成：配置 {0} 已生效。'],
+  appliedRefused: ['Written, but the configuration was refused: {0}', '已写入，但配置被拒绝：{0}'],
+  cancel: ['Cancel', '取消'],
+  close: ['Close', '关闭'],
+  failed: ['That did not work: {0}', '操作失败：{0}'],
+
+  tokenTitle: ['This gateway wants a token', '此网关需要令牌'],
+  tokenHint: [
+    'The token of the admin server; it is kept until this tab is closed.',
+    '管理端口的令牌；关闭此标签页前有效。',
+  ],
+  token: ['Token', '令牌'],
+  enter: ['Enter', '进入'],
+  foot: ['graylane {0} · Node {1} · {2}', 'graylane {0} · Node {1} · {2}'],
+}
+
+const languages = ['en', 'zh']
+let chosen = 0
+
+export function language() {
+  return languages[chosen]
+}
+
+/** What was chosen before, else what the browser prefers. */
+export function chooseLanguage(name) {
+  chosen = Math.max(0, languages.indexOf(name))
+  document.documentElement.lang = chosen === 1 ? 'zh-CN' : 'en'
+  for (const element of document.querySelectorAll('[data-word]')) element.textContent = word(element.dataset.word)
+}
+
+export function preferredLanguage(stored) {
+  if (languages.includes(stored)) return stored
+  return (navigator.language ?? '').toLowerCase().startsWith('zh') ? 'zh' : 'en'
+}
+
+export function otherLanguageName() {
+  return chosen === 0 ? '中文' : 'English'
+}
+
+export function otherLanguage() {
+  return languages[1 - chosen]
+}
+
+export function word(name, ...values) {
+  const text = words[name]?.[chosen] ?? name
+  return text.replace(/\{(\d)\}/g, (_, index) => values[index] ?? '')
+}
