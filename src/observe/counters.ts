@@ -4,7 +4,8 @@
 /** Every combination of label values with its count. */
 export type PlainCounter = readonly Readonly<Cell>[]
 
-interface Cell {
+/** One combination of label values. Whoever holds it counts by `count++`. */
+export interface Cell {
   readonly values: readonly [string, string, string]
   count: number
 }
@@ -15,28 +16,29 @@ export class LabelledCounter {
   readonly #cells = new Map<string, Map<string, Cell>>()
 
   increment(first: string, second = '', third = ''): void {
-    const cell = this.#cells.get(first)?.get(third === '' ? second : joined(second, third))
-    if (cell !== undefined) cell.count++
-    else this.#addCell(first, second, third, 1)
+    this.cell(first, second, third).count++
   }
 
   add(plain: PlainCounter): void {
-    for (const { values, count } of plain) {
-      const [first, second, third] = values
-      const cell = this.#cells.get(first)?.get(third === '' ? second : joined(second, third))
-      if (cell !== undefined) cell.count += count
-      else this.#addCell(first, second, third, count)
-    }
+    for (const { values, count } of plain) this.cell(...values).count += count
+  }
+
+  /** The cell of this combination, for ever. */
+  cell(first: string, second = '', third = ''): Cell {
+    const key = third === '' ? second : joined(second, third)
+    return this.#cells.get(first)?.get(key) ?? this.#addCell(first, second, third)
   }
 
   *entries(): Generator<Readonly<Cell>> {
     for (const row of this.#cells.values()) yield* row.values()
   }
 
-  #addCell(first: string, second: string, third: string, count: number): void {
+  #addCell(first: string, second: string, third: string): Cell {
+    const cell: Cell = { values: [first, second, third], count: 0 }
     let row = this.#cells.get(first)
     if (row === undefined) this.#cells.set(first, (row = new Map()))
-    row.set(third === '' ? second : joined(second, third), { values: [first, second, third], count })
+    row.set(third === '' ? second : joined(second, third), cell)
+    return cell
   }
 }
 

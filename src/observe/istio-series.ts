@@ -51,6 +51,13 @@ export interface PlainSeries {
   readonly bytesSent: PlainBuckets
 }
 
+export function countIn(series: IstioSeries, record: RequestRecord): void {
+  series.requests++
+  series.durationMs.observe(record.durationMs)
+  series.bytesReceived.observe(record.bytesReceived)
+  series.bytesSent.observe(record.bytesSent)
+}
+
 interface Lane {
   readonly key: LaneKey
   /** Flags, then status, to series. */
@@ -62,12 +69,9 @@ export class IstioSeriesSet {
   readonly #edge = new LaneTree()
   readonly #internal = new LaneTree()
 
-  add(record: RequestRecord, known: KnownNames): void {
-    const series = this.#seriesOf(this.#laneOf(record, known), record.flags, record.status)
-    series.requests++
-    series.durationMs.observe(record.durationMs)
-    series.bytesReceived.observe(record.bytesReceived)
-    series.bytesSent.observe(record.bytesSent)
+  /** The series of this record, for ever. */
+  of(record: RequestRecord, known: KnownNames): IstioSeries {
+    return this.#seriesOf(this.#laneOf(record, known), record.flags, record.status)
   }
 
   all(): Iterable<IstioSeries> {

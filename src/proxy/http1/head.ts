@@ -8,6 +8,8 @@ import { COOKIE, type FieldNames, hopByHop, idOfName, lengthBit } from './field-
 /** Numbers a line takes in `places`: start, end of the name, start and end of the value. */
 const STRIDE = 4
 
+const nothing: readonly string[] = []
+
 export class MessageHead implements Head {
   /** The whole head as it came, one character a byte, with the empty line. */
   text = ''
@@ -57,9 +59,10 @@ export class MessageHead implements Head {
 
   lines(name: string): readonly string[] {
     const id = idOfName(name)
-    const values: string[] = []
-    if (id !== 0 && !this.hasId(id)) return values
-    for (let line = this.find(name, id, 0); line !== -1; line = this.find(name, id, line + 1))
+    const first = this.find(name, id, 0)
+    if (first === -1) return nothing
+    const values = [this.valueAt(first)]
+    for (let line = this.find(name, id, first + 1); line !== -1; line = this.find(name, id, line + 1))
       values.push(this.valueAt(line))
     return values
   }
