@@ -9,6 +9,7 @@ import { closedListener, compileEdge, type Edge, type ListenerSpec } from './pro
 import type { Endpoints, EndpointState } from './proxy/endpoints.ts'
 import { explainRequest, type ExplainInput, type Explanation } from './proxy/explain.ts'
 import { HealthChecks } from './proxy/health-checks.ts'
+import { Mirrors } from './proxy/mirrors.ts'
 import { startProbing } from './proxy/probe.ts'
 import { type LookUp, Resolver } from './proxy/resolve.ts'
 import { type TlsFailure, ticketKeyBytes } from './proxy/tls/termination.ts'
@@ -45,6 +46,7 @@ export interface EdgeInForceOptions {
 
 export class EdgeInForce {
   readonly endpoints: Endpoints
+  readonly mirrors = new Mirrors()
   readonly #options: EdgeInForceOptions
   readonly #resolver: Resolver
   #snapshot: Snapshot | undefined
@@ -99,7 +101,9 @@ export class EdgeInForce {
     this.#learned = this.#learnedBy.get(edge)
     this.#resolver.keepFresh(edge.pools)
     this.#healthChecks?.follow(edge)
-    return this.endpoints.retain(new Set(edge.pools.flatMap((pool) => pool.list)))
+    const unused = this.endpoints.retain(new Set(edge.pools.flatMap((pool) => pool.list)))
+    for (const endpoint of unused) this.mirrors.retire(endpoint.key)
+    return unused
   }
 
   /** What was known of versions when this was prepared: for other processes of the same gateway. */
@@ -125,6 +129,7 @@ export class EdgeInForce {
     this.#stopProbing?.()
     this.#healthChecks?.close()
     this.#resolver.close()
+    this.mirrors.close()
   }
 
   #learn({ file, releases }: Configuration): LearnedVersions {

@@ -198,6 +198,7 @@ class RunningGateway implements PhasedGateway {
       nowSeconds: this.#nowSeconds,
       randomBytes: this.#randomBytes,
       random: Math.random,
+      mirrors: inForce.mirrors,
     }
     return {
       handle: (exchange) => {

@@ -57,6 +57,7 @@ export function explainRequest(context: ExplainContext, input: ExplainInput): Ex
       randomBytes: context.randomBytes,
       // What happens to some requests only is not shown, what happens to all of them is.
       random: () => 1 - Number.EPSILON,
+      mirrors: undefined,
       trace: (step) => steps.push(step),
     },
     context.edge,

@@ -16,7 +16,7 @@ import { pageScriptAnswer } from './page-script.ts'
 import { type Client, Peer } from './peer.ts'
 import { ProxiedRequest } from './proxied-request.ts'
 import { HeadFacts } from './request-facts.ts'
-import type { Surroundings } from './route-execution.ts'
+import type { Surroundings } from './request-context.ts'
 import { normalizeTarget } from './target.ts'
 
 /** What deciding needs beside the snapshot: clock, chance, and who listens to each step (explain). */

@@ -13,7 +13,7 @@ import type { EdgeAnswer, Exchange, Head, UpstreamFailure } from './exchange.ts'
 import type { AnswerHead } from './field-list.ts'
 import { FieldNames } from './http1/field-names.ts'
 import type { Client } from './peer.ts'
-import type { RouteActions } from './route-actions.ts'
+import type { Mirror, RouteActions } from './route-actions.ts'
 import { RouteExecution, type Surroundings } from './route-execution.ts'
 
 export class ProxiedRequest extends RouteExecution {
@@ -110,6 +110,13 @@ export class ProxiedRequest extends RouteExecution {
     head.appendLine('via', this.request.minorVersion === 1 ? this.#listener.viaLine : this.#listener.viaLine10)
     this.changeRequest(head)
     head.appendLine(pin.header, release.versionLines.get(this.version)!)
+  }
+
+  /** Of the version that it goes to: what that backend calls on its own must not be of another. */
+  protected override mirrorHead(head: string, { version }: Mirror): string {
+    if (version === undefined) return head
+    const name = this.#release!.release.spec.pin.header
+    return head.replace(`\r\n${name}: ${this.version}\r\n`, () => `\r\n${name}: ${version}\r\n`)
   }
 
   #assertForwarded(head: Head): void {

@@ -38,6 +38,7 @@ export interface RouteActions {
 
 export interface Mirror {
   readonly pool: PoolEndpoints
+  readonly version: string | undefined
   /** 0 to 100. */
   readonly percentage: number
 }
@@ -110,7 +111,7 @@ export function compileRouteActions(
     authority,
     path,
     retries,
-    mirrors: mirrors.map(({ pool, percentage }) => ({ pool: poolOf(pool), percentage })),
+    mirrors: mirrors.map(({ pool, version, percentage }) => ({ pool: poolOf(pool), version, percentage })),
     hashKeys,
   }
 }

@@ -2,11 +2,10 @@
 // picks endpoints, retries, mirrors. One executor for services of routes.yaml (proxied-request.ts) and for VirtualServices: what is
 // asserted of a request and of its answer, and how the edge's own answers look, is for the class that extends this one.
 
-import type { Observer } from '../observe/record.ts'
 import type { RequestFacts, StringMatchSpec } from '../rules/types.ts'
 import { allowOrigin, preflightAnswer } from './cors.ts'
 import { type EdgeError, edgeErrors, errorOfFailure } from './edge-answers.ts'
-import type { EndpointState, Endpoints, PoolEndpoints } from './endpoints.ts'
+import type { EndpointState, PoolEndpoints } from './endpoints.ts'
 import type {
   EdgeAnswer,
   Endpoint,
@@ -14,72 +13,61 @@ import type {
   Forwarding,
   Head,
   Outcome,
-  RequestHead,
   ResponseHead,
   Retries,
   UpstreamFailure,
 } from './exchange.ts'
-import { drawAbort, drawDelay } from './fault.ts'
+import { drawAbort, drawDelay, drawn } from './fault.ts'
 import { type AnswerHead, FieldList } from './field-list.ts'
 import { hashRequest, type RequestHash } from './hash-keys.ts'
-import { applyHeaderOperations, type FormatContext } from './header-format.ts'
-import { newRecord, type RecordInTheMaking } from './new-record.ts'
+import { applyHeaderOperations } from './header-format.ts'
 import type { PoolPolicy } from './pool-policy.ts'
 import { directAnswer, redirectAnswer } from './redirect.ts'
+import { RequestContext, type Surroundings } from './request-context.ts'
 import { backOffMs, replayBytes, retriesAnswer, retriesFailure } from './retry-policy.ts'
-import type { RouteActions } from './route-actions.ts'
+import type { Mirror, RouteActions } from './route-actions.ts'
 
+export type { Surroundings } from './request-context.ts'
+
+const noMirrors: readonly Mirror[] = []
 const noHash: RequestHash = { hash: undefined, cookies: [] }
-
-/** What is the same for all requests: live state beside the snapshot, clock and chance. */
-export interface Surroundings {
-  readonly endpoints: Endpoints
-  readonly observe: Observer
-  /** A connection was upgraded; its record is observed when it ends. */
-  readonly onSocket?: Observer
-  readonly nowSeconds: () => number
-  /** 0 to 1, 1 excluded: for weights, percentages and back-off. */
-  readonly random: () => number
-}
 
 /**
  * A subclass finds the route, sets `target` (canonical path and query), and calls `execute` once, or `fail` or `answer`. After that the
  * engine calls the methods of Forwarding; exactly one record is observed for each request, whatever becomes of it.
  */
-export abstract class RouteExecution implements Forwarding, Retries, FormatContext {
-  readonly request: RequestHead
-  readonly record: RecordInTheMaking
+export abstract class RouteExecution extends RequestContext implements Forwarding, Retries {
   /** What the upstream is asked for; set before `execute`, which may rewrite it. */
   target = ''
   authority: string
   timeoutMs = 0
   retries: Retries | null = null
   keepBytes = 0
-  protected readonly surroundings: Surroundings
-  protected readonly exchange: Exchange
   protected actions: RouteActions | undefined
   protected pool: PoolEndpoints | undefined
-  response: AnswerHead | undefined
   #facts: RequestFacts | undefined
   #matched: StringMatchSpec | undefined
   #endpoint: EndpointState | undefined
   #tried: EndpointState[] | undefined
   #retriesDone = 0
+  #mirrors: readonly Mirror[] = noMirrors
   #hash: RequestHash | undefined
 
   constructor(surroundings: Surroundings, exchange: Exchange, internal: boolean) {
-    this.surroundings = surroundings
-    this.exchange = exchange
-    this.request = exchange.request
+    super(surroundings, exchange, internal)
     this.authority = exchange.request.authority
-    this.record = newRecord(exchange, internal)
+  }
+
+  get upstream(): Endpoint | undefined {
+    return this.#endpoint
+  }
+
+  get cluster(): string {
+    return this.pool?.pool.key ?? ''
   }
 
   // --- for the subclass to say ---------------------------------------------------------------------------------------------------
 
-  /** Version that header values may name; '' where there is none. */
-  abstract readonly version: string
-  abstract readonly scheme: 'http' | 'https'
   /** Port of the listener as configured: what `derivePort: FROM_REQUEST_PORT` means. */
   protected abstract readonly listenerPort: number
   /** Upstreams are told what was rewritten (x-envoy-original-path, -host) and how often it was tried (x-envoy-attempt-count). */
@@ -88,6 +76,10 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
   protected abstract assertOnRequest(head: Head): void
   /** The same for every answer that passes a route, the upstream's and the configured ones; it has to call `changeAnswer`. */
   protected abstract assertOnAnswer(head: AnswerHead): void
+  /** The head of a copy, made from the head that was sent. */
+  protected mirrorHead(head: string, _mirror: Mirror): string {
+    return head
+  }
   /** The body and fields of an error of the edge's own, before the route's response operations. */
   protected abstract errorAnswer(error: EdgeError, failure: UpstreamFailure | undefined): EdgeAnswer
 
@@ -147,16 +139,17 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
   }
 
   #rewrite(actions: RouteActions): void {
-    const { authority, path, retries } = actions
+    const { authority, path, retries, mirrors } = actions
     if (authority !== undefined && authority !== this.authority) {
       if (this.tellsUpstream) this.request.set('x-envoy-original-host', this.authority)
       this.authority = authority
     }
     if (path !== undefined) this.#rewritePath(path(this.#facts!.path, this.#matched))
-    if (retries !== undefined) {
-      this.retries = this
-      this.keepBytes = replayBytes
+    if (retries !== undefined) this.retries = this
+    if (mirrors.length > 0 && !this.request.websocket) {
+      this.#mirrors = mirrors.filter(({ percentage }) => drawn(percentage, this.surroundings.random))
     }
+    if (this.retries !== null || this.#mirrors.length > 0) this.keepBytes = replayBytes
   }
 
   #rewritePath(path: string): void {
@@ -216,12 +209,6 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
     this.record.status = answer.status
     this.changeAnswer(head)
     return { ...answer, fields: head.fields }
-  }
-
-  /** Adds one of Envoy's response flags to the record. */
-  protected flag(flag: string): void {
-    const { flags } = this.record
-    if (flag !== '-') this.record.flags = flags === '-' ? flag : `${flags},${flag}`
   }
 
   // --- Forwarding: the engine calls ----------------------------------------------------------------------------------------------
@@ -290,6 +277,14 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
     return this.#errorAnswer(errorOfFailure(failure), failure)
   }
 
+  onRequestComplete(head: string, body: Uint8Array | undefined): void {
+    for (const mirror of this.#mirrors) {
+      const endpoint = mirror.pool.pick(undefined, this.#hash?.hash)
+      if (endpoint === undefined) continue
+      this.surroundings.mirrors?.send(endpoint, this.mirrorHead(head, mirror), body, this.timeoutMs)
+    }
+  }
+
   onFinish(outcome: Outcome): void {
     if (this.#endpoint !== undefined) this.#leave(this.#endpoint)
     if (this.#retriesDone > 0) this.pool!.policy?.retried()
@@ -348,47 +343,5 @@ export abstract class RouteExecution implements Forwarding, Retries, FormatConte
     if (policy === undefined || this.#endpoint === undefined) return
     if (failure === 'timeout' || failure === 'try-timeout') policy.failed(this.#endpoint, true)
     else if (failure === 'reset-before-head' || failure === 'bad-response') policy.failed(this.#endpoint, false)
-  }
-
-  // --- FormatContext: what header values may ask for -----------------------------------------------------------------------------
-
-  get clientAddressText(): string {
-    return this.record.clientAddress
-  }
-
-  get peerAddress(): string {
-    return this.exchange.connection.remoteAddress
-  }
-
-  get peerPort(): number {
-    return this.exchange.connection.remotePort
-  }
-
-  get localPort(): number {
-    return this.exchange.connection.localPort
-  }
-
-  get upstream(): Endpoint | undefined {
-    return this.#endpoint
-  }
-
-  get cluster(): string {
-    return this.pool?.pool.key ?? ''
-  }
-
-  get routeName(): string {
-    return this.record.service
-  }
-
-  get attempts(): number {
-    return this.record.attempts
-  }
-
-  get status(): number {
-    return this.record.status
-  }
-
-  get flags(): string {
-    return this.record.flags
   }
 }

@@ -115,7 +115,7 @@ function compileService(spec: ReleaseSpec, service: ServiceSpec, versionPools: V
 function mirrorsOf({ mirrors = [] }: ServiceSpec, versionPools: VersionPools, report: Report): readonly MirrorSpec[] {
   return mirrors.flatMap(({ place, service, version, percentage }) => {
     const pool = versionPools.poolFor(version, service)
-    if (pool !== undefined) return [{ pool, percentage }]
+    if (pool !== undefined) return [{ pool, version, percentage }]
     report({ place, message: `${version} has no pool for ${service}, so nothing can be mirrored there` })
     return []
   })

@@ -189,6 +189,8 @@ export const grpcStatuses: readonly string[] = [
 /** A copy of each request, after header operations and rewrites, to another pool; its answer is thrown away. */
 export interface MirrorSpec {
   readonly pool: Pool
+  /** The version that the copy is told it is of (routes.yaml); undefined leaves what was sent. */
+  readonly version?: string
   /** 0 to 100; drawn for each mirror by itself. */
   readonly percentage: number
 }

@@ -1,0 +1,116 @@
+// Istio section 4.8: copies that are sent and forgotten, and never let a version hear of another.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createGateway, type Gateway } from '../../src/gateway.ts'
+import { until } from '../http1/wire.ts'
+import { sendRaw, type RawAnswer } from '../support/raw-request.ts'
+import { type FlakyBackend, startFlakyBackend } from './flaky-backend.ts'
+
+let gateway: Gateway
+let directory: string
+let v1: FlakyBackend
+let v2: FlakyBackend
+let audit: FlakyBackend
+
+beforeAll(async () => {
+  v1 = await startFlakyBackend('v1')
+  v2 = await startFlakyBackend('v2')
+  audit = await startFlakyBackend('audit')
+  const gone = await startFlakyBackend('gone')
+  await gone.close()
+  directory = await mkdtemp(join(tmpdir(), 'graylane-mirrors-'))
+  const configPath = join(directory, 'routes.yaml')
+  await writeFile(
+    configPath,
+    `
+listen: [{ port: 0, address: 127.0.0.1 }]
+accessLog: off
+services:
+  all: { match: [{ uri: { prefix: /all } }], mirror: app@v2, rewrite: { uri: /new, authority: inner.test }, headers: { request: { set: { x-a: "%VERSION%" } } } }
+  half: { match: [{ uri: { prefix: /half } }], mirror: app@v2, mirrorPercentage: 50% }
+  none: { match: [{ uri: { prefix: /none } }], mirror: app@v2, mirrorPercentage: { value: 0 } }
+  two: { match: [{ uri: { prefix: /two } }], mirrors: [{ destination: app@v2 }, { destination: { host: audit, subset: v1 }, percentage: 100% }] }
+  dead: { match: [{ uri: { prefix: /dead } }], mirror: gone@v1 }
+  retried: { match: [{ uri: { prefix: /retried } }], mirror: app@v2, retries: { attempts: 3, retryOn: 5xx } }
+  app:
+  audit: { match: [{ uri: { exact: /only-by-mirror } }] }
+  gone: { match: [{ uri: { exact: /only-by-mirror } }] }
+versions:
+  v1: { app: ${v1.url}, all: ${v1.url}, half: ${v1.url}, none: ${v1.url}, two: ${v1.url}, dead: ${v1.url}, retried: ${v1.url}, audit: ${audit.url}, gone: ${gone.url} }
+  v2: { app: ${v2.url} }
+stable: v1
+`,
+  )
+  gateway = await createGateway({ configPath, watch: false })
+})
+
+afterAll(async () => {
+  await gateway?.close()
+  for (const backend of [v1, v2, audit]) await backend.close()
+  await rm(directory, { recursive: true })
+})
+
+beforeEach(() => {
+  for (const { heard, fields } of [v1, v2, audit]) heard.length = fields.length = 0
+})
+
+function ask(path: string, headers: readonly string[] = [], body?: string): Promise<RawAnswer> {
+  const { port } = gateway.listeners()[0]!
+  const method = body === undefined ? 'GET' : 'POST'
+  const length = body === undefined ? [] : [`Content-Length: ${body.length}`]
+  const lines = [`${method} ${path} HTTP/1.1`, 'Host: shop.test', 'Connection: close', ...length, ...headers]
+  return sendRaw({ host: '127.0.0.1', port, from: '127.0.0.1' }, lines, body)
+}
+
+describe('a mirror', () => {
+  it('gets what the upstream gets: body, rewritten host, changed fields; but it is told its own version', async () => {
+    expect((await ask('/all/x?q=1', ['Cookie: a=b'], 'abc')).body).toMatch(/^v1 /)
+    await until(() => v2.heard.length === 1)
+    expect([v1.heard, v2.heard]).toEqual([['abc'], ['abc']])
+    const [sent, copy] = [v1.fields[0]!, v2.fields[0]!]
+    expect(copy).toEqual({ ...sent, 'x-version': 'v2', connection: copy.connection })
+    expect(copy).toMatchObject({ host: 'inner.test', 'x-a': 'v1', cookie: 'a=b' })
+  })
+
+  it('gets a body that comes in chunks, with its length', async () => {
+    const { port } = gateway.listeners()[0]!
+    const lines = ['POST /all HTTP/1.1', 'Host: a', 'Connection: close', 'Transfer-Encoding: chunked']
+    await sendRaw({ host: '127.0.0.1', port, from: '127.0.0.1' }, lines, '3\r\nabc\r\n0\r\n\r\n')
+    await until(() => v2.heard.includes('abc'))
+  })
+
+  it('never decides what the client gets, nor when', async () => {
+    const from = performance.now()
+    const answer = await ask('/all', ['x-delay-ms: 40', 'x-slow-first: 0'])
+    expect(answer.status).toBe(200)
+    expect(performance.now() - from).toBeLessThan(5000)
+    expect((await ask('/dead')).body).toMatch(/^v1 /)
+  })
+
+  it('draws its percentage', async () => {
+    for (let i = 0; i < 200; i++) await ask('/half')
+    await until(() => v2.heard.length > 60)
+    await sleep(50)
+    expect(v2.heard.length).toBeLessThan(140)
+    v2.heard.length = 0
+    for (let i = 0; i < 20; i++) await ask('/none')
+    await sleep(50)
+    expect(v2.heard).toEqual([])
+  })
+
+  it('may be one of several', async () => {
+    await ask('/two')
+    await until(() => v2.heard.length === 1 && audit.heard.length === 1)
+  })
+
+  it('hears a request once, however often it is tried', async () => {
+    await ask('/retried', ['x-fail-first: 2', 'x-id: once'], 'abc')
+    await until(() => v2.heard.length > 0)
+    await sleep(50)
+    expect([v1.heard.length, v2.heard.length]).toEqual([3, 1])
+  })
+})
