@@ -25,6 +25,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'say what another configuration would change for visitors',
     load: async () => (await import('./cli/diff.ts')).runDiff,
   },
+  status: {
+    summary: 'say how a running gateway is',
+    load: async () => (await import('./cli/status.ts')).runStatus,
+  },
   add: {
     summary: 'give a version to visitors, by address or by name',
     load: async () => (await import('./cli/add.ts')).runAdd,

@@ -210,7 +210,14 @@ function addEntrySplice(
   if (isCollection(owner) && owner.flow === true) return { from: end, to: end, text: `, ${line}` }
   const at = endOfLine(text, end)
   const indent = indentOf(text, (entries[0] as Entry).key.range?.[0] ?? 0)
-  return indent === undefined ? undefined : { from: at, to: at, text: `${lineBreak(text)}${indent}${line}` }
+  if (indent === undefined) return undefined
+  const newLine = `${lineBreak(text)}${indent}`
+  return { from: at, to: at, text: `${newLine}${isListOfMaps(value) ? onLines(key, value, newLine) : line}` }
+}
+
+/** Each item has a line, so that the next change to the list is one line too. */
+function onLines(key: string, items: readonly YamlValue[], newLine: string): string {
+  return [`${plainOrQuoted(key)}:`, ...items.map((item) => `${newLine}  - ${inLine(item)}`)].join('')
 }
 
 function insertSplice(
@@ -353,6 +360,10 @@ function inBlock(value: YamlValue, indent: string, newLine: string): string {
 
 function isList(value: YamlValue): value is readonly YamlValue[] {
   return Array.isArray(value)
+}
+
+function isListOfMaps(value: YamlValue): value is readonly YamlValue[] {
+  return isList(value) && value.length > 0 && value.every((item) => typeof item === 'object' && !isList(item))
 }
 
 /** JSON's texts are YAML's double-quoted ones. */

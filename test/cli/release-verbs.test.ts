@@ -29,9 +29,9 @@ const stages: readonly (readonly [args: readonly string[], line: RegExp])[] = [
   [['share', 'v2', '20%'], /share: 20%/],
   [
     ['promote', 'v2'],
-    /stable: v2\ndraining: \[\{ version: v1, since: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \}\]\ngray: \[\]\n/,
+    /stable: v2\ndraining:\n {2}- \{ version: v1, since: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \}\ngray: \[\]\n/,
   ],
-  [['rollback', 'v2'], /stable: v1\ndraining: \[\{ version: v2, since: .* \}\]/],
+  [['rollback', 'v2'], /stable: v1\ndraining:\n {2}- \{ version: v2, since: .* \}/],
 ]
 
 describe('release verbs', () => {

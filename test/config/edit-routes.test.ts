@@ -95,7 +95,7 @@ describe('add', () => {
       says: 'makes the list too',
       text: shop.replace(/gray:[^]*identity/, 'identity'),
       verb: { verb: 'add', version: 'v2', ip: ['10.0.0.1'] },
-      gives: ['+gray: [{ version: v2, ip: [10.0.0.1] }]'],
+      gives: ['+gray:', '+  - { version: v2, ip: [10.0.0.1] }'],
     },
     {
       says: 'lets a draining version draw again',
@@ -192,7 +192,8 @@ describe('promote', () => {
         '-stable: v1                 # for everybody',
         '+  v3: { web: "http://a3", base: v1 }',
         '+stable: v2                 # for everybody',
-        '+draining: [{ version: v1, since: 2026-11-26T18:00:00Z }]',
+        '+draining:',
+        '+  - { version: v1, since: 2026-11-26T18:00:00Z }',
         '-  - name: office',
         '-    version: v2',
         '-    ip: [192.168.0.58]     # by hand',
@@ -211,7 +212,8 @@ describe('promote', () => {
         '+  v1: { web: "http://a1", base: v1 }',
         '-stable: v1                 # for everybody',
         '+stable: v2                 # for everybody',
-        '+draining: [{ version: v1, since: 2026-11-26T18:00:00Z }]',
+        '+draining:',
+        '+  - { version: v1, since: 2026-11-26T18:00:00Z }',
         '-gray:',
         '+gray: []',
         '-  - name: office',
@@ -229,7 +231,8 @@ describe('promote', () => {
         '+    base: v1',
         '+  v3: { web: "http://a3", base: v1 }',
         '+stable: v2                 # for everybody',
-        '+draining: [{ version: v1, since: 2026-11-26T18:00:00Z }]',
+        '+draining:',
+        '+  - { version: v1, since: 2026-11-26T18:00:00Z }',
         '-  - name: office',
         '-    version: v2',
         '-    ip: [192.168.0.58]     # by hand',
@@ -246,7 +249,8 @@ describe('rollback', () => {
       says: 'ends the rules of a version and drains it',
       verb: { verb: 'rollback', version: 'v3' },
       gives: [
-        '+draining: [{ version: v3, since: 2026-11-26T18:00:00Z }]',
+        '+draining:',
+        '+  - { version: v3, since: 2026-11-26T18:00:00Z }',
         '-  # people',
         '-  - { name: people, version: v3, users: [ann, "007"] }',
       ],
@@ -255,7 +259,8 @@ describe('rollback', () => {
       says: 'raises the epoch when told to do it now',
       verb: { verb: 'rollback', version: 'v3', now: true },
       gives: [
-        '+draining: [{ version: v3, since: 2026-11-26T18:00:00Z }]',
+        '+draining:',
+        '+  - { version: v3, since: 2026-11-26T18:00:00Z }',
         '-  # people',
         '-  - { name: people, version: v3, users: [ann, "007"] }',
         '-pin: { ttl: 2h }',
@@ -295,7 +300,8 @@ describe('rollback', () => {
     expect('text' in back ? changedLines(shop, back.text) : back).toEqual([
       '-  v3: { web: "http://a3" }',
       '+  v3: { web: "http://a3", base: v1 }',
-      '+draining: [{ version: v2, since: 2026-11-26T18:00:00Z }]',
+      '+draining:',
+      '+  - { version: v2, since: 2026-11-26T18:00:00Z }',
       '-  - name: office',
       '-    version: v2',
       '-    ip: [192.168.0.58]     # by hand',
@@ -383,7 +389,8 @@ describe('a file of several releases', () => {
     expect(run(two, { verb: 'promote', version: 'v2', release: 'other' })).toEqual([
       '-stable: v1',
       '+stable: v2',
-      '+draining: [{ version: v1, since: 2026-11-26T18:00:00Z }]',
+      '+draining:',
+      '+  - { version: v1, since: 2026-11-26T18:00:00Z }',
     ])
   })
 })
@@ -396,5 +403,5 @@ it('keeps line ends of the other kind', () => {
 it('leaves every other byte of the example as it is', () => {
   const text = readFileSync(join(import.meta.dirname, '../../config/routes.yaml'), 'utf8')
   expect(run(text, { verb: 'share', version: 'v2', share: '20%' })).toEqual(['+  - version: v2', '+    share: 20%'])
-  expect(run(text, { verb: 'promote', version: 'v3' })).toHaveLength(8)
+  expect(run(text, { verb: 'promote', version: 'v3' })).toHaveLength(9)
 })

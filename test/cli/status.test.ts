@@ -1,0 +1,58 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
+
+import { afterEach, beforeEach, expect, it } from 'vitest'
+
+import { graylane, ServingProcess } from './graylane-process.ts'
+import { routes, routesFolder, type RoutesFolder } from './routes.ts'
+
+let folder: RoutesFolder
+let serving: ServingProcess | undefined
+
+beforeEach(async () => {
+  folder = await routesFolder()
+  await folder.write(routes())
+})
+afterEach(async () => {
+  await serving?.kill()
+  await folder.remove()
+})
+
+it('says what is stable, gray and draining, and by its exit code that all is well', async () => {
+  await folder.write(routes({}, 'draining: [v2]\n'))
+  serving = await ServingProcess.start(folder.path)
+  const { code, out } = await graylane(['status', '--admin', serving.admin])
+  expect([code, out]).toEqual([
+    0,
+    expect.stringMatching(
+      /^ready, graylane [^]*\n {2}v1 +stable [^]*\n {2}v2 +draining [^]*\ncrossings: nothing answered yet\n$/,
+    ),
+  ])
+  const json = await graylane(['status', '--json', '--admin', serving.admin])
+  expect(JSON.parse(json.out)).toMatchObject({ state: { state: 'ready' }, traffic: { coupling: { crossings: 0 } } })
+})
+
+it('shows a file that was refused, and fails', async () => {
+  serving = await ServingProcess.start(folder.path)
+  await folder.write(routes().replace('stable: v1', 'stable: v9'))
+  await serving.says(/configuration refused/)
+  const { code, out } = await graylane(['status', '--admin', serving.admin])
+  expect([code, out]).toEqual([1, expect.stringMatching(/the file as it is now was refused:\n.*error.*v9/)])
+})
+
+it('brings its token', async () => {
+  const token = 'a-token-of-some-length'
+  serving = await ServingProcess.start(folder.path, [], { GRAYLANE_ADMIN_TOKEN: token })
+  expect((await graylane(['status', '--admin', serving.admin], { GRAYLANE_ADMIN_TOKEN: token })).code).toBe(0)
+  const { code, err } = await graylane(['status', '--admin', serving.admin])
+  expect([code, err]).toEqual([2, expect.stringContaining('answers 401')])
+})
+
+it('says so when nothing listens there', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await once(server.close(), 'close')
+  const { code, err } = await graylane(['status', '--admin', `127.0.0.1:${port}`])
+  expect([code, err]).toEqual([2, expect.stringContaining(`nothing listens at http://127.0.0.1:${port}`)])
+})

@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { describe, expect, it } from 'vitest'
+
+import { blocksOf, fits, play } from './documented-commands.ts'
+
+const root = join(import.meta.dirname, '../..')
+const pages = [
+  ...readdirSync(join(root, 'docs'))
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `docs/${file}`),
+  'README.md',
+  'README.zh-CN.md',
+]
+const played = pages.filter((page) =>
+  blocksOf(readFileSync(join(root, page), 'utf8')).some(({ kind }) => kind === 'run'),
+)
+
+describe('a page of the docs', () => {
+  it('is played where it shows commands', () => {
+    expect(played).toEqual(expect.arrayContaining(['docs/seven-steps.md']))
+  })
+
+  it.each(played)('%s shows commands that do what it says', { timeout: 120_000 }, async (page) => {
+    expect(await play(page)).toEqual([])
+  })
+
+  it.each(pages)('%s links to what exists', (page) => {
+    const text = readFileSync(join(root, page), 'utf8')
+    const links = Array.from(text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g), (match) => match[1] as string)
+    const folder = join(root, page, '..')
+    const missing = links.filter((link) => {
+      try {
+        readdirSync(join(folder, link, '..')).includes(link.split('/').at(-1) as string)
+        return !readdirSync(join(folder, link, '..')).includes(link.replace(/\/$/, '').split('/').at(-1) as string)
+      } catch {
+        return true
+      }
+    })
+    expect(missing).toEqual([])
+  })
+})
+
+describe('the player of pages', () => {
+  it('compares line by line, with room where the page leaves some', () => {
+    expect(fits('a 1\nb\nc\nd\n', 'a ...\n...\nd\n')).toBe(true)
+    expect(fits('a 1\nb\n', 'a ...\n')).toBe(false)
+    expect(fits('x\n', 'y\n')).toBe(false)
+  })
+})
