@@ -47,6 +47,7 @@ export async function readRelease(draft: Draft): Promise<ReleaseRead> {
       pin: pinSpec(draft),
       settleSeconds: Math.ceil(durationMs(rollout?.settle ?? '0s') / 1000),
       page: pageSpec(draft),
+      assets: document.assets,
     },
     keys: await pinKeys(draft),
     tests: document.tests.map((test) => routeTest(draft, test)),

@@ -1,4 +1,4 @@
-// `page` of routes.yaml: how pages name their own version.
+// `page` and `assets` of routes.yaml: how pages name their own version, and where their files may come from.
 
 import { Type } from 'typebox'
 import { FieldName, Section, Text } from './schema-parts.ts'
@@ -26,4 +26,15 @@ export const pageSection = Section(
     ),
   },
   { title: 'Page', default: {}, description: 'How a page names its own version, beside pin.pageHeader.' },
+)
+
+export const assetsSection = Section(
+  {
+    tryLive: Type.Boolean({
+      default: false,
+      description:
+        'A hashed asset that the version lacks is looked for in the other versions of this browser before a 404.',
+    }),
+  },
+  { title: 'Assets', default: {} },
 )

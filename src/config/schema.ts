@@ -2,7 +2,7 @@
 // Says nothing of how parts hang together (does that version exist?): that is told by the files that read on.
 
 import { type Static, Type } from 'typebox'
-import { pageSection } from './schema-pages.ts'
+import { assetsSection, pageSection } from './schema-pages.ts'
 import {
   anyKeys,
   Cidr,
@@ -235,7 +235,7 @@ export const routesDocument = Section(
     ),
     page: pageSection,
     tests: Type.Array(routeTest, { default: [], description: 'Run by `graylane check`.' }),
-    assets: NotYet('assets'),
+    assets: assetsSection,
     istio: NotYet('istio'),
     tls: Refused('tls stands under a listener, as in listen: [{ port: 8443, tls: { cert: site.pem, key: site.key } }]'),
   },

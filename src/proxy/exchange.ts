@@ -154,6 +154,8 @@ export interface Forwarding {
 
 /** Asked after each attempt that could be followed by another. The request is sent again whole, from what was kept. */
 export interface Retries {
+  /** False: attempts without an answer are not asked about, and stay the engine's own business. */
+  readonly failuresToo: boolean
   /** Milliseconds from the complete request, or the begin of a later attempt, to the head of the answer; 0 for none. */
   readonly perTryTimeoutMs: number
   /** Milliseconds to wait before the next attempt; -1: this answer goes to the client. */

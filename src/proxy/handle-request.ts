@@ -85,8 +85,12 @@ export function handleRequest(
 
   const decision = settleStale(decide(release, facts, visit, around.trace), release, facts)
   proxied.decided(decision)
-  if (decision.action === 'reload') return answerStale(proxied, visit, decision, request)
-  if (decision.action === 'unavailable') return proxied.fail(edgeErrors.versionUnavailable)
+  if (decision.action !== 'serve') {
+    const refused = serviceOf(release, facts, decision.version)
+    proxied.refusedBy(refused && edgeRelease.actionsOf.get(refused))
+    if (decision.action === 'reload') return answerStale(proxied, visit, decision, request)
+    return proxied.fail(edgeErrors.versionUnavailable)
+  }
 
   const service = serviceOf(release, facts, decision.version)
   if (service === undefined) return proxied.fail(edgeErrors.noService)

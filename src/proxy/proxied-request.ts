@@ -9,10 +9,11 @@ import { assertCaching, assertConditions, forbidStoring } from './cache-fields.t
 import type { EdgeListener, EdgeRelease } from './edge.ts'
 import { edgeAnswer, type EdgeError } from './edge-answers.ts'
 import type { PoolEndpoints } from './endpoints.ts'
-import type { EdgeAnswer, Exchange, Head, UpstreamFailure } from './exchange.ts'
+import type { EdgeAnswer, Exchange, Head, ResponseHead, UpstreamFailure } from './exchange.ts'
 import type { AnswerHead } from './field-list.ts'
 import { FieldNames } from './http1/field-names.ts'
 import type { Client } from './peer.ts'
+import { LiveAssets } from './live-assets.ts'
 import type { Mirror, RouteActions } from './route-actions.ts'
 import { RouteExecution, type Surroundings } from './route-execution.ts'
 
@@ -25,6 +26,7 @@ export class ProxiedRequest extends RouteExecution {
   #pinMoved = false
   #decision: Decision | undefined
   #service: Service | undefined
+  #live: LiveAssets | undefined
 
   constructor(surroundings: Surroundings, listener: EdgeListener, exchange: Exchange) {
     super(surroundings, exchange, listener.spec.internal)
@@ -64,6 +66,11 @@ export class ProxiedRequest extends RouteExecution {
     this.#service = service
     this.record.service = service.name
     if (pool !== undefined) this.record.poolVersion = pool.pool.owner
+    const release = this.#release as EdgeRelease
+    if (release.release.spec.assets?.tryLive === true && this.#visit !== undefined) {
+      const { path } = facts
+      this.#live = LiveAssets.for(release, service, this.request, path, this.#visit, this.#decision as Decision)
+    }
     this.execute(actions, pool, facts, actions.plain ? undefined : service.matched(facts)?.uri)
   }
 
@@ -76,7 +83,7 @@ export class ProxiedRequest extends RouteExecution {
   /** Answers 409 for a page whose version is gone; `answer` says so. */
   failStale(error: EdgeError, answer: EdgeAnswer): void {
     this.record.edgeCode = error.code
-    this.answer(answer)
+    this.answer(this.changed(answer))
   }
 
   /** Every answer says of which version it is, where one was decided. */
@@ -96,6 +103,11 @@ export class ProxiedRequest extends RouteExecution {
     return fields.some(([name]) => name === header) ? fields : [...fields, [header, version]]
   }
 
+  /** The page cannot be served; `actions` are those of the service it is about: other hosts hear of it by their CORS fields. */
+  refusedBy(actions: RouteActions | undefined): void {
+    this.actions = actions
+  }
+
   // --- towards the upstream ----------------------------------------------------------------------------------------------------
 
   /** Design 4.2 and 4.9: nothing that asserts something about the client comes from the client. */
@@ -110,6 +122,22 @@ export class ProxiedRequest extends RouteExecution {
     head.appendLine('via', this.request.minorVersion === 1 ? this.#listener.viaLine : this.#listener.viaLine10)
     this.changeRequest(head)
     head.appendLine(pin.header, release.versionLines.get(this.version)!)
+    if (this.#live === undefined) return
+    this.retries = this
+    this.keepBytes ||= 1
+  }
+
+  /** An asset that is missing here may be in another version of this browser; the route's own retries come first. */
+  override afterAnswer(head: ResponseHead): number {
+    const afterMs = super.afterAnswer(head)
+    const next = afterMs < 0 ? this.#live?.after(head) : undefined
+    if (next === undefined) return afterMs
+    this.decided(next.decision)
+    this.record.poolVersion = next.pool.pool.owner
+    this.turnTo(next.pool)
+    for (const name of conditions) this.request.remove(name)
+    this.request.set((this.#release as EdgeRelease).release.spec.pin.header, this.version)
+    return 0
   }
 
   /** Of the version that it goes to: what that backend calls on its own must not be of another. */
@@ -209,6 +237,8 @@ function stripCookie(head: Head, name: string): void {
   if (rest !== undefined) head.appendLine('cookie', `cookie: ${rest}\r\n`)
 }
 
+/** What the browser holds is of the version that was asked first. */
+const conditions = ['if-none-match', 'if-modified-since', 'if-range']
 /** Claims that are rebuilt or dropped whoever sends them. */
 const clientClaims = new FieldNames(['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'x-real-ip'])
 /** And those that a trusted proxy may make, but nobody else. */

@@ -196,14 +196,15 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
   #errorAnswer(error: EdgeError, failure: UpstreamFailure | undefined): EdgeAnswer {
     this.record.edgeCode = error.code
     this.flag(error.flag)
-    return this.#changed(this.errorAnswer(error, failure))
+    return this.changed(this.errorAnswer(error, failure))
   }
 
   #own(answer: EdgeAnswer): void {
-    this.answer(this.#changed(answer))
+    this.answer(this.changed(answer))
   }
 
-  #changed(answer: EdgeAnswer): EdgeAnswer {
+  /** An answer of the edge's own with what the route does to answers. */
+  protected changed(answer: EdgeAnswer): EdgeAnswer {
     if (this.actions === undefined) return answer
     const head = new FieldList(answer.fields)
     this.record.status = answer.status
@@ -234,6 +235,14 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
     endpoint.inFlight--
     this.#endpoint = undefined
     this.pool!.policy?.left()
+  }
+
+  /** The next attempt goes to another pool, as if it were the first. */
+  protected turnTo(pool: PoolEndpoints): void {
+    if (this.#endpoint !== undefined) this.#leave(this.#endpoint)
+    this.#tried = undefined
+    this.#hash = undefined
+    this.pool = pool
   }
 
   #pick(): EndpointState | undefined {
@@ -301,19 +310,25 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
 
   // --- Retries: the engine calls, when the route has some ------------------------------------------------------------------------
 
+  get failuresToo(): boolean {
+    return this.actions!.retries !== undefined
+  }
+
   get perTryTimeoutMs(): number {
-    const { perTryTimeoutMs } = this.actions!.retries!
+    const perTryTimeoutMs = this.actions!.retries?.perTryTimeoutMs ?? 0
     return this.timeoutMs > 0 && perTryTimeoutMs >= this.timeoutMs ? 0 : perTryTimeoutMs
   }
 
   afterAnswer(head: ResponseHead): number {
-    const afterMs = retriesAnswer(this.actions!.retries!, head) ? this.#nextRetry() : -1
+    const { retries } = this.actions!
+    const afterMs = retries !== undefined && retriesAnswer(retries, head) ? this.#nextRetry() : -1
     if (afterMs >= 0) this.#note(head.status)
     return afterMs
   }
 
   afterFailure(failure: UpstreamFailure): number {
-    const afterMs = retriesFailure(this.actions!.retries!, failure) ? this.#nextRetry() : -1
+    const { retries } = this.actions!
+    const afterMs = retries !== undefined && retriesFailure(retries, failure) ? this.#nextRetry() : -1
     if (afterMs >= 0) this.#noteFailure(failure)
     return afterMs
   }

@@ -30,6 +30,8 @@ export function describeReason({ reason, rule, version }: Decision): string {
       return rule === undefined
         ? `${version} has an unavailable pool, and its pages stay on it`
         : `${describeRule(rule)} hit, but ${version} has an unavailable pool and the rule says to fail`
+    case 'asset':
+      return 'the asset is missing in the decided version, and this one of the browser has it'
     case 'source-labels':
       return 'the labels of the listener name the version'
     case 'asked':

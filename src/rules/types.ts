@@ -200,6 +200,11 @@ export interface PageSpec {
   readonly origins: readonly string[]
 }
 
+export interface AssetsSpec {
+  /** A hashed asset that is missing is looked for in the other versions of this browser (src/proxy/live-assets.ts). */
+  readonly tryLive: boolean
+}
+
 export interface ReleaseSpec {
   readonly name: string
   readonly place: Place
@@ -219,6 +224,7 @@ export interface ReleaseSpec {
   readonly settleSeconds?: number
   /** Undefined: a page names its version by `pin.pageHeader` alone. */
   readonly page?: PageSpec
+  readonly assets?: AssetsSpec
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -358,6 +364,7 @@ export interface Settling {
  * rule: an explicit gray rule · share: a share drew the visitor · pin: the promise held · page: the page named its version ·
  * stable: nothing else applied · preflight: a CORS preflight · preview: a signed link was followed · stale: the pin's version or epoch is gone ·
  * fallback: the version has an unavailable pool, so the whole visit goes to stable · unavailable: the same, but it may not fall back ·
+ * asset: a hashed asset that the decided version lacks, found in another one of this browser (assets.tryLive) ·
  * source-labels, asked, source-address, default: the four ways of an internal caller (section 5).
  */
 export type Reason =
@@ -371,6 +378,7 @@ export type Reason =
   | 'stale'
   | 'fallback'
   | 'unavailable'
+  | 'asset'
   | 'source-labels'
   | 'asked'
   | 'source-address'

@@ -3,7 +3,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { describeWithChromium } from './chromium.ts'
-import { open, openIn, PageStage, partsOf, whole } from './page-stage.ts'
+import { loadLazily, open, openIn, PageStage, partsOf, whole } from './page-stage.ts'
 
 const promoted = { stable: 'v2', draining: ['v1'] }
 
@@ -41,6 +41,20 @@ describeWithChromium('two tabs', () => {
 
       await openIn(await old.page.context().newPage(), stage.url(scheme))
       expect(await partsOf(old.page)).toEqual({ ...whole('v2'), page: 'v1', app: 'v1' })
+    })
+
+    it('the lazy chunk of the old tab is gone with the newest page, unless other live versions are asked for it', async () => {
+      const old = await open(browser, `${stage.url(scheme)}/?stamp`)
+      await stage.change(promoted)
+      await openIn(await old.page.context().newPage(), `${stage.url(scheme)}/?stamp`)
+      // A script is asked for by the browser itself, which no stamp reaches.
+      expect(await loadLazily(old.page)).toBe('failed')
+
+      await stage.change({ ...promoted, more: { assets: { tryLive: true } } })
+      await old.page.evaluate(`lazyChunk += '?again'`)
+      expect(await loadLazily(old.page)).toBe('v1')
+      expect(await stage.metrics()).toContain('graylane_decisions_total{version="v1",reason="asset"}')
+      expect(old.errors).toEqual([])
     })
 
     it('three tabs of three versions are each whole', async () => {

@@ -12,6 +12,7 @@ import { GatewayUnderTest, readPin, type Result } from './gateway-under-test.ts'
 import { health } from './health.ts'
 import { identities } from './identity.ts'
 import { internalCalls } from './internal.ts'
+import { liveAssets } from './live-assets.ts'
 import { pageKind } from './page-kind.ts'
 import { pageStamp } from './page-stamp.ts'
 import { pin } from './pin.ts'
@@ -32,6 +33,7 @@ const groups: readonly CaseGroup[] = [
   ...service,
   ...answers,
   ...caching,
+  ...liveAssets,
   ...domain,
   ...pageStamp,
   ...identities,

@@ -21,6 +21,7 @@ function retrying(attempts: number, more: Partial<Retries & { keepBytes: number 
   let left = attempts
   const next = (): number => (left-- > 0 ? 0 : -1)
   const retries: Retries = {
+    failuresToo: true,
     perTryTimeoutMs: 0,
     afterAnswer: ({ status }) => (status >= 500 ? next() : -1),
     afterFailure: (failure) => {

@@ -1,5 +1,6 @@
 // A backend that says who it is and what it was asked, so that a test sees which version answered and what reached it.
-// The request steers the answer: `x-echo-FIELD: value` comes back as the field FIELD, `x-echo-status` as the status.
+// The request steers the answer: `x-echo-FIELD: value` comes back as the field FIELD, `x-echo-status` as the status, and the versions of
+// `x-missing: v1 v2` say 404 (or `x-missing-as: STATUS TYPE`).
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -55,6 +56,15 @@ async function answer(
 ): Promise<void> {
   let body = ''
   for await (const chunk of request.setEncoding('utf8')) body += chunk
+  if (
+    String(request.headers['x-missing'] ?? '')
+      .split(' ')
+      .includes(version)
+  ) {
+    const [status = '404', type = 'text/plain'] = String(request.headers['x-missing-as'] ?? '404').split(' ')
+    response.writeHead(Number(status), { 'content-type': type }).end(`not in ${version}`)
+    return
+  }
   response.statusCode = Number(request.headers['x-echo-status'] ?? 200)
   response.setHeader('content-type', 'application/json')
   for (const [name, value] of fieldsOf(request)) {

@@ -36,7 +36,7 @@ export class Replay {
 
   /** The route decides on retries, a refused connection included, instead of the engine. */
   get decides(): boolean {
-    return this.#forwarding.retries !== null
+    return this.#forwarding.retries?.failuresToo === true
   }
 
   /** Milliseconds until the next attempt; -1 when this answer is the one. */
