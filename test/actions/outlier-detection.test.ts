@@ -1,0 +1,90 @@
+// Istio section 6.5 at a table of moments: when an endpoint is left out, for how long, and when nobody is.
+
+import { describe, expect, it } from 'vitest'
+import { noOutlier, OutlierDetection } from '../../src/proxy/outlier-detection.ts'
+import type { OutlierDetectionSpec } from '../../src/rules/traffic-policy.ts'
+
+const defaults: OutlierDetectionSpec = {
+  consecutive5xxErrors: 5,
+  consecutiveGatewayErrors: 0,
+  splitExternalLocalOriginErrors: false,
+  consecutiveLocalOriginFailures: 5,
+  intervalMs: 10_000,
+  baseEjectionTimeMs: 30_000,
+  maxEjectionPercent: 100,
+}
+
+function detection(spec: Partial<OutlierDetectionSpec>, count = 3) {
+  const clock = { now: 1000 }
+  const endpoints = Array.from({ length: count }, () => ({ outlier: noOutlier() }))
+  const outliers = new OutlierDetection(
+    { ...defaults, ...spec },
+    () => endpoints,
+    () => clock.now,
+  )
+  const [first] = endpoints as [{ outlier: ReturnType<typeof noOutlier> }]
+  /** Statuses; 0 stands for a refused connection, -1 for one that broke. */
+  const meets = (...results: readonly number[]): boolean => {
+    for (const result of results) {
+      if (result > 0) outliers.answered(first, result)
+      else outliers.failed(first, result === 0)
+    }
+    return outliers.isEjected(first)
+  }
+  return { clock, endpoints, outliers, first, meets }
+}
+
+describe('outlier detection', () => {
+  it.each([
+    ['five errors in a row', {}, [500, 500, 502, 503, 500], true],
+    ['four', {}, [500, 500, 500, 500], false],
+    ['five with a good answer between', {}, [500, 500, 500, 500, 200, 500], false],
+    ['a 404 is a good answer', {}, [500, 500, 500, 500, 404, 500], false],
+    ['failures count as errors', {}, [0, -1, 500, 0, 503], true],
+    ['0 turns it off', { consecutive5xxErrors: 0 }, [500, 500, 500, 500, 500, 500], false],
+    ['gateway errors have a count of their own', { consecutiveGatewayErrors: 2 }, [502, 504], true],
+    ['which a 500 ends', { consecutiveGatewayErrors: 2 }, [502, 500, 504], false],
+    ['failures are gateway errors', { consecutiveGatewayErrors: 2 }, [0, -1], true],
+    ['apart, refused connections count alone', { splitExternalLocalOriginErrors: true }, [0, 0, 0, 0, 0], true],
+    ['and an answer ends them', { splitExternalLocalOriginErrors: true }, [0, 0, 0, 0, 200, 0], false],
+    ['and they are no errors', { splitExternalLocalOriginErrors: true, consecutive5xxErrors: 2 }, [500, 0], false],
+    ['codes of one’s own', { errorCodes: new Set([429]), consecutive5xxErrors: 2 }, [429, 429], true],
+    ['take the place of 5xx', { errorCodes: new Set([429]), consecutive5xxErrors: 2 }, [500, 500], false],
+  ] as const)('%s', (_says, spec, results, ejected) => {
+    expect(detection(spec).meets(...results)).toBe(ejected)
+  })
+
+  it('takes it back at the first sweep after its time', () => {
+    const { clock, outliers, first, meets } = detection({ consecutive5xxErrors: 1, baseEjectionTimeMs: 25_000 })
+    meets(500)
+    clock.now += 29_999
+    expect(outliers.isEjected(first)).toBe(true)
+    clock.now += 1
+    expect(outliers.isEjected(first)).toBe(false)
+  })
+
+  it('leaves it out longer each time, at most 300 s', () => {
+    const { clock, first, meets } = detection({ consecutive5xxErrors: 1 })
+    const times: number[] = []
+    for (let i = 0; i < 12; i++) {
+      meets(500)
+      times.push((first.outlier.ejectedUntil - clock.now) / 1000)
+      clock.now = first.outlier.ejectedUntil
+    }
+    expect(times[0]).toBe(30)
+    expect(times[1]).toBeLessThanOrEqual(60)
+    expect(Math.max(...times)).toBeLessThanOrEqual(300)
+  })
+
+  it.each([
+    ['ten endpoints, 10 percent: one', 10, 10, 1],
+    ['nine endpoints, 10 percent: none', 9, 10, 0],
+    ['three endpoints, 50 percent: one', 3, 50, 1],
+    ['one endpoint, 100 percent: one', 1, 100, 1],
+    ['four endpoints, 100 percent: all', 4, 100, 4],
+  ])('%s', (_says, count, maxEjectionPercent, most) => {
+    const { endpoints, outliers } = detection({ consecutive5xxErrors: 1, maxEjectionPercent }, count)
+    for (const endpoint of endpoints) outliers.answered(endpoint, 500)
+    expect(endpoints.filter((endpoint) => outliers.isEjected(endpoint)).length).toBe(most)
+  })
+})
