@@ -81,7 +81,7 @@ export class UpstreamTrust {
   noteFailure(endpoint: SecureEndpoint, error: NodeJS.ErrnoException): void {
     // Errors of the system have a syscall; what is left is TLS and certificates.
     if (error.syscall !== undefined || error.code === 'ECONNRESET') return
-    const line = `upstream https://${endpoint.key} is not trusted, nothing is sent to it: ${reasonOf(error)}`
+    const line = `upstream https://${endpoint.label ?? endpoint.key} is not trusted, nothing is sent to it: ${reasonOf(error)}`
     if (this.#told.get(endpoint.key) === line) return
     this.#told.set(endpoint.key, line)
     this.#log(line)

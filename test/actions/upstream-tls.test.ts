@@ -1,0 +1,98 @@
+// Istio section 6.6: TLS to upstreams by the settings of a pool, shown by real handshakes.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createGateway, type Gateway } from '../../src/gateway.ts'
+import { sendRaw } from '../support/raw-request.ts'
+import { Authority, withoutOpenssl } from '../tls/authority.ts'
+import { type HttpsBackend, startHttpsBackend } from '../tls/https-backend.ts'
+
+describe.skipIf(withoutOpenssl)(`trafficPolicy.tls${withoutOpenssl ? ' (left out: openssl is missing)' : ''}`, () => {
+  let directory: string
+  let backend: HttpsBackend
+  let strict: HttpsBackend
+  let gateway: Gateway | undefined
+  const told: string[] = []
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'graylane-tls-policy-'))
+    const authority = await Authority.create(directory)
+    await Authority.create(directory, 'stranger')
+    const pair = await authority.issue({ file: 'app', names: 'DNS:app.test,URI:spiffe://cluster/app' })
+    await authority.issue({ file: 'client', names: 'DNS:client.test' })
+    backend = await startHttpsBackend(pair, (request, response) => {
+      response.end(`served ${(request.socket as TLSSocket & { servername?: string }).servername}`)
+    })
+    strict = await startHttpsBackend(
+      pair,
+      (request, response) => {
+        const { subject } = (request.socket as TLSSocket).getPeerCertificate()
+        response.end(`hello ${String(subject['CN'])}`)
+      },
+      { requestCert: true, rejectUnauthorized: true, ca: authority.pem },
+    )
+  })
+  afterEach(() => gateway?.close())
+  afterAll(async () => {
+    backend.close()
+    strict.close()
+    await rm(directory, { recursive: true })
+  })
+
+  async function ask(tls: string, port = backend.port, scheme = 'http'): Promise<string> {
+    const configPath = join(directory, 'routes.yaml')
+    await writeFile(
+      configPath,
+      `
+listen: [{ port: 0, address: 127.0.0.1 }]
+accessLog: off
+services: { app: { trafficPolicy: { tls: ${tls} } } }
+versions: { v1: { app: "${scheme}://127.0.0.1:${port}" } }
+stable: v1
+`,
+    )
+    told.length = 0
+    gateway = await createGateway({ configPath, watch: false, log: (line) => told.push(line) })
+    const to = { host: '127.0.0.1', port: gateway.listeners()[0]!.port, from: '127.0.0.1' }
+    const answer = await sendRaw(to, ['GET / HTTP/1.1', 'Host: a', 'Connection: close'])
+    return answer.status === 200 ? answer.body : String(answer.status)
+  }
+
+  const own = 'mode: SIMPLE, caCertificates: authority.pem'
+
+  test.each([
+    [
+      'SIMPLE verifies by the authority that is named, for the name that is asked for',
+      `{ ${own}, sni: app.test }`,
+      'served app.test',
+    ],
+    ['and refuses another name', `{ ${own}, sni: other.test }`, '503'],
+    ['and the address, which the certificate does not bear', `{ ${own} }`, '503'],
+    ['and another authority', '{ mode: SIMPLE, caCertificates: stranger.pem, sni: app.test }', '503'],
+    ['the system knows nothing of it', '{ mode: SIMPLE, sni: app.test }', '503'],
+    ['subjectAltNames: one of them is enough', `{ ${own}, subjectAltNames: [x.test, app.test] }`, 'served false'],
+    ['also as a URI', `{ ${own}, subjectAltNames: ["spiffe://cluster/app"] }`, 'served false'],
+    ['but one there has to be', `{ ${own}, sni: app.test, subjectAltNames: [x.test] }`, '503'],
+    ['insecureSkipVerify takes any', '{ mode: SIMPLE, insecureSkipVerify: true }', 'served false'],
+  ])('%s', async (_says, tls, expected) => {
+    expect(await ask(tls)).toBe(expected)
+    if (expected === '503') expect(told.join()).toContain('is not trusted')
+  })
+
+  test('MUTUAL shows a certificate', async () => {
+    const mutual =
+      'mode: MUTUAL, caCertificates: authority.pem, sni: app.test, clientCertificate: client.pem, privateKey: client.key'
+    expect(await ask(`{ ${mutual} }`, strict.port)).toBe('hello client')
+    await gateway?.close()
+    expect(await ask(`{ ${own}, sni: app.test }`, strict.port)).toMatch(/^50[23]$/)
+  })
+
+  test('files that are no certificates are refused at their line', async () => {
+    await expect(ask('{ mode: SIMPLE, caCertificates: app.key }')).rejects.toThrow(
+      /routes.yaml:4:\d+: .*app.key is not in PEM/s,
+    )
+  })
+})
