@@ -40,6 +40,8 @@ export interface EdgeInForceOptions {
   readonly nowSeconds: () => number
   readonly randomBytes: (size: number) => Uint8Array
   readonly lookUp: LookUp | undefined
+  /** For each release; see EdgeSource. */
+  readonly pinsRemembered?: number
   /** A TLS connection ended before its first byte of HTTP. */
   readonly onTlsFailure?: (failure: TlsFailure) => void
 }
@@ -86,6 +88,7 @@ export class EdgeInForce {
       keysOf: (release) => this.#keyRing(release, configuration),
       settlingOf: ({ spec }) => settlingOf(learned, spec),
       endpoints: this.endpoints,
+      pinsRemembered: this.#options.pinsRemembered,
       instance: this.#options.secrets.instance,
       tls: { ticketKeys: this.#options.secrets.ticketKeys, onFailure: this.#options.onTlsFailure ?? (() => {}) },
     })

@@ -4,7 +4,8 @@
 import { Buffer } from 'node:buffer'
 import { LRUCache } from 'lru-cache'
 import { formatAddress } from '../rules/address.ts'
-import type { Address, IdentitySource, ReleaseSpec, RequestFacts } from '../rules/types.ts'
+import type { IdentitySource } from '../rules/identity-source.ts'
+import type { Address, ReleaseSpec, RequestFacts } from '../rules/types.ts'
 import { fieldOf, readJsonCookie } from './json-field.ts'
 import { createTokenReader } from './token.ts'
 

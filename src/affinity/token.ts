@@ -4,7 +4,7 @@
 import { Buffer } from 'node:buffer'
 import { constants, createHmac, createPublicKey, type KeyObject, timingSafeEqual, verify } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { TokenKey, TokenSource } from '../rules/types.ts'
+import type { TokenKey, TokenSource } from '../rules/identity-source.ts'
 import { fieldOf, parseJson, WrittenNumber } from './json-field.ts'
 
 const longestToken = 8_192

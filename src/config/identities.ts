@@ -1,7 +1,8 @@
 // `identity` in its long form: the sources in their order, the keys that verify tokens, and the values that mean nobody.
 
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
-import type { IdentitySource, ReleaseSpec, TokenKey, TokenSource } from '../rules/types.ts'
+import type { IdentitySource, TokenKey, TokenSource } from '../rules/identity-source.ts'
+import type { ReleaseSpec } from '../rules/types.ts'
 import { complain, type Draft } from './draft.ts'
 import { quote } from './problem.ts'
 import type { IdentitySourceText, TokenText } from './schema-identity.ts'

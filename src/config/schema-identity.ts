@@ -103,6 +103,5 @@ export const identity = Type.Union(
   { default: ['clientIp'], description: 'Who a visitor is, for users and for share: the first that is present.' },
 )
 
-export type IdentityText = Static<typeof identity>
 export type IdentitySourceText = Static<typeof source>
 export type TokenText = Static<typeof jwt>

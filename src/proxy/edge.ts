@@ -84,6 +84,8 @@ export interface EdgeSource {
   readonly keysOf: (release: string) => KeyRing
   readonly settlingOf: (release: Release) => Settling | undefined
   readonly endpoints: Endpoints
+  /** Verified pins to remember for each release; default 20,000. */
+  readonly pinsRemembered?: number | undefined
   /** Names this gateway in Via; the same for all its workers, unlike any other gateway's. */
   readonly instance: string
   /** Undefined where no connections are taken. */
@@ -138,7 +140,7 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
   }
   return {
     release,
-    pins: createPinReader(release.spec, keyRing),
+    pins: createPinReader(release.spec, keyRing, source.pinsRemembered),
     previews: keyRing.random ? undefined : createPreviewReader(release.spec, keyRing),
     identity: compileIdentity(release.spec),
     keyRing,

@@ -67,7 +67,8 @@ function decideSubresource(release: Release, facts: RequestFacts, visit: Visit, 
   // another build by now; a pin that is stale because its version has gone may still hold the name of an older page.
   const pageCounts = pageVersion !== undefined && pin.epoch >= release.spec.pin.epoch
   if (pageCounts && pin.history.includes(pageVersion)) return followPage(release, pageVersion, 'page', visit)
-  return reading.state === 'held'
+  const pageIsVoid = pageVersion !== undefined && pin.history.includes(`!${pageVersion}`)
+  return reading.state === 'held' && !pageIsVoid
     ? followPage(release, pin.version, 'pin', visit)
     : { action: 'reload', version: stableFor(release, visit), reason: 'stale', rule: undefined }
 }

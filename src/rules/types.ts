@@ -2,6 +2,7 @@
 // Pure data. Nothing here knows of sockets, clocks, files or randomness.
 
 import type { HealthCheckSpec } from './health-check.ts'
+import type { IdentitySource } from './identity-source.ts'
 import type { RouteActionsSpec } from './route-actions.ts'
 import type { TrafficPolicySpec } from './traffic-policy.ts'
 
@@ -145,35 +146,6 @@ export interface UpstreamUrl {
   readonly weight?: number
 }
 
-/** Where a visitor's identity may stand, e.g. `cookies.user`. */
-export type IdentitySource =
-  | { readonly kind: 'cookie'; readonly name: string }
-  | { readonly kind: 'header'; readonly name: string }
-  | { readonly kind: 'clientIp'; /** Of IPv6 only the block counts; default 64 */ readonly ipv6Prefix?: number }
-  | { readonly kind: 'json'; readonly cookie: string; readonly field: string }
-  | TokenSource
-
-/** A claim of a JWT (RFC 7519). */
-export interface TokenSource {
-  readonly kind: 'jwt'
-  readonly place: { readonly kind: 'cookie' | 'header'; readonly name: string }
-  readonly claim: string
-  readonly keys: readonly TokenKey[]
-  readonly issuer: string | undefined
-  readonly audience: string | undefined
-  /** By how much clocks may differ. */
-  readonly leewaySeconds: number
-}
-
-/** A key that verifies tokens, with the only algorithms it may be used for (RFC 8725 3.1). */
-export interface TokenKey {
-  readonly id: string | undefined
-  readonly algorithms: readonly string[]
-  /** How to read `secret`: a JWK as JSON, PEM, or the bytes of a shared secret. */
-  readonly form: 'jwk' | 'pem' | 'raw'
-  readonly secret: Uint8Array
-}
-
 export interface PinSpec {
   /** Cookie name without the `__Host-` prefix that https adds. */
   readonly cookie: string
@@ -314,7 +286,10 @@ export interface Pin {
   readonly epoch: number
   readonly issuedAt: number
   readonly seed: string
-  /** The last versions this browser was given, newest first, at most three; holds `version` itself. */
+  /**
+   * The last versions this browser was given, newest first, at most three; holds `version` itself. Those of an older epoch have a `!` in
+   * front: their pages can still be told from others, but not served.
+   */
   readonly history: readonly string[]
 }
 

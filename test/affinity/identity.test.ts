@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { compileIdentity } from '../../src/affinity/identity.ts'
 import { parseAddress } from '../../src/rules/address.ts'
-import type { IdentitySource, RequestFacts } from '../../src/rules/types.ts'
+import type { IdentitySource } from '../../src/rules/identity-source.ts'
+import type { RequestFacts } from '../../src/rules/types.ts'
 
 const sources: readonly IdentitySource[] = [
   { kind: 'cookie', name: 'user' },

@@ -3,7 +3,7 @@
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createTokenReader } from '../../src/affinity/token.ts'
-import type { TokenKey, TokenSource } from '../../src/rules/types.ts'
+import type { TokenKey, TokenSource } from '../../src/rules/identity-source.ts'
 import { loadGood, problemsOf, shortest, withKey } from '../config/configuration-files.ts'
 
 const now = 1_800_000_000

@@ -88,10 +88,10 @@ const documents: readonly Case[] = [
     expect: { version: 'v2', pin: { version: 'v2', history: ['v2', 'v1', 'v3'] } },
   },
   {
-    says: 'a pin of an old epoch is written anew, its history dropped',
+    says: 'a pin of an old epoch is written anew, its history void',
     headers: page,
     pins: [{ pin: 'v1', epoch: 1, history: ['v1', 'v2'] }],
-    expect: { version: 'v1', pinIn: 'stale', pin: { version: 'v1', epoch: 2, history: ['v1'] } },
+    expect: { version: 'v1', pinIn: 'stale', pin: { version: 'v1', epoch: 2, history: ['v1', '!v2'] } },
   },
   {
     says: 'a forged pin is replaced',

@@ -321,6 +321,18 @@ export const subresources: readonly Row[] = [
     is: 'reload v1 stale',
   },
   {
+    says: 'and is told so too when another tab has brought the browser a new pin since',
+    release: { pin: { epoch: 2 } },
+    visit: { reading: held('v1', { epoch: 2, history: ['v1', '!v2'] }), pageVersion: 'v2' },
+    is: 'reload v1 stale',
+  },
+  {
+    says: 'a page of that name which was given anew goes on',
+    release: { pin: { epoch: 2 } },
+    visit: { reading: held('v1', { epoch: 2, history: ['v1', 'v2', '!v2'] }), pageVersion: 'v2' },
+    is: 'v2 page',
+  },
+  {
     says: 'a page of a newer epoch goes on: another gateway knew the new configuration first',
     visit: { reading: held('v2', { epoch: 2, history: ['v2', 'v3'] }), pageVersion: 'v3' },
     is: 'v3 page',

@@ -1,0 +1,265 @@
+// One sentence of the design's section 4 switched off at a time, in the source itself: the model has to notice each. A sentence whose
+// code is not found any more is a failure too, so that this table stays true.
+
+export interface Sabotage {
+  /** Section, and the sentence that no longer holds. */
+  readonly sentence: string
+  /** Below src. */
+  readonly file: string
+  readonly code: string
+  readonly instead: string
+}
+
+const decide = 'rules/decide.ts'
+const pinCookie = 'affinity/pin-cookie.ts'
+const pinPolicy = 'affinity/pin-policy.ts'
+const proxied = 'proxy/proxied-request.ts'
+
+export const sabotages: readonly Sabotage[] = [
+  {
+    sentence: '4.2 x-version of a client never enters',
+    file: proxied,
+    code: 'head.removeSpellings(release.versionNames)',
+    instead: '',
+  },
+  {
+    sentence: '4.2 a backend cannot write the pin',
+    file: proxied,
+    code: '(line) => setsCookie(line, spec.cookie)',
+    instead: '() => false',
+  },
+  {
+    sentence: '4.2 backends do not see the pin',
+    file: proxied,
+    code: 'stripCookie(head, pin.cookie)',
+    instead: '',
+  },
+  {
+    sentence: '4.3 a form posts to the version of its page',
+    file: 'affinity/page-kind.ts',
+    code: "(method !== 'GET' && method !== 'HEAD') ||",
+    instead: '',
+  },
+  {
+    sentence: '4.3 a prefetch is no page load',
+    file: 'affinity/page-kind.ts',
+    code: '|| isPrefetch(request)) return',
+    instead: ') return',
+  },
+  {
+    sentence: '4.4 a signature that fails is no pin',
+    file: pinCookie,
+    code: 'key === undefined || !equals(',
+    instead: 'key === undefined || false && !equals(',
+  },
+  {
+    sentence: '4.4 the signature is over the release name',
+    file: pinCookie,
+    code: '`graylane pin\\n${release}\\n${fields}`',
+    instead: '`graylane pin\\n${fields}`',
+  },
+  {
+    sentence: '4.4 two genuine pins that differ count as none',
+    file: pinCookie,
+    code: '} else return twoPins',
+    instead: '}',
+  },
+  {
+    sentence: '4.4 an old epoch is a stale pin',
+    file: pinCookie,
+    code: 'pin.epoch < release.pin.epoch ||',
+    instead: '',
+  },
+  {
+    sentence: '4.5 a pin of any age holds for what belongs to a page, whatever the rules say',
+    file: decide,
+    code: "if (reading.state === 'none') return decideDocument(release, facts, visit, undefined, trace)",
+    instead: 'return decideDocument(release, facts, visit, bindingPin(release, visit), trace)',
+  },
+  {
+    sentence: '4.5 draining versions serve their open pages',
+    file: decide,
+    code: 'if (!release.spec.versions.has(version)) {',
+    instead: 'if (!release.spec.versions.has(version) || release.spec.draining.has(version)) {',
+  },
+  {
+    sentence: '4.5 the version that a page names comes first',
+    file: decide,
+    code: 'if (pageCounts && pin.history.includes(pageVersion))',
+    instead: 'if (pageCounts && false)',
+  },
+  {
+    sentence: '4.5 a page version that the browser was not given is not believed',
+    file: decide,
+    code: 'if (pageCounts && pin.history.includes(pageVersion))',
+    instead: 'if (pageCounts)',
+  },
+  {
+    sentence: '4.5 pages of an older epoch are told to reload, though the pin is new',
+    file: decide,
+    code: "reading.state === 'held' && !pageIsVoid",
+    instead: "reading.state === 'held'",
+  },
+  {
+    sentence: '4.5 a stale pin is told to reload',
+    file: 'proxy/handle-request.ts',
+    code: "if (service?.spec.onStale !== 'stable') return decision",
+    instead: '',
+  },
+  {
+    sentence: '4.6 gray rules from top to bottom',
+    file: decide,
+    code: 'if (explicit !== undefined && explicit.index < share.index) break',
+    instead: '',
+  },
+  {
+    sentence: '4.6 an explicit rule wins over a pin',
+    file: decide,
+    code: "if (bound !== undefined && release.spec.pin.repin === 'keep')",
+    instead: 'if (bound !== undefined)',
+  },
+  {
+    sentence: '4.6 repin: keep decides only the unpinned',
+    file: decide,
+    code: "if (bound !== undefined && release.spec.pin.repin === 'keep')",
+    instead: 'if (false && bound !== undefined)',
+  },
+  {
+    sentence: '4.6 a share moves only those on stable or unpinned',
+    file: decide,
+    code: 'if (mayHave && draw(',
+    instead: 'if (draw(',
+  },
+  {
+    sentence: '4.6 a share keeps those whom it gave its version',
+    file: decide,
+    code: '|| bound.version === share.version',
+    instead: '',
+  },
+  {
+    sentence: '4.6 no hit keeps the pin',
+    file: decide,
+    code: "if (bound !== undefined) return onHealthy(release, bound.version, 'pin', undefined, visit)",
+    instead: '',
+  },
+  {
+    sentence: '4.6 only a pin younger than ttl binds a document',
+    file: decide,
+    code: 'return isYoung && versions',
+    instead: 'return versions',
+  },
+  {
+    sentence: '4.6 a pin of a draining version binds no document',
+    file: decide,
+    code: '&& !draining.has(pin.version) ? pin',
+    instead: '? pin',
+  },
+  {
+    sentence: '4.6 the seed stays: a login flips nobody',
+    file: pinPolicy,
+    code: "if (reading.state !== 'none') return reading.pin.seed",
+    instead: '',
+  },
+  {
+    sentence: '4.7 a document of an unavailable version goes to stable',
+    file: decide,
+    code: 'if (version === stable || visit.available(version)) return serve',
+    instead: 'if (true) return serve',
+  },
+  {
+    sentence: '4.7 a subresource never falls back',
+    file: decide,
+    code: ": { action: 'unavailable', version, reason: 'unavailable', rule: undefined }\n}\n\n// --- documents",
+    instead: ": serve(stableFor(release, visit), 'fallback')\n}\n\n// --- documents",
+  },
+  {
+    sentence: '4.7 onUnavailable: fail tells testers',
+    file: decide,
+    code: "return rule?.onUnavailable === 'fail'",
+    instead: 'return false',
+  },
+  {
+    sentence: "4.8 the decided version's pool answers",
+    file: 'proxy/handle-request.ts',
+    code: 'service.pools.get(proxied.version)',
+    instead: 'service.pools.get(edgeRelease.release.stable)',
+  },
+  {
+    sentence: '4.8 a version without a pool of its own is served by its base',
+    file: 'rules/version-pools.ts',
+    code: 'next = listed.base ?? spec.stable',
+    instead: 'next = spec.stable',
+  },
+  {
+    sentence: '4.9 the upstream is told the decided version',
+    file: proxied,
+    code: 'release.versionLines.get(this.version)!',
+    instead: 'release.versionLines.get(release.release.stable)!',
+  },
+  {
+    sentence: '4.9 a document writes the pin when the version changed',
+    file: pinPolicy,
+    code: '|| reading.pin.version !== decision.version',
+    instead: '',
+  },
+  {
+    sentence: '4.9 a pin that nothing gives any more is not renewed',
+    file: pinPolicy,
+    code: 'ttlSeconds / 8 && isStillGiven(decision, release)',
+    instead: 'ttlSeconds / 8',
+  },
+  {
+    sentence: '4.9 a pin that is still given is renewed',
+    file: pinPolicy,
+    code: 'ttlSeconds / 8 && isStillGiven(decision, release)',
+    instead: 'ttlSeconds / 8 && false',
+  },
+  {
+    sentence: '4.9 a subresource of a browser writes no pin',
+    file: pinPolicy,
+    code: '!hasFetchMetadata(request) &&',
+    instead: '',
+  },
+  {
+    sentence: '4.4 history holds the last three versions',
+    file: pinPolicy,
+    code: 'history: history.slice(0, historyLength)',
+    instead: 'history: history.slice(0, 1)',
+  },
+  {
+    sentence: '4.11 what an older epoch promised is void',
+    file: pinPolicy,
+    code: 'old.epoch < epoch ? old.history.map(voided) : old.history',
+    instead: 'old.history',
+  },
+  {
+    sentence: '4.11 draining versions draw nobody by a share',
+    file: 'rules/compile.ts',
+    code: 'gray.filter((rule) => !spec.draining.has(rule.version))',
+    instead: 'gray',
+  },
+  {
+    sentence: '4.11 draining versions draw nobody by an explicit rule',
+    file: 'rules/compile.ts',
+    code: 'if (!spec.draining.has(rule.version)) explicit.push',
+    instead: 'if (true) explicit.push',
+  },
+  {
+    sentence: '4.11 a version that is new draws nobody',
+    file: decide,
+    code: 'return settling !== undefined && nowSeconds <',
+    instead: 'return false && nowSeconds <',
+  },
+  {
+    sentence: '4.11 a version that is new does not become stable before its time',
+    file: decide,
+    code: 'return before !== undefined && settles(visit, release.stable) ? before : release.stable',
+    instead: 'return release.stable',
+  },
+  {
+    sentence: '4.11 a version that is known does not settle again',
+    file: 'learned-versions.ts',
+    code: 'before?.since.get(version) ?? learnedAt',
+    instead: 'learnedAt',
+  },
+]
