@@ -61,7 +61,8 @@ export interface Connection<L = unknown> {
   readonly listener: L
   readonly remoteAddress: string
   readonly remotePort: number
-  /** The port it came in at. */
+  /** The address and port it came in at. */
+  readonly localAddress: string
   readonly localPort: number
   readonly encrypted: boolean
   /** Room for one value that is worth computing once a connection (the parsed peer address). */

@@ -108,6 +108,7 @@ class ImaginedExchange implements Exchange {
       listener: undefined,
       remoteAddress: input.ip,
       remotePort: 0,
+      localAddress: '127.0.0.1',
       localPort,
       encrypted: input.url.startsWith('https:'),
       memo: undefined,

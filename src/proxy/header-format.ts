@@ -18,6 +18,7 @@ export interface FormatContext {
   readonly clientAddressText: string
   readonly peerAddress: string
   readonly peerPort: number
+  readonly localAddress: string
   readonly localPort: number
   readonly scheme: string
   readonly upstream: { readonly address: string; readonly port: number } | undefined
@@ -131,6 +132,8 @@ const words: Readonly<Record<string, (context: FormatContext) => string>> = {
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS: (context) => withPort(context.peerAddress, context.peerPort),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: (context) => context.peerAddress,
   DOWNSTREAM_DIRECT_REMOTE_PORT: (context) => String(context.peerPort),
+  DOWNSTREAM_LOCAL_ADDRESS: (context) => withPort(context.localAddress, context.localPort),
+  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: (context) => context.localAddress,
   DOWNSTREAM_LOCAL_PORT: (context) => String(context.localPort),
   UPSTREAM_HOST: upstreamHost,
   UPSTREAM_REMOTE_ADDRESS: upstreamHost,

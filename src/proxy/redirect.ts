@@ -5,10 +5,12 @@ import type { RequestFacts, StringMatchSpec } from '../rules/types.ts'
 import type { EdgeAnswer } from './exchange.ts'
 import { replacePrefix } from './rewrite.ts'
 
+type Asked = Pick<RequestFacts, 'scheme' | 'authority' | 'path' | 'query'>
+
 /** Location as Envoy builds it: from the Host as sent, case and port included. `listenerPort`: the port as configured. */
 export function redirectAnswer(
   redirect: RedirectSpec,
-  { scheme, authority, path, query }: Pick<RequestFacts, 'scheme' | 'authority' | 'path' | 'query'>,
+  { scheme, authority, path, query }: Asked,
   matched: StringMatchSpec | undefined,
   listenerPort: number,
 ): EdgeAnswer {
@@ -45,7 +47,15 @@ function withoutPort(host: string): string {
   return colon < 0 || host.endsWith(']') ? host : host.slice(0, colon)
 }
 
-/** text/plain unless the response header operations say otherwise; a redirect status without Location is as it is written. */
-export function directAnswer({ status, body }: DirectResponseSpec): EdgeAnswer {
-  return { status, fields: body.length === 0 ? [] : [['content-type', 'text/plain']], body }
+/**
+ * text/plain unless the response header operations say otherwise. With 201 and 3xx Envoy names the place that was asked for, which the
+ * operations may replace too.
+ */
+export function directAnswer({ status, body }: DirectResponseSpec, asked: Asked): EdgeAnswer {
+  const fields: EdgeAnswer['fields'][number][] = body.length === 0 ? [] : [['content-type', 'text/plain']]
+  if (status === 201 || (status >= 300 && status < 400)) {
+    const { scheme, authority, path, query } = asked
+    fields.push(['location', `${scheme}://${authority}${path}${query === '' ? '' : `?${query}`}`])
+  }
+  return { status, fields, body }
 }

@@ -60,6 +60,10 @@ export abstract class RequestContext implements FormatContext {
     return this.exchange.connection.remotePort
   }
 
+  get localAddress(): string {
+    return this.exchange.connection.localAddress
+  }
+
   get localPort(): number {
     return this.exchange.connection.localPort
   }

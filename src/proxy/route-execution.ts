@@ -102,7 +102,7 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
     if (actions.plain) return this.#forward(actions)
     const { redirect, directResponse, fault } = actions
     if (redirect !== undefined) return this.#configured(redirectAnswer(redirect, facts, matched, this.listenerPort))
-    if (directResponse !== undefined) return this.#configured(directAnswer(directResponse))
+    if (directResponse !== undefined) return this.#configured(directAnswer(directResponse, facts))
     this.#facts = facts
     this.#matched = matched
     if (fault === undefined) return this.#allow(actions)
@@ -117,7 +117,7 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
   }
 
   #abort(actions: RouteActions): void {
-    const abort = drawAbort(actions.fault!, this.surroundings.random)
+    const abort = drawAbort(actions.fault!, this.request, this.surroundings.random)
     if (abort === undefined) return this.#allow(actions)
     this.flag('FI')
     this.#own(abort)

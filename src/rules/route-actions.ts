@@ -158,7 +158,7 @@ export interface FaultSpec {
   readonly delay?: { readonly fixedDelayMs: number; /** 0 to 100, four decimals */ readonly percentage: number }
   readonly abort?: {
     readonly status: number
-    /** Status number of gRPC: answered as 200 with `grpc-status`; `status` is then 200. */
+    /** Status number of gRPC: a request of gRPC is answered with `grpc-status`; `status` is then 200. */
     readonly grpcStatus?: number
     /** 0 to 100, four decimals. */
     readonly percentage: number

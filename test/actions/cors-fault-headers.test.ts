@@ -161,9 +161,16 @@ describeRows(
     },
     { says: 'delays first, then aborts', path: '/both', status: 500, atLeastMs: 58, flags: 'DI,FI' },
     {
-      says: 'aborts in the way of gRPC',
+      says: 'aborts in the way of gRPC who asks in it',
       path: '/grpc',
+      headers: ['Content-Type: application/grpc'],
       answer: { 'grpc-status': '14', 'grpc-message': 'fault filter abort', 'content-type': 'application/grpc' },
+    },
+    {
+      says: 'tells others by its text',
+      path: '/grpc',
+      bodyOut: 'fault filter abort',
+      answer: { 'grpc-status': null, 'content-type': 'text/plain' },
     },
     { says: 'is not retried', path: '/retried', status: 503, attempts: 0, flags: 'FI' },
   ],
@@ -194,6 +201,7 @@ describeRows(
           x-forwarded: "%REQ(x-forwarded-for)%"
           x-year: "%START_TIME(%Y)%"
           x-umlaut: "ü"
+          x-local: "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%"
       response:
         set: { x-where: "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %UPSTREAM_CLUSTER% %UPSTREAM_REQUEST_ATTEMPT_COUNT%" }
   frontend:
@@ -238,6 +246,7 @@ describeRows(
         'x-client': '127.0.0.7',
         'x-protocol': 'HTTP/1.1 GET shop.test /words?a=1',
         'x-forwarded': '127.0.0.7',
+        'x-local': '127.0.0.1',
         'x-year': String(new Date().getUTCFullYear()),
         // UTF-8, as the backend's JSON shows the bytes of it.
         'x-umlaut': Buffer.from('\u00c3\u00bc').toString('latin1'),

@@ -55,6 +55,8 @@ describeRows(
   text: { match: [{ uri: { exact: /text } }], directResponse: { status: 403, body: { string: "nö" } } }
   bytes: { match: [{ uri: { exact: /bytes } }], directResponse: { status: 200, body: { bytes: "/wBh" } }, headers: { response: { set: { content-type: image/x } } } }
   none: { match: [{ uri: { exact: /none } }], directResponse: { status: 204 } }
+  made: { match: [{ uri: { exact: /made } }], directResponse: { status: 201, body: { string: made } } }
+  moved: { match: [{ uri: { exact: /moved } }], directResponse: { status: 302 }, headers: { response: { set: { location: /else } } } }
   api: /api/
   frontend:
 `,
@@ -146,5 +148,17 @@ describeRows(
       answer: { 'content-type': 'image/x' },
     },
     { says: 'without a body there is no type', path: '/none', status: 204, answer: { 'content-type': null } },
+    {
+      says: '201 names what was asked for',
+      path: '/made?a',
+      status: 201,
+      answer: { location: 'http://shop.test/made?a' },
+    },
+    {
+      says: 'as 3xx does, unless the operations say another place',
+      path: '/moved',
+      status: 302,
+      answer: { location: '/else' },
+    },
   ],
 )

@@ -164,6 +164,7 @@ class ModelExchange implements Exchange {
       listener: undefined,
       remoteAddress: ip,
       remotePort: 0,
+      localAddress: '127.0.0.1',
       localPort: 80,
       encrypted: true,
       memo: undefined,

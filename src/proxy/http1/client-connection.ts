@@ -63,6 +63,10 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     owner.deadlines.set(this, owner.limits.headTimeoutMs)
   }
 
+  get localAddress(): string {
+    return this.socket.localAddress ?? ''
+  }
+
   get idle(): boolean {
     return this.#exchange === null && this.requestRead && this.#pending === null && !this.#lingering
   }
