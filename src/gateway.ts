@@ -8,6 +8,7 @@ import type { Configuration } from './config/configuration.ts'
 import type { Loaded, Problem } from './config/load.ts'
 import { createReloader } from './config/reload.ts'
 import type { Snapshot } from './config/snapshot.ts'
+import { coarseSeconds } from './coarse-clock.ts'
 import { drawSecrets, EdgeInForce, type Secrets } from './edge-in-force.ts'
 import type { LearnedVersions } from './learned-versions.ts'
 import { type AccessLog, createAccessLog } from './observe/access-log.ts'
@@ -149,7 +150,7 @@ class RunningGateway implements PhasedGateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options
-    this.#nowSeconds = options.nowSeconds ?? (() => Math.floor(Date.now() / 1000))
+    this.#nowSeconds = options.nowSeconds ?? coarseSeconds()
     this.#randomBytes = options.randomBytes ?? systemRandomBytes
     this.metrics = createMetrics({ build: packageVersion() })
     this.#inForce = new EdgeInForce({

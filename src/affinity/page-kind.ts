@@ -94,7 +94,7 @@ export function isWorkerScript(request: RequestMarks): boolean {
 
 /** @param contentType Content-Type of an answer */
 export function isHtmlType(contentType: string): boolean {
-  return isHtml(firstMediaType(contentType))
+  return beginsWithHtml(contentType)
 }
 
 /** What a browser asks before a cross-origin request (Fetch standard, CORS-preflight request); it never carries cookies. */
@@ -125,27 +125,38 @@ const partMarks = ['x-requested-with', 'hx-request', 'turbo-frame', 'rsc', 'next
 /** Without fetch metadata only the first type in Accept tells: a page load puts HTML first, an asset or API call does not. */
 function wantsHtmlPage(request: RequestMarks): boolean {
   const accept = request.get('accept')
-  return (
-    accept !== undefined && isHtml(firstMediaType(accept)) && partMarks.every((name) => request.get(name) === undefined)
-  )
+  return accept !== undefined && beginsWithHtml(accept) && partMarks.every((name) => request.get(name) === undefined)
 }
 
 function isHtml(type: string): boolean {
   return type === 'text/html' || type === 'application/xhtml+xml'
 }
 
+/** Whether the first media type of a list is HTML. Asked of every page load and every answer, so nothing is copied. */
+function beginsWithHtml(list: string): boolean {
+  return beginsWithType(list, 'text/html') || beginsWithType(list, 'application/xhtml+xml')
+}
+
+function beginsWithType(list: string, type: string): boolean {
+  const start = skipBlanks(list, 0)
+  // Capital letters differ from small ones in this bit alone; the marks of these types have it set (RFC 9110 8.3.1: types ignore case).
+  for (let i = 0; i < type.length; i += 1) if ((list.charCodeAt(start + i) | 0x20) !== type.charCodeAt(i)) return false
+  const end = skipBlanks(list, start + type.length)
+  return end === list.length || list.charCodeAt(end) === 0x2c || list.charCodeAt(end) === 0x3b
+}
+
+function skipBlanks(text: string, from: number): number {
+  let at = from
+  while (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09) at += 1
+  return at
+}
+
 /** The first media type of a list, without parameters, in lower case. */
 function firstMediaType(list: string): string {
-  // What nearly every page load and every page says.
-  if (list.startsWith('text/html') && isEndOfType(list, 9)) return 'text/html'
   let end = 0
   for (; end < list.length; end += 1) {
     const code = list.charCodeAt(end)
     if (code === 0x2c || code === 0x3b) break
   }
   return list.slice(0, end).trim().toLowerCase()
-}
-
-function isEndOfType(list: string, at: number): boolean {
-  return at === list.length || list.charCodeAt(at) === 0x2c || list.charCodeAt(at) === 0x3b
 }

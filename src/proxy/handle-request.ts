@@ -225,7 +225,9 @@ function answerStale(proxied: ProxiedRequest, visit: Visit, decision: Decision, 
 
 /** Design 4.8: the first service that matches and has a pool for this version (its own or its base's). */
 function serviceOf(release: Release, facts: RequestFacts, version: string): Service | undefined {
-  for (const service of release.services) {
+  const { services } = release
+  for (let i = 0; i < services.length; i += 1) {
+    const service = services[i]!
     if (service.matches(facts) && (service.pools.has(version) || needsNoPool(service))) return service
   }
   return undefined

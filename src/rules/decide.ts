@@ -125,7 +125,9 @@ function firstHit(
   const isTooNew =
     visit.settling && ((rule: GrayRule) => settles(visit, rule.version) && rule.version !== bound?.version)
   const explicit = release.firstExplicit(facts, visit.identity, isTooNew)
-  for (const share of release.shares) {
+  const { shares } = release
+  for (let i = 0; i < shares.length; i += 1) {
+    const share = shares[i]!
     if (explicit !== undefined && explicit.index < share.index) break
     if (isTooNew?.(share) === true) continue
     const mayHave =

@@ -1,6 +1,7 @@
 // The client's side of an exchange: frames the answer, writes it with back-pressure, and says when it is out. Where it comes from is not
 // known here (http1-exchange.ts).
 
+import { performance } from 'node:perf_hooks'
 import type { EdgeAnswer, Outcome } from '../exchange.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { edgeResponse } from './edge-response.ts'
@@ -24,7 +25,11 @@ export abstract class ClientAnswer<L> {
   protected closeFramed = false
   protected status = 0
   protected bytesSent = 0
+  protected readonly startedAt = performance.now()
   private chunkedAnswer = false
+  private timeoutAt = 0
+  /** The time at which the answer's head came, while it is being passed on; else 0. */
+  private headAt = 0
 
   constructor(connection: ClientConnection<L>, request: RequestMessage) {
     this.connection = connection
@@ -37,6 +42,27 @@ export abstract class ClientAnswer<L> {
   /** The client has taken what was written: the upstream may be read again. */
   protected abstract readOn(): void
   protected abstract finish(end: Outcome['end']): void
+
+  /** The client has so long to wait for the whole answer, from now on; 0: as long as it likes. */
+  protected startTimeout(timeoutMs: number): void {
+    if (timeoutMs <= 0) return
+    this.timeoutAt = this.connection.owner.deadlines.now + timeoutMs
+    this.connection.waitFor(timeoutMs)
+  }
+
+  /** Milliseconds until the whole answer is overdue; 0 when there is no such limit or it has passed. */
+  protected timeLeft(): number {
+    return this.timeoutAt === 0 ? 0 : Math.max(0, this.timeoutAt - this.connection.owner.deadlines.now)
+  }
+
+  protected get overdue(): boolean {
+    return this.timeoutAt !== 0 && this.timeLeft() === 0
+  }
+
+  /** Milliseconds until now. */
+  protected get durationMs(): number {
+    return (this.headAt || performance.now()) - this.startedAt
+  }
 
   protected frameAnswer(head: ResponseMessage, framing: BodyFraming): string {
     const { request, connection } = this
@@ -59,9 +85,36 @@ export abstract class ClientAnswer<L> {
   protected relay(before: string, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
     const { socket } = this.connection
     this.bytesSent += to - from
-    const lent = writeAnswerSpan(socket, before, buffer, from, to, this.chunkedAnswer, ended)
+    return this.written(ended, writeAnswerSpan(socket, before, buffer, from, to, this.chunkedAnswer, ended))
+  }
+
+  /** The same for the head, where `body` holds the span as text if it needs no framing. `now` is the time. */
+  protected relayHead(
+    text: string,
+    body: string | undefined,
+    buffer: Buffer,
+    from: number,
+    to: number,
+    ended: boolean,
+    now: number,
+  ): boolean {
+    // Most answers come in one piece and end here: their end needs no clock of its own.
+    this.headAt = now
+    const go =
+      body === undefined ? this.relay(text, buffer, from, to, ended) : this.relayText(text + body, to - from, ended)
+    this.headAt = 0
+    return go
+  }
+
+  private relayText(text: string, bytes: number, ended: boolean): boolean {
+    this.bytesSent += bytes
+    this.connection.socket.write(text, 'latin1')
+    return this.written(ended, false)
+  }
+
+  private written(ended: boolean, lent: boolean): boolean {
     this.connection.noteProgress()
-    if (socket.writableLength > 0) return this.waitForClient(ended, lent)
+    if (this.connection.socket.writableLength > 0) return this.waitForClient(ended, lent)
     if (ended) this.answerDone()
     return true
   }

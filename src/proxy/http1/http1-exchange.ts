@@ -40,8 +40,8 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   #bytesReceived = 0
   #attempts = 0
   #interim = 0
-  readonly #startedAt = performance.now()
-  #timeoutAt = 0
+  /** Nothing was waited for yet: it is still the time of startedAt. */
+  #fresh = true
   #sentAt = 0
   #upstreamMs = -1
 
@@ -77,6 +77,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     this.#bytesReceived += to - from
     if (to > from) this.#held = buffer.subarray(from, to)
     this.#go()
+    this.#fresh = false
   }
 
   #go(): void {
@@ -90,7 +91,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
       this.#replay = new Replay(forwarding)
       if (this.#held !== null) this.#replay.keep(this.#held)
     }
-    if (this.connection.requestRead) this.#startTimeout()
+    if (this.connection.requestRead) this.startTimeout(forwarding.timeoutMs)
     this.#tryNext()
     // The body waits in the client's socket until there is somebody to send it to.
     if (!this.#headSent && !this.answered && !this.connection.requestRead) this.connection.pauseReading()
@@ -100,7 +101,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   onRequestBody(buffer: Buffer, from: number, to: number): void {
     this.#bytesReceived += to - from
     const ended = this.connection.requestRead
-    if (ended) this.#startTimeout()
+    if (ended) this.startTimeout(this.#forwarding?.timeoutMs ?? 0)
     const upstream = this.#upstream
     if (this.#replay !== null) this.#keepBody(this.#replay, buffer.subarray(from, to), ended)
     if (upstream === null || !this.#headSent) {
@@ -129,7 +130,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
 
   /** The time for the whole answer, or for a free connection, is over. */
   onDeadline(): void {
-    const overdue = this.#timeoutAt !== 0 && this.#timeLeft() === 0
+    const { overdue } = this
     if (this.#waitingIn !== null && !overdue) this.#fail('overflow')
     else if (this.answered) this.#truncate()
     else this.#fail('timeout')
@@ -147,7 +148,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   onTurn(upstream: UpstreamLink): void {
     if (this.#waitingIn !== null) {
       this.#waitingIn = null
-      this.connection.waitFor(this.#timeLeft())
+      this.connection.waitFor(this.timeLeft())
     }
     this.#upstream = upstream
     upstream.assign(this)
@@ -182,7 +183,8 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     to: number,
     ended: boolean,
   ): boolean {
-    this.#upstreamMs = performance.now() - this.#sentAt
+    const now = performance.now()
+    this.#upstreamMs = now - this.#sentAt
     if (this.#replay !== null && framing !== 'tunnel' && this.#retriesAnswer(this.#replay, head, ended)) return true
     this.#held = null
     this.answered = true
@@ -191,7 +193,8 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     this.#forwarding!.onAnswer(head)
     const text = this.frameAnswer(head, framing)
     if (framing === 'tunnel') return this.#openTunnel(text, buffer, from, to)
-    return this.relay(text, buffer, from, to, ended)
+    const body = framing === 'length' ? head.textBehind(to - from) : undefined
+    return this.relayHead(text, body, buffer, from, to, ended, now)
   }
 
   onBody(buffer: Buffer, from: number, to: number, ended: boolean): boolean {
@@ -240,7 +243,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     if (found === 'overflow') this.#fail('overflow')
     else if (found === 'waiting') {
       this.#waitingIn = pool
-      const left = this.#timeLeft()
+      const left = this.timeLeft()
       const longest = owner.limits.connectTimeoutMs
       this.connection.waitFor(left > 0 ? Math.min(left, longest) : longest)
     } else this.onTurn(found)
@@ -309,25 +312,12 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   #send(upstream: UpstreamLink): void {
     const { connection, request } = this
     const ended = connection.requestRead
-    this.#sentAt = performance.now()
+    this.#sentAt = this.#fresh ? this.startedAt : performance.now()
     this.#headSent = true
     this.requestSent = ended
     upstream.sendRequest(this.#headText(), request.hasBody ? (this.#held ?? EMPTY) : null, request.chunked, ended)
     if (!ended || !upstream.used) this.#held = null
     if (!ended) connection.resumeReading()
-  }
-
-  #startTimeout(): void {
-    const timeoutMs = this.#forwarding?.timeoutMs ?? 0
-    if (timeoutMs <= 0) return
-    const { connection } = this
-    this.#timeoutAt = connection.owner.deadlines.now + timeoutMs
-    connection.waitFor(timeoutMs)
-  }
-
-  /** Milliseconds until the whole answer is overdue; 0 when there is no such limit or it has passed. */
-  #timeLeft(): number {
-    return this.#timeoutAt === 0 ? 0 : Math.max(0, this.#timeoutAt - this.connection.owner.deadlines.now)
   }
 
   // ------------------------------------------------------------------------------------------ answering
@@ -388,7 +378,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
       failure: this.#failure,
       bytesReceived: this.tunnel === null ? this.#bytesReceived : this.tunnel.bytesReceived,
       bytesSent: this.bytesSent,
-      durationMs: performance.now() - this.#startedAt,
+      durationMs: this.durationMs,
       upstreamMs: this.#upstreamMs,
       attempts: this.#attempts,
     }

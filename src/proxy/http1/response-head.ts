@@ -6,15 +6,24 @@ import { CR, LF, SP, isDigit, valueByte } from './bytes.ts'
 import { MessageHead } from './head.ts'
 import type { Limits } from './limits.ts'
 import { BAD, HEAD_TOO_LARGE, INCOMPLETE, parseFields, settleConnection } from './parse-fields.ts'
+import { JOIN_BYTES } from './span.ts'
 
 export class ResponseMessage extends MessageHead implements ResponseHead {
   status = 0
   /** Position behind the status line. */
   fieldsStart = 0
+  /** Position behind the empty line. What is short stands in `text` up to the end of what was read: one look at the memory for both. */
+  length = 0
 
   /** RFC 9112 9.3. We speak 1.1 to upstreams; what answers in 1.0 is used once. */
   get keepsAlive(): boolean {
     return this.minorVersion === 1 && !this.closeAsked
+  }
+
+  /** The next bytes behind the head, one character each, if they are at hand. */
+  textBehind(bytes: number): string | undefined {
+    const end = this.length + bytes
+    return end <= this.text.length ? this.text.slice(this.length, end) : undefined
   }
 
   /** The status line to send: always HTTP/1.1 (RFC 9110 2.5: a proxy sends its own version). */
@@ -54,7 +63,8 @@ function parse(head: ResponseMessage, bytes: Buffer, at: number, end: number, li
   head.fieldsStart = p + 2 - at
   const headEnd = parseFields(head, bytes, at, p + 2, end, limits.fields)
   if (headEnd <= 0) return headEnd
-  head.text = bytes.toString('latin1', at, headEnd)
+  head.length = headEnd - at
+  head.text = bytes.toString('latin1', at, end - headEnd <= JOIN_BYTES ? end : headEnd)
   if (head.chunked && (head.contentLength !== -1 || minor === 0)) return BAD
   // RFC 9112 6.1, RFC 9110 8.6: neither framing field belongs into an interim answer; a body behind one would be taken for a head.
   if (status < 200 && (head.chunked || head.contentLength !== -1)) return BAD

@@ -1,7 +1,7 @@
 // Writes a span of a body with the framing it needs: small ones as text (copied, nothing lent), large ones as they lie in memory.
 
 /** Up to this size a span is joined with its head or framing to one string: one copy is cheaper than a write of several pieces. */
-const JOIN_BYTES = 8192
+export const JOIN_BYTES = 8192
 
 /** Bytes that have to be free in front of and behind a span for chunkInPlace. */
 export const ROOM = 16

@@ -133,6 +133,7 @@ export class Upstreams {
   /** Of HTTPS endpoints. */
   readonly trust: UpstreamTrust
   readonly #pools = new Map<string, EndpointPool>()
+  #last: EndpointPool | undefined
 
   constructor(limits: Limits, trust = new UpstreamTrust()) {
     this.limits = limits
@@ -140,14 +141,12 @@ export class Upstreams {
   }
 
   pool(endpoint: Endpoint): EndpointPool {
-    const known = this.#pools.get(endpoint.key)
-    if (known !== undefined) {
-      known.retired = false
-      return known
-    }
-    const pool = new EndpointPool(this, endpoint)
-    this.#pools.set(endpoint.key, pool)
-    return pool
+    const last = this.#last
+    if (last?.endpoint === endpoint && !last.retired) return last
+    let pool = this.#pools.get(endpoint.key)
+    if (pool === undefined) this.#pools.set(endpoint.key, (pool = new EndpointPool(this, endpoint)))
+    pool.retired = false
+    return (this.#last = pool)
   }
 
   /** Requests that hold a connection to this endpoint, and those that wait for one. */
