@@ -43,6 +43,7 @@ services:
   whole: ${retrying('/whole', 'attempts: 50, retryOn: 5xx, backoff: 100ms', ', timeout: 300ms')}
   spread: { match: [{ uri: { prefix: /spread } }], retries: { attempts: 1, retryOn: 5xx } }
   refused: { match: [{ uri: { prefix: /refused } }], url: ${gone.url}, retries: { attempts: 2, retryOn: connect-failure } }
+  short: { match: [{ uri: { prefix: /short } }], url: ${one.url}, timeout: 50ms }
   plain: { url: ${one.url} }
 versions:
   v1: { spread: [${one.url}, ${two.url}] }
@@ -176,5 +177,19 @@ describe('the decision to try again', () => {
     const longest = [1, 2, 3, 4, 5, 9].map((n) => backOffMs(25, n, 0.999999))
     expect(longest).toEqual([24, 74, 174, 249, 249, 249])
     expect(backOffMs(25, 3, 0)).toBe(0)
+  })
+})
+
+describe('a short time-out', () => {
+  it('is kept to the millisecond, not to the tick of the engine', async () => {
+    // The engine's own deadlines need 100 ms more at least; a busy machine may be late as well, but not every time.
+    let shortest = Number.POSITIVE_INFINITY
+    for (let i = 0; i < 20 && shortest > 140; i++) {
+      const from = performance.now()
+      expect((await ask('/short', ['x-delay-ms: 5000'])).status).toBe(504)
+      shortest = Math.min(shortest, performance.now() - from)
+    }
+    expect(shortest).toBeGreaterThan(48)
+    expect(shortest).toBeLessThan(140)
   })
 })

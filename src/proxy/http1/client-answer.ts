@@ -11,6 +11,9 @@ import type { RequestMessage } from './request-head.ts'
 import type { ResponseMessage } from './response-head.ts'
 import { writeAnswerSpan } from './span.ts'
 
+/** Deadlines are up to two tenths of a second late: too much for short ones. */
+const preciseBelowMs = 2000
+
 const EMPTY = Buffer.alloc(0)
 
 export abstract class ClientAnswer<L> {
@@ -28,6 +31,8 @@ export abstract class ClientAnswer<L> {
   protected readonly startedAt = performance.now()
   private chunkedAnswer = false
   private timeoutAt = 0
+  /** Of a hold, then of a short time for the answer; rarely any. */
+  protected timer: NodeJS.Timeout | undefined
   /** The time at which the answer's head came, while it is being passed on; else 0. */
   private headAt = 0
 
@@ -41,6 +46,8 @@ export abstract class ClientAnswer<L> {
   protected abstract releaseUpstream(): void
   /** The client has taken what was written: the upstream may be read again. */
   protected abstract readOn(): void
+  /** The time for the whole answer is over. */
+  protected abstract onOverdue(): void
   protected abstract finish(end: Outcome['end']): void
 
   /** The client has so long to wait for the whole answer, from now on; 0: as long as it likes. */
@@ -48,6 +55,7 @@ export abstract class ClientAnswer<L> {
     if (timeoutMs <= 0) return
     this.timeoutAt = this.connection.owner.deadlines.now + timeoutMs
     this.connection.waitFor(timeoutMs)
+    if (timeoutMs < preciseBelowMs) this.timer = setTimeout(() => this.onOverdue(), timeoutMs)
   }
 
   /** Milliseconds until the whole answer is overdue; 0 when there is no such limit or it has passed. */

@@ -35,7 +35,6 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   #replayed = false
   /** Of routes that retry or mirror. */
   #replay: Replay | null = null
-  #holding: NodeJS.Timeout | undefined
   #failure: UpstreamFailure | undefined = undefined
   #bytesReceived = 0
   #attempts = 0
@@ -63,7 +62,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
 
   hold(afterMs: number, then: () => void, onGone: (outcome: Outcome) => void): void {
     this.#onFinish = onGone
-    this.#holding = setTimeout(() => {
+    this.timer = setTimeout(() => {
       this.#onFinish = null
       then()
       this.#go()
@@ -132,7 +131,11 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   onDeadline(): void {
     const { overdue } = this
     if (this.#waitingIn !== null && !overdue) this.#fail('overflow')
-    else if (this.answered) this.#truncate()
+    else this.onOverdue()
+  }
+
+  protected override onOverdue(): void {
+    if (this.answered) this.#truncate()
     else this.#fail('timeout')
   }
 
@@ -368,7 +371,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     const forwarding = this.#forwarding
     const onFinish = this.#onFinish
     if (forwarding === null && onFinish === null) return
-    clearTimeout(this.#holding)
+    clearTimeout(this.timer)
     this.#replay?.cancel()
     this.#forwarding = null
     this.#onFinish = null
