@@ -74,6 +74,9 @@ function checkFields(draft: Draft, fields: ReadonlyMap<string, string>): void {
 }
 
 function checkFieldName(draft: Draft, owner: object, key: string | number, name: string): void {
+  if (name.toLowerCase() === draft.document.pin.header.toLowerCase()) {
+    complain(draft, owner, key, 'value', `${name} is written by the edge itself: it says which version was decided`)
+  }
   if (!engineFields.has(name.toLowerCase())) return
   const hint = name.toLowerCase() === 'host' ? ': use rewrite.authority' : ''
   complain(draft, owner, key, 'value', `${name} is not to be changed here${hint}`)

@@ -85,6 +85,8 @@ function hashKey(draft: Draft, owner: object, text: ConsistentHashText): HashKey
 
 function cookieKey(draft: Draft, text: NonNullable<ConsistentHashText['httpCookie']>): HashKeySpec {
   const { name, path, ttl, attributes } = text
+  if (name === draft.document.pin.cookie)
+    complain(draft, text, 'name', 'value', `${name} is the cookie of the pin: a hash needs one of its own`)
   const ttlMs = ttl === undefined ? undefined : timeMs(draft, text, 'ttl', ttl, 0)
   return {
     kind: 'cookie',

@@ -45,7 +45,7 @@ export class EndpointState implements Endpoint {
     this.port = port
     this.serverName = serverName
     this.label = endpointKey(address, port, serverName)
-    this.key = own === undefined ? this.label : `${this.label}#${own.owner}`
+    this.key = keyOf(this.label, own)
     this.rules = own?.rules
     this.weight = own?.weight ?? 1
     this.bornAt = bornAt
@@ -58,6 +58,11 @@ export interface OwnEndpoint {
   readonly owner: string
   readonly rules: ConnectionRules
   readonly weight: number
+}
+
+/** Other rules, or another weight, make it another endpoint: what is under way keeps to the old ones. */
+function keyOf(label: string, own: OwnEndpoint | undefined): string {
+  return own === undefined ? label : `${label}#${own.owner}*${own.weight}`
 }
 
 function endpointKey(address: string, port: number, serverName: string | undefined): string {
@@ -85,7 +90,7 @@ export class Endpoints {
   /** @param serverName for HTTPS, the host of its URL */
   at(address: string, port: number, serverName?: string, own?: OwnEndpoint): EndpointState {
     const label = endpointKey(address, port, serverName)
-    const key = own === undefined ? label : `${label}#${own.owner}`
+    const key = keyOf(label, own)
     let state = this.#states.get(key)
     if (state === undefined) {
       state = new EndpointState(address, port, serverName, this.#now(), own)

@@ -30,7 +30,7 @@ export class PoolPolicy {
   constructor(pool: Pool, spec: TrafficPolicySpec, endpoints: Endpoints) {
     const { loadBalancer = { kind: 'LEAST_REQUEST' }, connectionPool = {}, outlierDetection, tls } = spec
     this.#endpoints = endpoints
-    this.#owner = `${pool.key}~${fingerprint([spec, pool.upstreams.map(({ weight }) => weight)])}`
+    this.#owner = `${pool.key}~${fingerprint(spec)}`
     this.#rules = endpoints.rulesOf(this.#owner, () => new ConnectionRules(connectionPool, tls))
     this.#balancer = createBalancer(loadBalancer, Math.random)
     this.#outliers =
