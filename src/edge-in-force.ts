@@ -3,8 +3,10 @@
 
 import type { Configuration } from './config/configuration.ts'
 import type { Snapshot } from './config/snapshot.ts'
+import { isTrustedPeer } from './affinity/client-address.ts'
 import { createKeyRing, type KeyRing } from './affinity/key-ring.ts'
 import { type LearnedVersions, learnVersions, settlingOf, writtenAt } from './learned-versions.ts'
+import { parseAddress } from './rules/address.ts'
 import { closedListener, compileEdge, type Edge, type ListenerSpec } from './proxy/edge.ts'
 import type { Endpoints, EndpointState } from './proxy/endpoints.ts'
 import { explainRequest, type ExplainInput, type Explanation } from './proxy/explain.ts'
@@ -62,6 +64,12 @@ export class EdgeInForce {
     this.#options = options
     this.endpoints = options.endpoints
     this.#resolver = new Resolver(options.lookUp)
+  }
+
+  /** Is this peer a proxy that speaks for others? */
+  trusts(address: string): boolean {
+    const peer = parseAddress(address)
+    return peer !== undefined && isTrustedPeer(peer, this.#edge.trust)
   }
 
   /** Undefined before the first commit. */

@@ -5,19 +5,18 @@ import { randomBytes as systemRandomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import type { Configuration } from './config/configuration.ts'
-import type { Loaded, Problem } from './config/load.ts'
+import type { Problem } from './config/load.ts'
 import { createReloader } from './config/reload.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { coarseSeconds } from './coarse-clock.ts'
-import { drawSecrets, EdgeInForce, type Secrets } from './edge-in-force.ts'
-import type { LearnedVersions } from './learned-versions.ts'
+import { drawSecrets, EdgeInForce } from './edge-in-force.ts'
 import { type AccessLog, createAccessLog } from './observe/access-log.ts'
-import type { LogSink } from './observe/log-sink.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import type { Observer, RequestRecord } from './observe/record.ts'
-import type { PlainTraffic } from './observe/traffic-counter.ts'
+import { OverloadWatch, type Pressure } from './overload-watch.ts'
 import { reportTraffic } from './observe/traffic-reports.ts'
 import { TrafficRing } from './observe/traffic-ring.ts'
+import { Admission } from './proxy/admission.ts'
 import { closedListener, type Edge } from './proxy/edge.ts'
 import { edgeAnswer, errorOfRefusal } from './proxy/edge-answers.ts'
 import { Endpoints } from './proxy/endpoints.ts'
@@ -29,9 +28,11 @@ import { Upstreams } from './proxy/http1/upstreams.ts'
 import type { LookUp } from './proxy/resolve.ts'
 import { isSecure, UpstreamTrust } from './proxy/tls/upstream-trust.ts'
 import { type ReloadResult, Reloads } from './reloads.ts'
+import type { Seat, Source } from './seat.ts'
 
 export { FollowingEndpoints, type HealthSign, LeadingEndpoints, type OutEndpoint } from './proxy/shared-health.ts'
 export { ConfigurationError, type ReloadResult } from './reloads.ts'
+export type { Seat, Source } from './seat.ts'
 
 export interface GatewayOptions {
   /** Path of routes.yaml. */
@@ -46,28 +47,10 @@ export interface GatewayOptions {
   readonly nowSeconds?: () => number
   readonly randomBytes?: (size: number) => Uint8Array
   readonly lookUp?: LookUp
+  /** How hard it is pressed; by default this process is asked. */
+  readonly pressure?: () => Pressure
   /** What this gateway has in common with those that serve the same ports beside it; without it, it stands alone. */
   readonly seat?: Seat
-}
-
-/** Given to each worker by the process that started it. */
-export interface Seat extends Source {
-  readonly secrets: Secrets
-  /** Their health is decided elsewhere: nothing is probed here. */
-  readonly endpoints: Endpoints
-  /** Takes an access log that goes to standard output; undefined to write there. */
-  readonly standardOutput: LogSink | undefined
-  /** Takes what was counted in a second. */
-  readonly onTraffic: (traffic: PlainTraffic | undefined) => void
-}
-
-/** A configuration that is not read from disk. */
-export interface Source {
-  readonly load: (path: string) => Promise<Loaded>
-  /** Since when its versions are known. */
-  readonly learned: LearnedVersions
-  /** Ports chosen for listeners with port 0, by listener name. */
-  readonly ports: ReadonlyMap<string, number>
 }
 
 export interface ListenerInfo {
@@ -143,6 +126,8 @@ class RunningGateway implements PhasedGateway {
   readonly #inForce: EdgeInForce
   readonly reloads: Reloads
   readonly #bound = new Map<string, Omit<ListenerInfo, 'secure'>>()
+  readonly #admission = new Admission()
+  #overload!: OverloadWatch
   #server!: Http1Server<string>
   #upstreams!: Upstreams
   #accessLog: AccessLog | undefined
@@ -180,6 +165,7 @@ class RunningGateway implements PhasedGateway {
     this.metrics.watch({
       openConnections: () => this.#server.openConnections,
       activeRequests: () => this.#server.activeRequests,
+      overloadRung: () => this.#overload.rung,
     })
     const report = this.#options.seat?.onTraffic ?? ((traffic) => this.traffic.add(this, traffic))
     this.#stopReports = reportTraffic(this.metrics.traffic, report)
@@ -200,6 +186,7 @@ class RunningGateway implements PhasedGateway {
       randomBytes: this.#randomBytes,
       random: Math.random,
       mirrors: inForce.mirrors,
+      admission: this.#admission,
     }
     return {
       handle: (exchange) => {
@@ -251,17 +238,18 @@ class RunningGateway implements PhasedGateway {
     if (this.#server !== undefined) return
     this.#upstreams = new Upstreams(limits, new UpstreamTrust(this.#options.log))
     this.#server = createHttp1Server({ handler: this.#handler(), upstreams: this.#upstreams, limits })
+    this.#server.countsAlone = (address) => !this.#inForce.trusts(address)
+    this.#overload = new OverloadWatch(this.#server, this.#admission, this.metrics.overloaded, this.#options.pressure)
   }
 
   #commit({ snapshot, edge, accessLog }: Prepared): void {
     const unused = this.#inForce.commit(snapshot, edge)
 
-    const { limits } = snapshot.configuration
     this.metrics.configured(snapshot.table, snapshot.id)
     this.metrics.presented([...edge.listeners.values()].map(({ spec }) => spec))
     this.#switchLog(accessLog)
-    this.#server.limits = limits
-    this.#upstreams.limits = limits
+    this.#overload.configure(snapshot.configuration)
+    this.#upstreams.limits = snapshot.configuration.limits
     this.#unbindOld(edge)
     for (const endpoint of unused) this.#upstreams.retire(endpoint.key)
   }
@@ -384,6 +372,7 @@ class RunningGateway implements PhasedGateway {
 
   async #end(deadlineMs: number): Promise<void> {
     this.reloads.close()
+    this.#overload?.close()
     this.#inForce.close()
     await this.#server?.close(deadlineMs)
     this.#upstreams?.close()

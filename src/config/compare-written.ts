@@ -12,6 +12,7 @@ export function writtenDifferences(before: Configuration, after: Configuration):
   const { listen, trust, limits } = after
   compare('listen', plain(listenBefore), plain(listen), said)
   compare('trust', plain(trustBefore), plain(trust), said)
+  compare('overload', plain(before.overload), plain(after.overload), said)
   compare('path', before.path, after.path, said)
   compare('limits', plain(limitsBefore), plain(limits), said)
   compare('accessLog', before.accessLog.path, after.accessLog.path, said)

@@ -4,6 +4,7 @@
 import type { Static } from 'typebox'
 import type { PinKey, TrustSpec } from '../affinity/types.ts'
 import type { Place, ReleaseSpec } from '../rules/types.ts'
+import type { OverloadText } from './overload.ts'
 import type { limits, RoutesDocument } from './schema.ts'
 
 export interface Configuration {
@@ -17,6 +18,7 @@ export interface Configuration {
   readonly trust: TrustSpec
   readonly path: PathMode
   readonly limits: LimitsSpec
+  readonly overload: OverloadText
   /** `stdout`, `off`, or an absolute path. */
   readonly accessLog: { readonly path: string }
   readonly releases: readonly ReleaseSpec[]

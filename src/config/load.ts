@@ -7,6 +7,7 @@ import type { PinKey } from '../affinity/types.ts'
 import type { Configuration, LimitsSpec, RouteTest } from './configuration.ts'
 import { complain, type Draft, type Surroundings } from './draft.ts'
 import { listenSpecs, trustSpec } from './listeners.ts'
+import { overloadSpec } from './overload.ts'
 import type { Problem, Report } from './problem.ts'
 import { readBySchema } from './read-by-schema.ts'
 import { readRelease, type ReleaseRead } from './release.ts'
@@ -28,7 +29,7 @@ export type Loaded =
 const problemsAtMost = 100
 const messageAtMost = 500
 /** Only the first document of a file says these. */
-const onceInAFile = ['listen', 'trust', 'path', 'limits', 'accessLog'] as const
+const onceInAFile = ['listen', 'trust', 'path', 'limits', 'overload', 'accessLog'] as const
 
 /** Reads the file and all that it names. Problems come in the order of the file. */
 export async function loadConfiguration(path: string, around: Partial<Surroundings> = {}): Promise<Loaded> {
@@ -92,6 +93,7 @@ async function compose(path: string, drafts: readonly Draft[], sources: Sources)
     trust: trustSpec(first),
     path: document.path ?? 'strict',
     limits: limitsSpec(first),
+    overload: overloadSpec(first),
     accessLog: { path: accessLogPath(path, document.accessLog) },
     releases: read.map(({ release }) => release),
     keys: new Map<string, readonly PinKey[]>(read.map(({ release, keys }) => [release.name, keys])),

@@ -3,6 +3,7 @@
 
 import { type Static, Type } from 'typebox'
 import { assetsSection, pageSection } from './schema-pages.ts'
+import { overload } from './schema-overload.ts'
 import {
   anyKeys,
   Cidr,
@@ -152,7 +153,14 @@ export const limits = Section(
     writeStallTimeout: Duration({ default: '30s' }),
     requestsPerConnection: Whole(1, 1_000_000_000, { default: 10_000 }),
     connections: Whole(1, 10_000_000, { default: 20_000 }),
-    connectionsPerAddress: Whole(0, 10_000_000, { default: 0, description: '0: no limit.' }),
+    connectionsPerAddress: Whole(0, 10_000_000, {
+      default: 0,
+      description: 'Of one address; 0: no limit. A trusted proxy has none: it carries the connections of many clients.',
+    }),
+    requestsPerAddress: Whole(0, 10_000_000, {
+      default: 0,
+      description: 'Under way for one client at a time, by the address that rules see; 0: no limit.',
+    }),
     connectTimeout: Duration({ default: '2s' }),
     upstreamIdleTimeout: Duration({ default: '50s' }),
     upstreamConnections: Whole(1, 1_000_000, { default: 1_024 }),
@@ -206,6 +214,7 @@ export const routesDocument = Section(
       }),
     ),
     limits: Type.Optional(limits),
+    overload: Type.Optional(overload),
     accessLog: Type.Optional(
       Type.Union([FilePath(), Section({ path: FilePath() })], {
         description: 'stdout (the default), off, or a file.',

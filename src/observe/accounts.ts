@@ -14,6 +14,7 @@ export interface PlainAccounts {
   readonly mismatches: PlainCounter
   readonly edgeAnswers: PlainCounter
   readonly tlsFailures: PlainCounter
+  readonly overloads: PlainCounter
 }
 
 /** What of a record says where it is counted. */
@@ -53,6 +54,7 @@ export class Accounts {
   readonly mismatches = new LabelledCounter()
   readonly edgeAnswers = new LabelledCounter()
   readonly tlsFailures = new LabelledCounter()
+  readonly overloads = new LabelledCounter()
   readonly #recent: Places[] = []
   #oldest = 0
   #names: KnownNames | undefined
@@ -114,6 +116,7 @@ export class Accounts {
       mismatches: [...this.mismatches.entries()],
       edgeAnswers: [...this.edgeAnswers.entries()],
       tlsFailures: [...this.tlsFailures.entries()],
+      overloads: [...this.overloads.entries()],
     }
   }
 
@@ -126,6 +129,7 @@ export class Accounts {
     this.mismatches.add(plain.mismatches)
     this.edgeAnswers.add(plain.edgeAnswers)
     this.tlsFailures.add(plain.tlsFailures)
+    this.overloads.add(plain.overloads)
   }
 }
 

@@ -34,12 +34,22 @@ export interface CertificateInForce {
 export interface LiveFigures {
   readonly openConnections: number
   readonly activeRequests: number
+  /** 0 to 3. */
+  readonly overloadRung?: number
 }
 
 /** Registers all metrics. `view` is asked for each of them at each scrape. */
 export function addFamilies(exposition: Exposition, build: string, view: () => View): void {
   addIstioMetrics(exposition, () => view().accounts.istio.all())
-  for (const name of ['decisions', 'pins', 'servedVersions', 'mismatches', 'edgeAnswers', 'tlsFailures'] as const) {
+  for (const name of [
+    'decisions',
+    'pins',
+    'servedVersions',
+    'mismatches',
+    'edgeAnswers',
+    'tlsFailures',
+    'overloads',
+  ] as const) {
     const metric = metricNames[name === 'mismatches' ? 'versionMismatches' : name]
     exposition.add(metric, () => counterSamples(metric, view().accounts[name]))
   }
@@ -58,6 +68,7 @@ export function addFamilies(exposition: Exposition, build: string, view: () => V
   exposition.add(metricNames.buildInfo, () => [{ labels: { version: build, node: process.version }, value: 1 }])
   exposition.add(metricNames.connectionsOpen, () => one(view().live?.openConnections))
   exposition.add(metricNames.requestsActive, () => one(view().live?.activeRequests))
+  exposition.add(metricNames.overloadRung, () => one(view().live?.overloadRung))
   exposition.add(metricNames.workerRestarts, () => one(view().workerRestarts))
   addProcessMetrics(exposition, () => view().process)
 }

@@ -60,6 +60,7 @@ export function createJointMetrics({ build, collect }: JointMetricsOptions): Joi
       live: {
         openConnections: tallies.reduce((sum, { live }) => sum + live.openConnections, 0),
         activeRequests: tallies.reduce((sum, { live }) => sum + live.activeRequests, 0),
+        overloadRung: Math.max(0, ...tallies.map(({ live }) => live.overloadRung ?? 0)),
       },
       process: { ...figures, cpuSeconds: figures.cpuSeconds + endedCpuSeconds },
       workerRestarts,

@@ -19,6 +19,7 @@ export interface MetricsOptions {
 interface LiveCounts {
   readonly openConnections: () => number
   readonly activeRequests: () => number
+  readonly overloadRung?: () => number
 }
 
 /** What one process counted and is, as plain data. */
@@ -42,6 +43,8 @@ export interface Metrics {
   presented(listeners: readonly PresentingListener[]): void
   /** A TLS connection ended before its first byte of HTTP; `reason` is a fixed word. */
   tlsFailed(reason: string): void
+  /** A rung of the overload ladder was entered; `rung` is a fixed word. */
+  overloaded(rung: string): void
   watch(counts: LiveCounts): void
   readonly contentType: string
   /** The Prometheus text format, version 0.0.4. */
@@ -67,7 +70,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
   let figures: ProcessFigures | undefined
 
   const live = (): LiveFigures | undefined =>
-    liveCounts && { openConnections: liveCounts.openConnections(), activeRequests: liveCounts.activeRequests() }
+    liveCounts && {
+      openConnections: liveCounts.openConnections(),
+      activeRequests: liveCounts.activeRequests(),
+      overloadRung: liveCounts.overloadRung?.() ?? 0,
+    }
   addFamilies(exposition, options.build, (): View => {
     const process = (figures ??= gauge.read())
     return { accounts, reloads, reloadFailures, hash, certificates, live: live(), process, workerRestarts: undefined }
@@ -94,6 +101,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       certificates = certificatesOf(listeners)
     },
     tlsFailed: (reason) => accounts.tlsFailures.increment(reason),
+    overloaded: (rung) => accounts.overloads.increment(rung),
     watch(counts) {
       liveCounts = counts
     },

@@ -90,6 +90,16 @@ export const metricNames = {
   ),
   configInfo: gauge('graylane_config_info', 'The configuration in force, by its hash.', ['hash']),
   buildInfo: gauge('graylane_build_info', 'The version of graylane and of Node.', ['version', 'node']),
+  overloads: counter(
+    'graylane_overload_total',
+    'Times that a rung of the overload ladder was entered: shorten-keep-alive, shed-requests, stop-accepting.',
+    ['rung'],
+  ),
+  overloadRung: gauge(
+    'graylane_overload_rung',
+    'The rung in force, 0 for none to 3; of several processes the highest.',
+    [],
+  ),
   connectionsOpen: gauge('graylane_connections_open', 'Client connections that are open.', []),
   requestsActive: gauge('graylane_requests_active', 'Requests that are on their way.', []),
   workerRestarts: counter(

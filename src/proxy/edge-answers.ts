@@ -66,6 +66,20 @@ export const edgeErrors = {
     title: 'Too many connections',
     retryAfter: 1,
   },
+  overloaded: {
+    code: 'EDGE_OVERLOADED',
+    status: 503,
+    flag: 'OM',
+    title: 'The gateway has too much to do',
+    retryAfter: 2,
+  },
+  tooManyRequests: {
+    code: 'EDGE_TOO_MANY_REQUESTS',
+    status: 429,
+    flag: 'RL',
+    title: 'Too many requests at a time from this address',
+    retryAfter: 1,
+  },
   versionUnavailable: {
     code: 'EDGE_VERSION_UNAVAILABLE',
     status: 503,

@@ -10,7 +10,7 @@ import type { PreviewLink } from '../affinity/preview.ts'
 import { decide, decideInternal } from '../rules/decide.ts'
 import type { PreviewReading, Decision, Release, RequestFacts, Service, Step, Visit } from '../rules/types.ts'
 import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
-import { edgeErrors, previewRedirect, stalePageAnswer } from './edge-answers.ts'
+import { type EdgeError, edgeErrors, previewRedirect, stalePageAnswer } from './edge-answers.ts'
 import type { Connection, Exchange, RequestHead } from './exchange.ts'
 import { pageScriptAnswer } from './page-script.ts'
 import { type Client, Peer } from './peer.ts'
@@ -46,6 +46,8 @@ export function handleRequest(
   proxied.cameFrom(client)
   around.trace?.({ step: 'client address', outcome: whoSays(client) })
   if (!listener.mayCall(client.peer)) return proxied.fail(edgeErrors.forbidden)
+  const turnedAway = listener.spec.internal ? undefined : admit(around, proxied, client)
+  if (turnedAway !== undefined) return proxied.fail(turnedAway)
 
   const facts = new HeadFacts(
     request,
@@ -125,6 +127,15 @@ function handleInternal(
 function sendTo(proxied: ProxiedRequest, edgeRelease: EdgeRelease, service: Service, facts: RequestFacts): void {
   const pool = service.pools.get(proxied.version)
   proxied.goesTo(service, pool && edgeRelease.poolOf.get(pool), edgeRelease.actionsOf.get(service)!, facts)
+}
+
+/** Calls between services are never turned away: their page was let in. */
+function admit({ admission }: Surroundings, proxied: ProxiedRequest, { address }: Client): EdgeError | undefined {
+  if (admission === undefined) return undefined
+  if (admission.shedding) return edgeErrors.overloaded
+  if (admission.requestsPerAddress === 0) return undefined
+  proxied.admitted = admission.enter(address)
+  return proxied.admitted === undefined ? edgeErrors.tooManyRequests : undefined
 }
 
 /** A gateway that meets its own name in Via would send the request round for ever (RFC 9110 7.6.3). */

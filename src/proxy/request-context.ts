@@ -1,6 +1,7 @@
 // One request with its record, and what header values may ask of it; what both ways of routing build upon.
 
 import type { Observer } from '../observe/record.ts'
+import type { Admission } from './admission.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { Endpoint, Exchange, RequestHead } from './exchange.ts'
 import type { AnswerHead } from './field-list.ts'
@@ -14,6 +15,8 @@ export interface Surroundings {
   readonly observe: Observer
   /** A connection was upgraded; its record is observed when it ends. */
   readonly onSocket?: Observer
+  /** Undefined where nobody is turned away (explain). */
+  readonly admission?: Admission
   readonly nowSeconds: () => number
   /** 0 to 1, 1 excluded: for weights, percentages and back-off. */
   readonly random: () => number

@@ -43,6 +43,8 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
   timeoutMs = 0
   retries: Retries | null = null
   keepBytes = 0
+  /** Counted under this key until the end. */
+  admitted: string | undefined
   protected actions: RouteActions | undefined
   protected pool: PoolEndpoints | undefined
   #facts: RequestFacts | undefined
@@ -296,6 +298,7 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
 
   onFinish(outcome: Outcome): void {
     if (this.#endpoint !== undefined) this.#leave(this.#endpoint)
+    if (this.admitted !== undefined) this.surroundings.admission?.leave(this.admitted)
     if (this.#retriesDone > 0) this.pool!.policy?.retried()
     const record = this.record
     record.status = outcome.status

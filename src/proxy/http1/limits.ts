@@ -20,7 +20,7 @@ export interface Limits {
   readonly requestsPerConnection: number
   /** Client connections in all. */
   readonly connections: number
-  /** Client connections of one peer address; 0 for no limit. */
+  /** Client connections of one peer address that is no trusted proxy; 0 for no limit. */
   readonly connectionsPerAddress: number
   /** TCP connect to an endpoint; also the longest wait for a free connection to it. */
   readonly connectTimeoutMs: number

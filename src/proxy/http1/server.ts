@@ -40,6 +40,10 @@ export class Http1Server<L> implements ConnectionOwner<L> {
   limits: Limits
   readonly deadlines: Deadlines
   draining = false
+  /** New connections are reset at once, before they cost anything. */
+  refusing = false
+  /** Whether connections of this peer count against limits.connectionsPerAddress. */
+  countsAlone: (address: string) => boolean = () => true
   activeRequests = 0
   readonly #connections = new Set<ClientConnection<L>>()
   readonly #perAddress = new Map<string, number>()
@@ -73,7 +77,10 @@ export class Http1Server<L> implements ConnectionOwner<L> {
         server.removeListener('error', reject)
         server.on('error', ignoreError)
         const { port } = server.address() as net.AddressInfo
-        server.on('connection', (socket: net.Socket) => this.accept(listener, port, secured(socket)))
+        server.on('connection', (socket: net.Socket) => {
+          if (this.refusing) socket.resetAndDestroy()
+          else this.accept(listener, port, secured(socket))
+        })
         this.#listening.set(port, server)
         resolve({ port })
       })
@@ -95,7 +102,7 @@ export class Http1Server<L> implements ConnectionOwner<L> {
     this.#perAddress.set(address, count)
     const tooMany =
       this.#connections.size > limits.connections ||
-      (limits.connectionsPerAddress > 0 && count > limits.connectionsPerAddress)
+      (limits.connectionsPerAddress > 0 && count > limits.connectionsPerAddress && this.countsAlone(address))
     if (tooMany) {
       const answer = this.handler.refuse(connection, 'too-many-connections')
       // The answer would cost a handshake first: that is the work which the limit is to spare.
@@ -111,6 +118,11 @@ export class Http1Server<L> implements ConnectionOwner<L> {
   unlisten(port: number): void {
     this.#listening.get(port)?.close()
     this.#listening.delete(port)
+  }
+
+  /** Connections that are idle now end after so many milliseconds. */
+  shortenIdle(ms: number): void {
+    for (const connection of this.#connections) if (connection.idle) this.deadlines.set(connection, ms)
   }
 
   /** Stops accepting; idle connections close now, the others with their next answer. */

@@ -1,0 +1,101 @@
+// Looks four times a second how this process bears its load, and puts the rungs of the ladder to work on the engine.
+// Where the ladder's rungs begin is configured; what they do is here.
+
+import { totalmem } from 'node:os'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { getHeapStatistics } from 'node:v8'
+import type { Admission } from './proxy/admission.ts'
+import type { Limits } from './proxy/http1/limits.ts'
+import { Ladder, type OverloadSpec, type Pressure, type Rung, rungNames } from './proxy/overload-ladder.ts'
+
+export type { OverloadSpec, Pressure } from './proxy/overload-ladder.ts'
+
+/** What of the engine is turned. */
+interface Engine {
+  limits: Limits
+  /** New connections are reset at once. */
+  refusing: boolean
+  /** Gives connections that are idle now so many milliseconds more. */
+  shortenIdle(ms: number): void
+}
+
+interface Configured {
+  readonly limits: Limits & { readonly requestsPerAddress: number }
+  readonly overload: OverloadSpec
+}
+
+const everyMs = 250
+const resolutionMs = 20
+/** Of idleTimeout, on the first rung. */
+const keepAlivePart = 0.1
+
+export class OverloadWatch {
+  rung: Rung = 0
+  readonly #engine: Engine
+  readonly #admission: Admission
+  readonly #onEnter: (rung: string) => void
+  readonly #measure: (memoryBytes: number | undefined) => Pressure
+  readonly #ladder = new Ladder()
+  readonly #timer: NodeJS.Timeout
+  #limits: Limits
+  #spec!: OverloadSpec
+
+  /** @param measure of the tests; by default this process */
+  constructor(engine: Engine, admission: Admission, onEnter: (rung: string) => void, measure = pressureOfProcess()) {
+    this.#engine = engine
+    this.#admission = admission
+    this.#onEnter = onEnter
+    this.#measure = measure
+    this.#limits = engine.limits
+    this.#timer = setInterval(() => this.#look(), everyMs).unref()
+  }
+
+  configure({ limits, overload }: Configured): void {
+    this.#limits = limits
+    this.#admission.requestsPerAddress = limits.requestsPerAddress
+    this.#spec = overload
+    this.#apply()
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #look(): void {
+    if (this.#spec === undefined) return
+    const before = this.rung
+    this.rung = this.#ladder.look(this.#measure(this.#spec.memoryBytes), this.#spec.rungs)
+    if (this.rung === before) return
+    for (const name of rungNames.slice(before, this.rung)) this.#onEnter(name)
+    this.#apply()
+    if (before === 0) this.#engine.shortenIdle(this.#engine.limits.idleTimeoutMs)
+  }
+
+  #apply(): void {
+    const { idleTimeoutMs } = this.#limits
+    const shortened = Math.min(idleTimeoutMs, Math.max(1000, idleTimeoutMs * keepAlivePart))
+    this.#engine.limits = this.rung >= 1 ? { ...this.#limits, idleTimeoutMs: shortened } : this.#limits
+    this.#admission.shedding = this.rung >= 2
+    this.#engine.refusing = this.rung >= 3
+  }
+}
+
+/** Resident memory against what there is, the heap against its own limit, whichever is worse; and the median delay of the event loop. */
+function pressureOfProcess(): (memoryBytes: number | undefined) => Pressure {
+  const delay = monitorEventLoopDelay({ resolution: resolutionMs })
+  delay.enable()
+  const heapLimit = getHeapStatistics().heap_size_limit
+  return (memoryBytes) => {
+    const lagMs = delay.count === 0 ? 0 : Math.max(0, delay.percentile(50) / 1e6 - resolutionMs)
+    delay.reset()
+    const { rss, heapUsed } = process.memoryUsage()
+    return { memory: Math.max(rss / (memoryBytes ?? availableBytes()), heapUsed / heapLimit), lagMs }
+  }
+}
+
+/** What the control group allows, else what the machine has. */
+function availableBytes(): number {
+  const constrained = process.constrainedMemory()
+  const machine = totalmem()
+  return constrained > 0 && constrained < machine ? constrained : machine
+}
