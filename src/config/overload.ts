@@ -17,7 +17,7 @@ interface RungSpec {
 
 const inOrder = ['shortenKeepAlive', 'shedRequests', 'stopAccepting'] as const
 
-const defaults: OverloadText = {
+export const defaultOverload: OverloadText = {
   memoryBytes: undefined,
   rungs: [
     { memory: 0.8, lagMs: 250 },
@@ -29,7 +29,7 @@ const defaults: OverloadText = {
 /** Whole only when nothing was reported. */
 export function overloadSpec(draft: Draft): OverloadText {
   const { overload } = draft.document
-  if (overload === undefined) return defaults
+  if (overload === undefined) return defaultOverload
   const [first, second, third] = inOrder.map((name) => {
     const { memory, lag } = overload[name]
     return { memory: hundredthsOfPercent(memory) / 10_000, lagMs: durationMs(lag) }

@@ -1,6 +1,7 @@
 // What an administrator may write, as the model has it: small enough to be read in one glance, and turned into the long form of a
 // configuration for the gateways.
 
+import { defaultOverload } from '../../src/config/overload.ts'
 import type { Configuration } from '../../src/config/configuration.ts'
 import type { GrayConditionSpec, Place, ReleaseSpec, VersionSpec } from '../../src/rules/types.ts'
 
@@ -56,6 +57,7 @@ export function configurationOf(plan: Plan, key: { readonly id: string; readonly
     listen: [{ port: 80, address: '127.0.0.1', internal: false, from: [], sourceLabels: undefined, tls: [], place }],
     trust: { proxies: [], hops: undefined, header: undefined },
     path: 'strict',
+    overload: defaultOverload,
     limits: {} as Configuration['limits'],
     accessLog: { path: 'off' },
     releases: [releaseOf(plan)],
