@@ -35,7 +35,7 @@ export interface LiveFigures {
   readonly openConnections: number
   readonly activeRequests: number
   /** 0 to 3. */
-  readonly overloadRung?: number
+  readonly overloadRung?: number | undefined
 }
 
 /** Registers all metrics. `view` is asked for each of them at each scrape. */

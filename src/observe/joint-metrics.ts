@@ -60,7 +60,7 @@ export function createJointMetrics({ build, collect }: JointMetricsOptions): Joi
       live: {
         openConnections: tallies.reduce((sum, { live }) => sum + live.openConnections, 0),
         activeRequests: tallies.reduce((sum, { live }) => sum + live.activeRequests, 0),
-        overloadRung: Math.max(0, ...tallies.map(({ live }) => live.overloadRung ?? 0)),
+        overloadRung: highest(tallies.flatMap(({ live }) => live.overloadRung ?? [])),
       },
       process: { ...figures, cpuSeconds: figures.cpuSeconds + endedCpuSeconds },
       workerRestarts,
@@ -87,4 +87,8 @@ export function createJointMetrics({ build, collect }: JointMetricsOptions): Joi
     text: () => (scrape = scrape.then(look, look)),
     close: () => gauge.close(),
   }
+}
+
+function highest(values: readonly number[]): number | undefined {
+  return values.length === 0 ? undefined : Math.max(...values)
 }

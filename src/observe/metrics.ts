@@ -73,7 +73,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     liveCounts && {
       openConnections: liveCounts.openConnections(),
       activeRequests: liveCounts.activeRequests(),
-      overloadRung: liveCounts.overloadRung?.() ?? 0,
+      overloadRung: liveCounts.overloadRung?.(),
     }
   addFamilies(exposition, options.build, (): View => {
     const process = (figures ??= gauge.read())
