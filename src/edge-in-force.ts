@@ -12,6 +12,7 @@ import type { Endpoints, EndpointState } from './proxy/endpoints.ts'
 import { explainRequest, type ExplainInput, type Explanation } from './proxy/explain.ts'
 import { HealthChecks } from './proxy/health-checks.ts'
 import { Mirrors } from './proxy/mirrors.ts'
+import { LongConnections } from './proxy/long-connections.ts'
 import { startProbing } from './proxy/probe.ts'
 import { type LookUp, Resolver } from './proxy/resolve.ts'
 import { type TlsFailure, ticketKeyBytes } from './proxy/tls/termination.ts'
@@ -51,6 +52,7 @@ export interface EdgeInForceOptions {
 export class EdgeInForce {
   readonly endpoints: Endpoints
   readonly mirrors = new Mirrors()
+  readonly longConnections = new LongConnections()
   readonly #options: EdgeInForceOptions
   readonly #resolver: Resolver
   #snapshot: Snapshot | undefined
@@ -109,6 +111,7 @@ export class EdgeInForce {
   commit(snapshot: Snapshot, edge: Edge): readonly EndpointState[] {
     this.#snapshot = snapshot
     this.#edge = edge
+    this.longConnections.switched(edge.table.releases)
     this.#learned = this.#learnedBy.get(edge)
     this.#resolver.keepFresh(edge.pools)
     this.#healthChecks?.follow(edge)

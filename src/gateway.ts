@@ -166,6 +166,7 @@ class RunningGateway implements PhasedGateway {
       openConnections: () => this.#server.openConnections,
       activeRequests: () => this.#server.activeRequests,
       overloadRung: () => this.#overload.rung,
+      longConnections: () => this.#inForce.longConnections.counts(),
     })
     const report = this.#options.seat?.onTraffic ?? ((traffic) => this.traffic.add(this, traffic))
     this.#stopReports = reportTraffic(this.metrics.traffic, report)
@@ -187,6 +188,7 @@ class RunningGateway implements PhasedGateway {
       random: Math.random,
       mirrors: inForce.mirrors,
       admission: this.#admission,
+      longConnections: inForce.longConnections,
     }
     return {
       handle: (exchange) => {

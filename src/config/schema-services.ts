@@ -201,6 +201,21 @@ export const service = Section(
           "trust: the app's Cache-Control stays, less what shared caches may hold. Default: while several versions are listed, pages are not stored and what is not hashed is revalidated.",
       }),
     ),
+    onSwitch: Type.Union(
+      [
+        Type.Enum(['keep']),
+        Section({
+          closeWithin: Duration({
+            description: 'Each ends at a random moment of so long: clients come back one by one.',
+          }),
+        }),
+      ],
+      {
+        default: 'keep',
+        description:
+          'What becomes of open WebSockets and event streams when their version draws nobody any more: kept, or ended (1012; a stream as if it were whole).',
+      },
+    ),
     assets: Refused('assets stands at the top level, not under a service'),
     route: Refused('a service has no route of its own: versions list its pools, and gray picks a version'),
     uri: Refused('uri stands under match, as in match: [{ uri: { prefix: /api/ } }]'),

@@ -38,7 +38,7 @@ async function serviceSpec(draft: Draft, name: string, entry: ServiceEntry): Pro
   if (entry === null) return { ...plain, match: [] }
   if (typeof entry === 'string')
     return { ...plain, match: [{ place: valuePlace, uri: { kind: 'prefix', value: entry } }] }
-  const { headers, timeout, onStale, cache, healthCheck, trafficPolicy } = entry
+  const { headers, timeout, onStale, onSwitch, cache, healthCheck, trafficPolicy } = entry
   return {
     name,
     place,
@@ -46,6 +46,9 @@ async function serviceSpec(draft: Draft, name: string, entry: ServiceEntry): Pro
     timeoutMs: timeMs(draft, entry, 'timeout', timeout, 0),
     onStale,
     ...(cache && { cache }),
+    ...(typeof onSwitch === 'object' && {
+      onSwitch: { closeWithinMs: timeMs(draft, onSwitch, 'closeWithin', onSwitch.closeWithin) },
+    }),
     ...(healthCheck && { healthCheck: healthCheckSpec(draft, healthCheck) }),
     ...(await actionSpecs(draft, entry)),
     ...(headers?.request && { requestHeaders: headerOperations(draft, headers.request) }),

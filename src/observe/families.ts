@@ -2,7 +2,7 @@
 // Counts nothing itself.
 
 import type { Accounts } from './accounts.ts'
-import type { LabelledCounter } from './counters.ts'
+import type { LabelledCounter, PlainCounter } from './counters.ts'
 import { histogramSamples, type Exposition, type Sample } from './exposition.ts'
 import { unknown, type IstioSeries } from './istio-series.ts'
 import { istioBuckets, metricNames, type MetricName } from './names.ts'
@@ -36,6 +36,7 @@ export interface LiveFigures {
   readonly activeRequests: number
   /** 0 to 3. */
   readonly overloadRung?: number | undefined
+  readonly longConnections?: PlainCounter
 }
 
 /** Registers all metrics. `view` is asked for each of them at each scrape. */
@@ -69,6 +70,9 @@ export function addFamilies(exposition: Exposition, build: string, view: () => V
   exposition.add(metricNames.connectionsOpen, () => one(view().live?.openConnections))
   exposition.add(metricNames.requestsActive, () => one(view().live?.activeRequests))
   exposition.add(metricNames.overloadRung, () => one(view().live?.overloadRung))
+  exposition.add(metricNames.longConnections, () =>
+    cellSamples(metricNames.longConnections, view().live?.longConnections ?? []),
+  )
   exposition.add(metricNames.workerRestarts, () => one(view().workerRestarts))
   addProcessMetrics(exposition, () => view().process)
 }
@@ -78,7 +82,11 @@ function one(value: number | undefined): Sample[] {
 }
 
 function* counterSamples(metric: MetricName, counter: LabelledCounter): Generator<Sample> {
-  for (const { values, count } of counter.entries()) {
+  yield* cellSamples(metric, counter.entries())
+}
+
+function* cellSamples(metric: MetricName, cells: Iterable<PlainCounter[number]>): Generator<Sample> {
+  for (const { values, count } of cells) {
     yield { labels: Object.fromEntries(metric.labels.map((label, at) => [label, values[at] ?? unknown])), value: count }
   }
 }

@@ -2,6 +2,7 @@
 // added up at each scrape. What a process counted before it ended goes on counting, so that no counter ever goes down.
 
 import { Accounts } from './accounts.ts'
+import { LabelledCounter, type PlainCounter } from './counters.ts'
 import { createExposition } from './exposition.ts'
 import { addFamilies, certificatesOf, type PresentingListener, type View } from './families.ts'
 import type { Tally } from './metrics.ts'
@@ -61,6 +62,7 @@ export function createJointMetrics({ build, collect }: JointMetricsOptions): Joi
         openConnections: tallies.reduce((sum, { live }) => sum + live.openConnections, 0),
         activeRequests: tallies.reduce((sum, { live }) => sum + live.activeRequests, 0),
         overloadRung: highest(tallies.flatMap(({ live }) => live.overloadRung ?? [])),
+        longConnections: addedUp(tallies.map(({ live }) => live.longConnections ?? [])),
       },
       process: { ...figures, cpuSeconds: figures.cpuSeconds + endedCpuSeconds },
       workerRestarts,
@@ -91,4 +93,10 @@ export function createJointMetrics({ build, collect }: JointMetricsOptions): Joi
 
 function highest(values: readonly number[]): number | undefined {
   return values.length === 0 ? undefined : Math.max(...values)
+}
+
+function addedUp(counts: readonly PlainCounter[]): PlainCounter {
+  const sum = new LabelledCounter()
+  for (const count of counts) sum.add(count)
+  return [...sum.entries()]
 }

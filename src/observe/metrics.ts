@@ -3,6 +3,7 @@
 
 import type { RouteTable } from '../rules/types.ts'
 import { Accounts, type PlainAccounts } from './accounts.ts'
+import type { PlainCounter } from './counters.ts'
 import { createExposition } from './exposition.ts'
 import { addFamilies, certificatesOf, type LiveFigures, type PresentingListener, type View } from './families.ts'
 import type { KnownNames } from './istio-series.ts'
@@ -20,6 +21,7 @@ interface LiveCounts {
   readonly openConnections: () => number
   readonly activeRequests: () => number
   readonly overloadRung?: () => number
+  readonly longConnections?: () => PlainCounter
 }
 
 /** What one process counted and is, as plain data. */
@@ -74,6 +76,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       openConnections: liveCounts.openConnections(),
       activeRequests: liveCounts.activeRequests(),
       overloadRung: liveCounts.overloadRung?.(),
+      longConnections: liveCounts.longConnections?.() ?? [],
     }
   addFamilies(exposition, options.build, (): View => {
     const process = (figures ??= gauge.read())

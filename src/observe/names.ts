@@ -102,6 +102,11 @@ export const metricNames = {
   ),
   connectionsOpen: gauge('graylane_connections_open', 'Client connections that are open.', []),
   requestsActive: gauge('graylane_requests_active', 'Requests that are on their way.', []),
+  longConnections: gauge(
+    'graylane_long_connections',
+    'WebSockets and event streams that are open, by service, version and kind (websocket, stream).',
+    ['service', 'version', 'kind'],
+  ),
   workerRestarts: counter(
     'graylane_worker_restarts_total',
     'Worker processes started again because one had ended unasked.',

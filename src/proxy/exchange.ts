@@ -172,6 +172,12 @@ export interface Exchange<L = unknown> {
   /** Answers from the edge. `onFinish` is called when the answer is out. */
   answer(answer: EdgeAnswer, onFinish: (outcome: Outcome) => void): void
   forward(forwarding: Forwarding): void
+  /**
+   * Called within onAnswer: this answer may have to end early, at a place of that kind (http1/gentle-end.ts). Costs a look at each span.
+   */
+  watchEnds(kind: 'frames' | 'events' | 'lines'): void
+  /** Ends a watched answer at the next such place: a WebSocket with 1012, a stream as if it were whole. Nothing where none is watched. */
+  endGently(): void
   /** Waits so many milliseconds, reading nothing more of the body; `then` answers or forwards. `onGone`: the client left meanwhile. */
   hold(afterMs: number, then: () => void, onGone: (outcome: Outcome) => void): void
 }

@@ -125,6 +125,10 @@ class ImaginedExchange implements Exchange {
     then()
   }
 
+  watchEnds(): void {}
+
+  endGently(): void {}
+
   forward(forwarding: Forwarding): void {
     this.forwarded = forwarding
     forwarding.onAnswer(new ImaginedAnswer())

@@ -9,11 +9,12 @@ import { assertCaching, assertConditions, forbidStoring } from './cache-fields.t
 import type { EdgeListener, EdgeRelease } from './edge.ts'
 import { edgeAnswer, type EdgeError } from './edge-answers.ts'
 import type { PoolEndpoints } from './endpoints.ts'
-import type { EdgeAnswer, Exchange, Head, ResponseHead, UpstreamFailure } from './exchange.ts'
+import type { EdgeAnswer, Exchange, Head, Outcome, ResponseHead, UpstreamFailure } from './exchange.ts'
 import type { AnswerHead } from './field-list.ts'
 import { FieldNames } from './http1/field-names.ts'
 import type { Client } from './peer.ts'
 import { LiveAssets } from './live-assets.ts'
+import { type LongConnection, streamPlaces } from './long-connections.ts'
 import type { Mirror, RouteActions } from './route-actions.ts'
 import { RouteExecution, type Surroundings } from './route-execution.ts'
 
@@ -27,6 +28,7 @@ export class ProxiedRequest extends RouteExecution {
   #decision: Decision | undefined
   #service: Service | undefined
   #live: LiveAssets | undefined
+  #long: LongConnection | undefined
 
   constructor(surroundings: Surroundings, listener: EdgeListener, exchange: Exchange) {
     super(surroundings, exchange, listener.spec.internal)
@@ -160,6 +162,30 @@ export class ProxiedRequest extends RouteExecution {
   }
 
   // --- towards the client ------------------------------------------------------------------------------------------------------
+
+  override onAnswer(head: ResponseHead): void {
+    super.onAnswer(head)
+    if (this.#visit === undefined) return
+    const places = head.status === 101 ? 'frames' : streamPlaces(head.get('content-type'))
+    if (places !== undefined) this.#lasts(places)
+  }
+
+  /** It may last long after its page was loaded: counted, and ended after a switch where the service says so. */
+  #lasts(places: 'frames' | 'events' | 'lines'): void {
+    const { spec, name: service } = this.#service as Service
+    const closeWithinMs = spec.onSwitch?.closeWithinMs
+    const kind = places === 'frames' ? 'websocket' : 'stream'
+    const { release } = this.#release as EdgeRelease
+    const end = (): void => this.exchange.endGently()
+    this.#long = { release, service, version: this.version, kind, closeWithinMs, end }
+    this.surroundings.longConnections?.add(this.#long)
+    if (closeWithinMs !== undefined) this.exchange.watchEnds(places)
+  }
+
+  override onFinish(outcome: Outcome): void {
+    if (this.#long !== undefined) this.surroundings.longConnections?.remove(this.#long)
+    super.onFinish(outcome)
+  }
 
   /** Design 4.2, 4.9 and 4.10: the version that was decided, the pin where it is due, and what caches may do; a backend says neither. */
   protected override assertOnAnswer(head: AnswerHead): void {

@@ -6,6 +6,7 @@ import type { Endpoints } from './endpoints.ts'
 import type { Endpoint, Exchange, RequestHead } from './exchange.ts'
 import type { AnswerHead } from './field-list.ts'
 import type { FormatContext } from './header-format.ts'
+import type { LongConnections } from './long-connections.ts'
 import type { Mirrors } from './mirrors.ts'
 import { newRecord, type RecordInTheMaking } from './new-record.ts'
 
@@ -22,6 +23,8 @@ export interface Surroundings {
   readonly random: () => number
   /** Undefined where nothing is sent (explain). */
   readonly mirrors: Mirrors | undefined
+  /** Undefined where nothing is sent. */
+  readonly longConnections?: LongConnections
 }
 
 export abstract class RequestContext implements FormatContext {

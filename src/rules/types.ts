@@ -111,6 +111,8 @@ export interface ServiceSpec extends Omit<RouteActionsSpec, 'mirrors'> {
   readonly onStale: 'reload' | 'stable'
   /** The app's words to caches stay, less what caches that visitors share may hold. Default: see affinity/cache-policy.ts. */
   readonly cache?: 'trust'
+  /** WebSockets and streams whose version draws nobody any more end within so long. Default: they are kept. */
+  readonly onSwitch?: { readonly closeWithinMs: number }
   readonly mirrors?: readonly ServiceMirrorSpec[]
   /** For the pools of every version. */
   readonly trafficPolicy?: TrafficPolicySpec

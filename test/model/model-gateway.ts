@@ -193,6 +193,10 @@ class ModelExchange implements Exchange {
     throw new Error('nothing is held back in the model')
   }
 
+  watchEnds(): void {}
+
+  endGently(): void {}
+
   forward(forwarding: Forwarding): void {
     const endpoint = forwarding.endpoint(1)
     if (endpoint === undefined || endpoint === 'overflow') this.#take(forwarding.onFailure('no-endpoint'))

@@ -7,6 +7,7 @@ import type { ClientConnection } from './client-connection.ts'
 import { edgeResponse } from './edge-response.ts'
 import { responseHeadText } from './outgoing-head.ts'
 import type { BodyFraming } from './outgoing-head.ts'
+import { closeFrame, type EndKind, GentleEnd } from './gentle-end.ts'
 import type { RequestMessage } from './request-head.ts'
 import type { ResponseMessage } from './response-head.ts'
 import { writeAnswerSpan } from './span.ts'
@@ -15,6 +16,8 @@ import { writeAnswerSpan } from './span.ts'
 const preciseBelowMs = 2000
 
 const EMPTY = Buffer.alloc(0)
+/** How long an answer that shall end may take to come to a place where it can, and a client to say that it has understood. */
+const PATIENCE_MS = 5000
 
 export abstract class ClientAnswer<L> {
   readonly connection: ClientConnection<L>
@@ -29,6 +32,8 @@ export abstract class ClientAnswer<L> {
   protected status = 0
   protected bytesSent = 0
   protected readonly startedAt = performance.now()
+  /** Of answers that may have to end before their upstream ends them. */
+  private gentle: GentleEnd | null = null
   private chunkedAnswer = false
   private timeoutAt = 0
   /** Of a hold, then of a short time for the answer; rarely any. */
@@ -89,8 +94,45 @@ export abstract class ClientAnswer<L> {
     return this.request.minorVersion === 0 ? 'keep-alive' : ''
   }
 
+  // --- ending early ---
+
+  watchEnds(kind: EndKind): void {
+    this.gentle = new GentleEnd(kind)
+  }
+
+  endGently(): void {
+    const { gentle, connection } = this
+    if (gentle === null || gentle.reached || connection.socket.destroyed) return
+    // With a length announced, an early end would be a broken answer.
+    if (gentle.kind !== 'frames' && !this.chunkedAnswer && !this.closeFramed) return
+    if (gentle.ask()) this.endNow('', EMPTY, 0, 0)
+    // Not if it has come to its end meanwhile: the connection may serve another request by then.
+    else setTimeout(() => this.gentle === null || gentle.reached || connection.close(), PATIENCE_MS).unref()
+  }
+
+  /** The last span. A WebSocket's client answers Close with Close, which goes on to the upstream; whoever does not is cut off. */
+  private endNow(before: string, buffer: Buffer, from: number, to: number): boolean {
+    const { gentle, connection } = this
+    if (gentle!.kind !== 'frames') return this.write(before, buffer, from, to, true)
+    const last = Buffer.concat([buffer.subarray(from, to), closeFrame])
+    setTimeout(() => connection.close(), PATIENCE_MS).unref()
+    return this.write(before, last, 0, last.length, false)
+  }
+
+  // --- writing ---
+
   /** Writes a span of the answer. False when the buffer has to stay as it is until the client has taken it. */
   protected relay(before: string, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
+    const { gentle } = this
+    if (gentle !== null) {
+      if (gentle.reached) return true
+      const stop = gentle.pass(buffer, from, to)
+      if (gentle.reached) return this.endNow(before, buffer, from, stop)
+    }
+    return this.write(before, buffer, from, to, ended)
+  }
+
+  private write(before: string, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
     const { socket } = this.connection
     this.bytesSent += to - from
     return this.written(ended, writeAnswerSpan(socket, before, buffer, from, to, this.chunkedAnswer, ended))
@@ -146,6 +188,7 @@ export abstract class ClientAnswer<L> {
   }
 
   private answerDone(): void {
+    this.gentle = null
     this.releaseUpstream()
     this.finish('done')
   }
