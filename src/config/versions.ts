@@ -56,14 +56,27 @@ function listedPools(draft: Draft, version: VersionText): Map<string, readonly U
     const upstreams: UpstreamUrl[] = []
     for (const [index, url] of urls.entries()) {
       const upstream = readUpstream(url)
-      if (typeof upstream !== 'string') upstreams.push(upstream)
-      else if (typeof pool === 'string')
+      if (typeof upstream !== 'string') {
+        upstreams.push(upstream)
+        if (upstream.protocol === 'https' && tlsModeOf(draft, service) === 'DISABLE')
+          complain(
+            draft,
+            version.entries,
+            service,
+            'value',
+            `${quote(url)}: trafficPolicy.tls of ${service} is DISABLE`,
+          )
+      } else if (typeof pool === 'string')
         complain(draft, version.entries, service, 'value', `${quote(withoutPassword(url))}: ${upstream}`)
       else complain(draft, pool, index, 'value', `${quote(withoutPassword(url))}: ${upstream}`)
     }
     pools.set(service, upstreams)
   }
   return pools
+}
+
+function tlsModeOf(draft: Draft, service: string): string | undefined {
+  return serviceText(draft.document.services.get(service) ?? null)?.trafficPolicy?.tls?.mode
 }
 
 // --- url: http://frontend-{version}:80 ---------------------------------------------------------------------------------------------------
