@@ -52,6 +52,8 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
   #endpoint: EndpointState | undefined
   #tried: EndpointState[] | undefined
   #retriesDone = 0
+  /** The pool in which this request counts as one that retries. */
+  #retryingIn: PoolPolicy | undefined
   #mirrors: readonly Mirror[] = noMirrors
   #hash: RequestHash | undefined
 
@@ -299,7 +301,7 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
   onFinish(outcome: Outcome): void {
     if (this.#endpoint !== undefined) this.#leave(this.#endpoint)
     if (this.admitted !== undefined) this.surroundings.admission?.leave(this.admitted)
-    if (this.#retriesDone > 0) this.pool!.policy?.retried()
+    this.#retryingIn?.retried()
     const record = this.record
     record.status = outcome.status
     record.bytesReceived = outcome.bytesReceived
@@ -342,9 +344,13 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
       if (attempts > 0) this.flag('URX')
       return -1
     }
-    if (this.#retriesDone === 0 && this.pool!.policy?.mayRetry() === false) {
-      this.flag('UO')
-      return -1
+    const { policy } = this.pool!
+    if (policy !== undefined && this.#retryingIn === undefined) {
+      if (policy.mayRetry()) this.#retryingIn = policy
+      else {
+        this.flag('UO')
+        return -1
+      }
     }
     return backOffMs(backoffMs, ++this.#retriesDone, this.surroundings.random())
   }
