@@ -4,6 +4,7 @@
 import httpProxy from '@fastify/http-proxy'
 import fastifyStatic from '@fastify/static'
 import { fastify, type FastifyInstance } from 'fastify'
+import { type Propagation, propagateVersion } from '../src/propagate/propagate.ts'
 import type { Build } from './frontend/build.ts'
 import { serve, type RunningServer, type Seat } from './listen.ts'
 
@@ -13,9 +14,8 @@ import { serve, type RunningServer, type Seat } from './listen.ts'
  */
 export async function startFrontend(build: Build, seat: Seat, internalUrl: string): Promise<RunningServer> {
   const server = fastify({ forceCloseConnections: true })
-  server.addHook('onSend', async (_request, reply) => {
-    reply.header('x-served-version', build.version)
-  })
+  const propagation = propagateVersion({ served: build.version })
+  await server.register(propagation.fastify)
   await server.register(fastifyStatic, {
     root: build.directory,
     dotfiles: 'ignore',
@@ -25,38 +25,35 @@ export async function startFrontend(build: Build, seat: Seat, internalUrl: strin
       reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache')
     },
   })
-  await server.register(registerBackendCalls, { internalUrl, sourceAddress: seat.host })
+  await server.register(registerBackendCalls, { internalUrl, sourceAddress: seat.host, propagation })
   return serve(server, seat)
 }
 
 /**
- * The two ways a caller can be told apart on the internal listener: it hands on the x-version it was called with, or it does
+ * The two ways a caller can be told apart on the internal listener: it hands on the version it was asked in, or it does
  * nothing at all and is known by its address, which belongs to the pools of one version only.
  */
 async function registerBackendCalls(
   server: FastifyInstance,
-  { internalUrl, sourceAddress }: { internalUrl: string; sourceAddress: string },
+  { internalUrl, sourceAddress, propagation }: { internalUrl: string; sourceAddress: string; propagation: Propagation },
 ): Promise<void> {
   const shared = { upstream: internalUrl, rewritePrefix: '/api', destroyAgent: true, disableRequestLogging: true }
   await server.register(httpProxy, {
     ...shared,
     prefix: '/bff',
     undici: { localAddress: '127.0.0.1' },
-    replyOptions: { ...nameTheAnswer, rewriteRequestHeaders: (_request, headers) => backendCall(headers['x-version']) },
+    replyOptions: { ...nameTheAnswer, rewriteRequestHeaders: () => ({ ...backendCall, ...propagation.fields() }) },
   })
   await server.register(httpProxy, {
     ...shared,
     prefix: '/bff/by-address',
     undici: { localAddress: sourceAddress },
-    replyOptions: { ...nameTheAnswer, rewriteRequestHeaders: () => backendCall(undefined) },
+    replyOptions: { ...nameTheAnswer, rewriteRequestHeaders: () => backendCall },
   })
 }
 
 /** A call of the frontend's own, not the browser's passed on: only what it means to say. */
-function backendCall(version: string | string[] | undefined): Record<string, string> {
-  const fields = { host: 'mqtt-server', accept: 'application/json' }
-  return typeof version === 'string' ? { ...fields, 'x-version': version } : fields
-}
+const backendCall = { host: 'mqtt-server', accept: 'application/json' }
 
 /** The edge writes x-version on the way out; this keeps what the internal listener said. */
 const nameTheAnswer = {

@@ -3,6 +3,7 @@
 
 import { fastify, type FastifyInstance } from 'fastify'
 import { connectAsync, type MqttClient } from 'mqtt'
+import { propagateVersion } from '../src/propagate/propagate.ts'
 import { devicesOf } from './devices.ts'
 import { serve, type RunningServer, type Seat } from './listen.ts'
 
@@ -46,9 +47,7 @@ async function listenToDevices(client: MqttClient, names: readonly string[]): Pr
 
 function deviceApi(version: string, online: ReadonlySet<string>): FastifyInstance {
   const server = fastify({ forceCloseConnections: true })
-  server.addHook('onSend', async (_request, reply) => {
-    reply.header('x-served-version', version)
-  })
+  void server.register(propagateVersion({ served: version }).fastify)
   server.get('/api/devices', (_request, reply) => {
     reply.header('cache-control', 'no-store').send({ message: [...online].toReversed() })
   })

@@ -11,7 +11,7 @@ const source = join(root, 'src')
 const target = join(root, 'dist')
 
 /** What package.json exports and has types for. */
-const entries = ['gateway.ts', 'fastify-plugin.ts', 'propagate.ts']
+const entries = ['gateway.ts', 'fastify-plugin.ts', 'propagate/propagate.ts']
 
 rmSync(target, { recursive: true, force: true })
 writeDeclarations()

@@ -29,6 +29,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'say how a running gateway is',
     load: async () => (await import('./cli/status.ts')).runStatus,
   },
+  audit: {
+    summary: 'say whether answers came from the versions that were asked',
+    load: async () => (await import('./cli/audit.ts')).runAudit,
+  },
   add: {
     summary: 'give a version to visitors, by address or by name',
     load: async () => (await import('./cli/add.ts')).runAdd,

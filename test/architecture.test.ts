@@ -62,6 +62,8 @@ describe('the import rule (design section 8)', () => {
     config: ['rules', 'affinity'],
     istio: ['config', 'rules'],
     observe: ['rules'],
+    // For services of others: it stands alone.
+    propagate: [],
     proxy: ['rules', 'affinity', 'observe'],
     admin: ['config', 'observe', 'gateway'],
     cluster: ['config', 'observe', 'gateway'],

@@ -1,20 +1,17 @@
 // `graylane status`: how a running gateway is, from its admin server: configuration, versions side by side, crossings.
 // Asks, and changes nothing.
 
-import { readFile } from 'node:fs/promises'
-
 import type { GatewayState } from '../admin/gateway-state.ts'
 import type { TrafficView } from '../observe/traffic-ring.ts'
-import { readListenAddress } from './listen-address.ts'
+import { adminOptions, adminUsage, openAdmin } from './admin-client.ts'
 import { painter } from './terminal.ts'
-import { readArguments, type ExitCode } from './usage.ts'
+import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
 const usage = `graylane status [OPTIONS]
 
 Says how a running gateway is: its configuration, its versions side by side over the last minute, and what crossed.
 
-  --admin ADDRESS:PORT      its admin server (default 127.0.0.1:9901)
-  --admin-token-file FILE   the token it wants; else GRAYLANE_ADMIN_TOKEN
+${adminUsage}
   --json                    the answer as JSON
 
 Exit code: 0 ready and nothing crossed, 1 not ready, a refused configuration or crossings, 2 wrong usage or no answer.
@@ -27,8 +24,7 @@ interface Status {
 
 export async function runStatus(args: string[]): Promise<ExitCode> {
   const { values } = readArguments(args, {
-    admin: { type: 'string', default: '127.0.0.1:9901' },
-    'admin-token-file': { type: 'string' },
+    ...adminOptions,
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   })
@@ -36,43 +32,19 @@ export async function runStatus(args: string[]): Promise<ExitCode> {
     process.stdout.write(usage)
     return 0
   }
-  const { host, port } = readListenAddress('admin', values.admin)
-  const origin = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   let status: Status
   try {
-    const token = await readToken(values['admin-token-file'])
-    const [state, traffic] = await Promise.all([
-      ask(`${origin}/state`, token),
-      ask(`${origin}/traffic?window=60`, token),
-    ])
+    const admin = await openAdmin(values)
+    const [state, traffic] = await Promise.all([admin.json('/state'), admin.json('/traffic?window=60')])
     status = { state: state as GatewayState, traffic: traffic as TrafficView }
   } catch (error) {
-    process.stderr.write(`graylane status: ${reasonOf(error, origin)}\n`)
+    if (error instanceof UsageError) throw error
+    process.stderr.write(`graylane status: ${(error as Error).message}\n`)
     return 2
   }
   process.stdout.write(values.json ? `${JSON.stringify(status, undefined, 2)}\n` : describe(status))
   const { state, reloads } = status.state
   return state === 'ready' && reloads[0]?.ok !== false && status.traffic.coupling.crossings === 0 ? 0 : 1
-}
-
-async function readToken(file: string | undefined): Promise<string | undefined> {
-  return file === undefined ? process.env['GRAYLANE_ADMIN_TOKEN'] || undefined : (await readFile(file, 'utf8')).trim()
-}
-
-async function ask(url: string, token: string | undefined): Promise<unknown> {
-  const headers = { accept: 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }
-  const response = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(5000) })
-  if (!response.ok) throw new Error(`${url} answers ${response.status}`)
-  return response.json()
-}
-
-function reasonOf(error: unknown, origin: string): string {
-  const { cause, message, name, path } = error as Error & { readonly path?: string }
-  if (path !== undefined) return message
-  const { code, message: why = message } = (cause ?? {}) as Partial<NodeJS.ErrnoException>
-  if (code === 'ECONNREFUSED')
-    return `nothing listens at ${origin}: is a gateway running, and is its admin server there?`
-  return name === 'TimeoutError' ? `${origin} does not answer` : code === undefined ? why : `${origin}: ${code}`
 }
 
 // --- for people ------------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,59 @@
+// Asking a running gateway: its admin server, with the token it wants, and an error that says what is wrong with the question.
+
+import { readFile } from 'node:fs/promises'
+
+import { readListenAddress } from './listen-address.ts'
+
+/** Options of every verb that asks a running gateway. */
+export const adminOptions = {
+  admin: { type: 'string', default: '127.0.0.1:9901' },
+  'admin-token-file': { type: 'string' },
+} as const
+
+export const adminUsage = `  --admin ADDRESS:PORT      its admin server (default 127.0.0.1:9901)
+  --admin-token-file FILE   the token it wants; else GRAYLANE_ADMIN_TOKEN`
+
+interface AdminValues {
+  readonly admin: string
+  readonly 'admin-token-file'?: string | undefined
+}
+
+export interface AdminClient {
+  /** The answer to that path; rejects with an Error whose message is for people. */
+  json(path: string): Promise<unknown>
+  text(path: string): Promise<string>
+}
+
+/** Throws UsageError on an address that is none; rejects when the token cannot be read. */
+export async function openAdmin(values: AdminValues): Promise<AdminClient> {
+  const { host, port } = readListenAddress('admin', values.admin)
+  const origin = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  const token = await readToken(values['admin-token-file'])
+  return {
+    json: async (path) => (await ask(origin, path, token)).json(),
+    text: async (path) => (await ask(origin, path, token)).text(),
+  }
+}
+
+async function readToken(file: string | undefined): Promise<string | undefined> {
+  return file === undefined ? process.env['GRAYLANE_ADMIN_TOKEN'] || undefined : (await readFile(file, 'utf8')).trim()
+}
+
+async function ask(origin: string, path: string, token: string | undefined): Promise<Response> {
+  const headers = { accept: 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }
+  let response: Response
+  try {
+    response = await fetch(origin + path, { headers, redirect: 'error', signal: AbortSignal.timeout(5000) })
+  } catch (error) {
+    throw new Error(reasonOf(error as Error, origin), { cause: error })
+  }
+  if (!response.ok) throw new Error(`${origin}${path} answers ${response.status}`)
+  return response
+}
+
+function reasonOf({ cause, message, name }: Error, origin: string): string {
+  const { code, message: why = message } = (cause ?? {}) as Partial<NodeJS.ErrnoException>
+  if (code === 'ECONNREFUSED')
+    return `nothing listens at ${origin}: is a gateway running, and is its admin server there?`
+  return name === 'TimeoutError' ? `${origin} does not answer` : code === undefined ? why : `${origin}: ${code}`
+}
