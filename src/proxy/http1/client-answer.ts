@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks'
 import type { EdgeAnswer, Outcome } from '../exchange.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { edgeResponse } from './edge-response.ts'
+import { isBusy } from './outlet.ts'
 import { responseHeadText } from './outgoing-head.ts'
 import type { BodyFraming } from './outgoing-head.ts'
 import { closeFrame, type EndKind, GentleEnd } from './gentle-end.ts'
@@ -157,9 +158,17 @@ export abstract class ClientAnswer<L> {
   }
 
   private relayText(text: string, bytes: number, ended: boolean): boolean {
+    const { connection } = this
+    const { outlet } = connection
     this.bytesSent += bytes
-    this.connection.socket.write(text, 'latin1')
-    return this.written(ended, false)
+    // One answer may wait, no second one behind it; and none that the end of the connection follows.
+    if (!ended || !this.persist || !isBusy(connection.owner.activeRequests) || !outlet.empty) {
+      connection.socket.write(text, 'latin1')
+      return this.written(ended, false)
+    }
+    outlet.writeSoon(text)
+    this.answerDone()
+    return true
   }
 
   private written(ended: boolean, lent: boolean): boolean {

@@ -9,6 +9,7 @@ import { Timed } from './deadlines.ts'
 import { edgeResponse } from './edge-response.ts'
 import { Http1Exchange } from './http1-exchange.ts'
 import * as refused from './parse-fields.ts'
+import { Outlet } from './outlet.ts'
 import { giveBackRequestHead, parseRequest, takeRequestHead } from './request-head.ts'
 import type { RequestMessage } from './request-head.ts'
 import type { ConnectionOwner } from './server.ts'
@@ -28,7 +29,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
   readonly localPort: number
   readonly encrypted: boolean
   memo: unknown = undefined
-  readonly socket: Socket
+  readonly outlet: Outlet
   readonly owner: ConnectionOwner<L>
   /** The peer has ended its side. */
   ended = false
@@ -49,7 +50,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
   constructor(owner: ConnectionOwner<L>, socket: Socket, listener: L, localPort: number) {
     super()
     this.owner = owner
-    this.socket = socket
+    this.outlet = new Outlet(socket)
     this.listener = listener
     this.localPort = localPort
     this.remoteAddress = socket.remoteAddress ?? ''
@@ -65,6 +66,10 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
 
   get localAddress(): string {
     return this.socket.localAddress ?? ''
+  }
+
+  get socket(): Socket {
+    return this.outlet.socket
   }
 
   get idle(): boolean {
@@ -357,6 +362,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
 
   #onClose(): void {
     this.#closed = true
+    this.outlet.drop()
     this.owner.deadlines.forget(this)
     this.#pending = null
     this.#exchange?.onClientGone()

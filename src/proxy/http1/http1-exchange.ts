@@ -8,6 +8,7 @@ import type { ClientConnection } from './client-connection.ts'
 import { CONTENT_LENGTH, SET_COOKIE } from './field-names.ts'
 import { requestHeadText } from './outgoing-head.ts'
 import type { BodyFraming } from './outgoing-head.ts'
+import { isBusy } from './outlet.ts'
 import type { RequestMessage } from './request-head.ts'
 import { Replay } from './replay.ts'
 import type { ResponseMessage } from './response-head.ts'
@@ -196,7 +197,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     this.#forwarding!.onAnswer(head)
     const text = this.frameAnswer(head, framing)
     if (framing === 'tunnel') return this.#openTunnel(text, buffer, from, to)
-    const body = framing === 'length' ? head.textBehind(to - from) : undefined
+    const body = framing === 'length' || framing === 'none' ? head.textBehind(to - from) : undefined
     return this.relayHead(text, body, buffer, from, to, ended, now)
   }
 
@@ -318,7 +319,9 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     this.#sentAt = this.#fresh ? this.startedAt : performance.now()
     this.#headSent = true
     this.requestSent = ended
-    upstream.sendRequest(this.#headText(), request.hasBody ? (this.#held ?? EMPTY) : null, request.chunked, ended)
+    const body = request.hasBody ? (this.#held ?? EMPTY) : null
+    const soon = ended && isBusy(connection.owner.activeRequests)
+    upstream.sendRequest(this.#headText(), body, request.chunked, ended, soon)
     if (!ended || !upstream.used) this.#held = null
     if (!ended) connection.resumeReading()
   }

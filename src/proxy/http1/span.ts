@@ -15,6 +15,12 @@ interface Writer {
   write(text: string, encoding: 'latin1'): boolean
 }
 
+/** A whole request as one text; undefined when its body is too long for that. */
+export function requestText(head: string, body: Buffer | null, chunked: boolean): string | undefined {
+  if (body === null) return head
+  return body.length <= JOIN_BYTES ? head + spanText(body, 0, body.length, chunked, true) : undefined
+}
+
 /** A request with as much of its body as has come; `body` null when it has none. */
 export function writeRequest(
   writer: Writer,

@@ -6,9 +6,10 @@ import { LF } from './bytes.ts'
 import { BROKEN, ChunkedDecoder, MORE } from './chunked.ts'
 import { Timed } from './deadlines.ts'
 import type { BodyFraming } from './outgoing-head.ts'
+import { Outlet } from './outlet.ts'
 import { ReadBuffer } from './read-buffer.ts'
 import { ResponseMessage, parseResponse } from './response-head.ts'
-import { ROOM, writeBodySpan, writeRequest } from './span.ts'
+import { requestText, ROOM, writeBodySpan, writeRequest } from './span.ts'
 import type { EndpointPool } from './upstreams.ts'
 
 /** Who holds or waits for a connection: a forwarded request. */
@@ -56,8 +57,11 @@ export interface UpstreamLink {
   readonly connecting: boolean
   /** Gives the connection to a request, which may send at once unless it is still connecting. */
   assign(user: UpstreamUser): void
-  /** Sends the head and what has come of the body; `body` is null when there is none. */
-  sendRequest(head: string, body: Buffer | null, chunked: boolean, ended: boolean): void
+  /**
+   * Sends the head and what has come of the body; `body` is null when there is none. `soon`: this is all of it, and may wait for the end
+   * of the event loop's turn.
+   */
+  sendRequest(head: string, body: Buffer | null, chunked: boolean, ended: boolean, soon: boolean): void
   /** More of the body. False when there is no room for now: onUpstreamDrain is called when there is. */
   sendBody(buffer: Buffer, from: number, to: number, chunked: boolean, ended: boolean): boolean
   /** Reads on after a callback of the user returned false. */
@@ -107,6 +111,7 @@ export class UpstreamConnection extends Timed implements UpstreamLink {
   #reusable = false
   #paused = false
   readonly #buffer = new ReadBuffer()
+  readonly #outlet: Outlet
 
   constructor(pool: EndpointPool) {
     super()
@@ -121,6 +126,7 @@ export class UpstreamConnection extends Timed implements UpstreamLink {
       ...(keepaliveMs !== undefined && { keepAlive: true, keepAliveInitialDelay: keepaliveMs }),
       onread: { buffer: () => this.#buffer.next(this.#paused), callback: (bytes) => this.#onRead(bytes) },
     })
+    this.#outlet = new Outlet(this.socket)
     this.socket.on('connect', () => this.#onConnect())
     this.socket.on('end', () => this.#onEnd())
     this.socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error.code))
@@ -145,8 +151,10 @@ export class UpstreamConnection extends Timed implements UpstreamLink {
     }
   }
 
-  sendRequest(head: string, body: Buffer | null, chunked: boolean, ended: boolean): void {
-    writeRequest(this.socket, head, body, chunked, ended)
+  sendRequest(head: string, body: Buffer | null, chunked: boolean, ended: boolean, soon: boolean): void {
+    const text = soon ? requestText(head, body, chunked) : undefined
+    if (text === undefined) writeRequest(this.socket, head, body, chunked, ended)
+    else this.#outlet.writeSoon(text)
   }
 
   sendBody(buffer: Buffer, from: number, to: number, chunked: boolean, ended: boolean): boolean {
@@ -369,6 +377,7 @@ export class UpstreamConnection extends Timed implements UpstreamLink {
     const wasConnecting = this.connecting
     this.#state = CLOSED
     this.#partial = null
+    this.#outlet.drop()
     this.pool.upstreams.deadlines.forget(this)
     this.pool.closed(this, this.#held, wasConnecting)
   }

@@ -1,0 +1,70 @@
+// Many requests at once: what the engine writes together at the end of a turn still goes out in order, whole, and before any end.
+
+import { afterEach, describe, expect, it } from 'vitest'
+import { answering, ok, stage, until } from './wire.ts'
+import type { Line, Stage } from './wire.ts'
+
+let set: Stage
+
+afterEach(() => set.strike())
+
+const crowd = 24
+
+function clients(): Line[] {
+  return Array.from({ length: crowd }, () => set.client())
+}
+
+function get(path: string, fields = ''): string {
+  return `GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+}
+
+describe('many requests at once', () => {
+  it('are answered in order on each connection, answers of the edge among those of the upstream', async () => {
+    set = await stage(answering((head) => ok(head.split(' ')[1]!)))
+    const lines = clients()
+    const own = 'OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n'
+    for (const [i, line] of lines.entries()) {
+      line.write(get(`/${i}/1`) + own + get(`/${i}/2`) + own + get(`/${i}/3`, 'Connection: close\r\n'))
+    }
+    for (const [i, line] of lines.entries()) {
+      expect((await line.message()).body).toBe(`/${i}/1`)
+      expect((await line.message()).head).toMatch(/^HTTP\/1.1 204 /)
+      expect((await line.message()).body).toBe(`/${i}/2`)
+      expect((await line.message()).head).toMatch(/^HTTP\/1.1 204 /)
+      expect((await line.message()).body).toBe(`/${i}/3`)
+      await until(() => line.ended)
+      expect(line.text).toBe('')
+    }
+    expect(set.proxy.outcomes.filter(({ end }) => end === 'done').length).toBe(crowd * 5)
+  })
+
+  it('get the whole of what comes in one piece with the head, in pieces, or without a body', async () => {
+    const long = 'x'.repeat(20_000)
+    set = await stage(
+      answering((head) => {
+        if (head.startsWith('HEAD')) return 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n'
+        return ok(head.includes('/long') ? long : 'short')
+      }),
+    )
+    const lines = clients()
+    for (const line of lines) line.write(get('/long') + get('/short') + get('/').replace('GET', 'HEAD') + get('/short'))
+    for (const line of lines) {
+      expect((await line.message()).body).toBe(long)
+      expect((await line.message()).body).toBe('short')
+      expect(await line.take(/^[^]*?\r\n\r\n/)).toContain('Content-Length: 7')
+      expect((await line.message()).body).toBe('short')
+    }
+  })
+
+  it('reach their upstream with their bodies', async () => {
+    const bodies: string[] = []
+    set = await stage(answering((head, sent) => (bodies.push(sent), ok(head.split(' ')[1]!))))
+    const lines = clients()
+    const body = 'b'.repeat(1024)
+    for (const [i, line] of lines.entries()) {
+      line.write(`POST /${i} HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    }
+    for (const [i, line] of lines.entries()) expect((await line.message()).body).toBe(`/${i}`)
+    expect(bodies).toEqual(lines.map(() => body))
+  })
+})
