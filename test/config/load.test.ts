@@ -43,7 +43,7 @@ describe('the shortest file', () => {
     expect(listen).toMatchObject([{ port: 8080, address: '::', internal: false, from: [], sourceLabels: undefined }])
     expect(trust).toEqual({ proxies: [], hops: undefined, header: undefined })
     expect({ path, accessLog }).toEqual({ path: 'strict', accessLog: { path: 'stdout' } })
-    expect(limits).toEqual(defaultLimits)
+    expect(limits).toEqual({ ...defaultLimits, requestsPerAddress: 0 })
     expect(releases).toMatchObject([
       {
         name: 'default',
@@ -312,7 +312,13 @@ describe('limits', () => {
     const { limits } = await loadGood(
       `${shortest}limits: { headBytes: 2048, idleTimeout: 1.5m, connectionsPerAddress: 7 }\n`,
     )
-    expect(limits).toEqual({ ...defaultLimits, headBytes: 2048, idleTimeoutMs: 90_000, connectionsPerAddress: 7 })
+    expect(limits).toEqual({
+      ...defaultLimits,
+      requestsPerAddress: 0,
+      headBytes: 2048,
+      idleTimeoutMs: 90_000,
+      connectionsPerAddress: 7,
+    })
   })
 })
 
