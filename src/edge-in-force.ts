@@ -11,7 +11,7 @@ import { closedListener, compileEdge, type Edge, type ListenerSpec } from './pro
 import type { Endpoints, EndpointState } from './proxy/endpoints.ts'
 import { explainRequest, type ExplainInput, type Explanation } from './proxy/explain.ts'
 import { HealthChecks } from './proxy/health-checks.ts'
-import { Mirrors } from './proxy/mirrors.ts'
+import { type MirrorOutcome, Mirrors } from './proxy/mirrors.ts'
 import { LongConnections } from './proxy/long-connections.ts'
 import { startProbing } from './proxy/probe.ts'
 import { type LookUp, Resolver } from './proxy/resolve.ts'
@@ -47,11 +47,13 @@ export interface EdgeInForceOptions {
   readonly pinsRemembered?: number
   /** A TLS connection ended before its first byte of HTTP. */
   readonly onTlsFailure?: (failure: TlsFailure) => void
+  /** A copy of a request is done with. */
+  readonly onMirrored?: (outcome: MirrorOutcome) => void
 }
 
 export class EdgeInForce {
   readonly endpoints: Endpoints
-  readonly mirrors = new Mirrors()
+  readonly mirrors: Mirrors
   readonly longConnections = new LongConnections()
   readonly #options: EdgeInForceOptions
   readonly #resolver: Resolver
@@ -65,6 +67,7 @@ export class EdgeInForce {
   constructor(options: EdgeInForceOptions) {
     this.#options = options
     this.endpoints = options.endpoints
+    this.mirrors = new Mirrors(options.onMirrored)
     this.#resolver = new Resolver(options.lookUp)
   }
 

@@ -145,6 +145,7 @@ class RunningGateway implements PhasedGateway {
       randomBytes: this.#randomBytes,
       lookUp: options.lookUp,
       onTlsFailure: (failure) => this.metrics.tlsFailed(failure),
+      onMirrored: (outcome) => this.metrics.mirrored(outcome),
     })
     this.reloads = new Reloads({
       path: options.configPath,

@@ -14,6 +14,7 @@ export interface PlainAccounts {
   readonly mismatches: PlainCounter
   readonly edgeAnswers: PlainCounter
   readonly tlsFailures: PlainCounter
+  readonly mirrored: PlainCounter
   readonly overloads: PlainCounter
 }
 
@@ -54,6 +55,7 @@ export class Accounts {
   readonly mismatches = new LabelledCounter()
   readonly edgeAnswers = new LabelledCounter()
   readonly tlsFailures = new LabelledCounter()
+  readonly mirrored = new LabelledCounter()
   readonly overloads = new LabelledCounter()
   readonly #recent: Places[] = []
   #oldest = 0
@@ -116,6 +118,7 @@ export class Accounts {
       mismatches: [...this.mismatches.entries()],
       edgeAnswers: [...this.edgeAnswers.entries()],
       tlsFailures: [...this.tlsFailures.entries()],
+      mirrored: [...this.mirrored.entries()],
       overloads: [...this.overloads.entries()],
     }
   }
@@ -129,6 +132,7 @@ export class Accounts {
     this.mismatches.add(plain.mismatches)
     this.edgeAnswers.add(plain.edgeAnswers)
     this.tlsFailures.add(plain.tlsFailures)
+    this.mirrored.add(plain.mirrored)
     this.overloads.add(plain.overloads)
   }
 }

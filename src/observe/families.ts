@@ -49,6 +49,7 @@ export function addFamilies(exposition: Exposition, build: string, view: () => V
     'mismatches',
     'edgeAnswers',
     'tlsFailures',
+    'mirrored',
     'overloads',
   ] as const) {
     const metric = metricNames[name === 'mismatches' ? 'versionMismatches' : name]

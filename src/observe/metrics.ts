@@ -45,6 +45,8 @@ export interface Metrics {
   presented(listeners: readonly PresentingListener[]): void
   /** A TLS connection ended before its first byte of HTTP; `reason` is a fixed word. */
   tlsFailed(reason: string): void
+  /** What became of a copy for a mirror; `outcome` is a fixed word. */
+  mirrored(outcome: string): void
   /** A rung of the overload ladder was entered; `rung` is a fixed word. */
   overloaded(rung: string): void
   watch(counts: LiveCounts): void
@@ -104,6 +106,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       certificates = certificatesOf(listeners)
     },
     tlsFailed: (reason) => accounts.tlsFailures.increment(reason),
+    mirrored: (outcome) => accounts.mirrored.increment(outcome),
     overloaded: (rung) => accounts.overloads.increment(rung),
     watch(counts) {
       liveCounts = counts

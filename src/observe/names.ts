@@ -83,6 +83,11 @@ export const metricNames = {
     'TLS connections that ended before their first byte of HTTP: error (a failed handshake), left (by the client), closed (by us).',
     ['reason'],
   ),
+  mirrored: counter(
+    'graylane_mirrored_requests_total',
+    'Copies of requests: answered, failed, or dropped (too many under way, a body too long to keep, nowhere to send it).',
+    ['outcome'],
+  ),
   certificateExpiry: gauge(
     'graylane_tls_certificate_expiry_timestamp_seconds',
     'When a certificate in force expires, since the Unix epoch.',

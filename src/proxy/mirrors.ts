@@ -12,20 +12,18 @@ const connectionsEach = 64
 /** Milliseconds without a byte of the answer, when the route has no time-out of its own. */
 const patienceMs = 15_000
 
-export interface MirrorCounts {
-  sent: number
-  /** Too many under way, or a body that was too long to keep. */
-  dropped: number
-  failed: number
-}
+/** dropped: too many under way, a body that was too long to keep, or no endpoint. */
+export type MirrorOutcome = 'answered' | 'failed' | 'dropped'
 
 export class Mirrors {
-  readonly counts: MirrorCounts = { sent: 0, dropped: 0, failed: 0 }
+  readonly #report: (outcome: MirrorOutcome) => void
   readonly #trust: UpstreamTrust
   readonly #pools = new Map<string, Pool>()
   #underWay = 0
 
-  constructor(trust = new UpstreamTrust()) {
+  /** @param report is told of each copy once */
+  constructor(report: (outcome: MirrorOutcome) => void = () => {}, trust = new UpstreamTrust()) {
+    this.#report = report
     this.#trust = trust
   }
 
@@ -34,14 +32,10 @@ export class Mirrors {
    * @param body undefined when it was not kept whole
    * @param timeoutMs for the whole answer; 0 for none
    */
-  send(endpoint: Endpoint, head: string, body: Uint8Array | undefined, timeoutMs: number): void {
-    if (body === undefined || this.#underWay >= mostUnderWay) {
-      this.counts.dropped++
-      return
-    }
+  send(endpoint: Endpoint | undefined, head: string, body: Uint8Array | undefined, timeoutMs: number): void {
+    if (endpoint === undefined || body === undefined || this.#underWay >= mostUnderWay) return this.#report('dropped')
     const { options } = requestForUndici(head)
     this.#underWay++
-    this.counts.sent++
     const patience = timeoutMs > 0 ? timeoutMs : patienceMs
     const copy = {
       ...options,
@@ -58,7 +52,7 @@ export class Mirrors {
       if (!open) return
       open = false
       this.#underWay--
-      if (!good) this.counts.failed++
+      this.#report(good ? 'answered' : 'failed')
     }
     return {
       onRequestStart: () => {},

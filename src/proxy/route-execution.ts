@@ -293,7 +293,6 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
   onRequestComplete(head: string, body: Uint8Array | undefined): void {
     for (const mirror of this.#mirrors) {
       const endpoint = mirror.pool.pick(undefined, this.#hash?.hash)
-      if (endpoint === undefined) continue
       this.surroundings.mirrors?.send(endpoint, this.mirrorHead(head, mirror), body, this.timeoutMs)
     }
   }

@@ -102,6 +102,21 @@ describe('a mirror', () => {
     expect(v2.heard).toEqual([])
   })
 
+  it('is counted by what became of it', async () => {
+    const counted = async (outcome: string): Promise<number> => {
+      const line = new RegExp(`^graylane_mirrored_requests_total\\{outcome="${outcome}"\\} (\\d+)$`, 'm')
+      return Number(line.exec(await gateway.metrics.text())?.[1] ?? 0)
+    }
+    const before = [await counted('answered'), await counted('failed'), await counted('dropped')] as const
+    await ask('/all')
+    await ask('/dead')
+    await ask('/all', [], 'x'.repeat(1_048_577))
+    await until(() => v2.heard.length > 0)
+    const grown = async () => [await counted('answered'), await counted('failed'), await counted('dropped')]
+    for (let i = 0; i < 100 && (await grown()).some((count, at) => count === before[at]); i++) await sleep(20)
+    expect(await grown()).toEqual(before.map((count) => count + 1))
+  })
+
   it('may be one of several', async () => {
     await ask('/two')
     await until(() => v2.heard.length === 1 && audit.heard.length === 1)
