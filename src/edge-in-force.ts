@@ -4,6 +4,7 @@
 import type { Configuration } from './config/configuration.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { isTrustedPeer } from './affinity/client-address.ts'
+import type { PoolFigures } from './observe/families.ts'
 import { createKeyRing, type KeyRing } from './affinity/key-ring.ts'
 import { type LearnedVersions, learnVersions, settlingOf, writtenAt } from './learned-versions.ts'
 import { parseAddress } from './rules/address.ts'
@@ -140,6 +141,14 @@ export class EdgeInForce {
     const listener = [...edge.listeners.values()].find(({ spec }) => !spec.internal) ?? closedListener
     const { endpoints, nowSeconds, randomBytes } = this.#options
     return explainRequest({ edge, listener, endpoints, nowSeconds, randomBytes }, input)
+  }
+
+  /** Of the configuration in force: how many endpoints of each pool are in balancing, and how many out. */
+  poolFigures(): PoolFigures[] {
+    return this.#edge.pools.map(({ pool: { release, service, owner }, list }) => {
+      const out = list.reduce((sum, { outSince }) => sum + (outSince >= 0 ? 1 : 0), 0)
+      return { release, service, version: owner, in: list.length - out, out }
+    })
   }
 
   close(): void {

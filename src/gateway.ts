@@ -168,6 +168,8 @@ class RunningGateway implements PhasedGateway {
       activeRequests: () => this.#server.activeRequests,
       overloadRung: () => this.#overload.rung,
       longConnections: () => this.#inForce.longConnections.counts(),
+      lostLogLines: () => this.#accessLog?.lostLines() ?? 0,
+      pools: () => this.#inForce.poolFigures(),
     })
     const report = this.#options.seat?.onTraffic ?? ((traffic) => this.traffic.add(this, traffic))
     this.#stopReports = reportTraffic(this.metrics.traffic, report)

@@ -71,6 +71,8 @@ class Primary implements Cluster {
     const { configPath, workers, log } = options
     this.metrics = createJointMetrics({
       build: packageVersion(),
+      pools: () => this.#inForce.poolFigures(),
+      lostLogLines: () => this.#standardOutput.lostLines,
       collect: () => this.#tallies.collect(this.#workers().filter(({ ready }) => ready)),
     })
     this.#inForce = new EdgeInForce({

@@ -17,6 +17,7 @@ export interface View {
   readonly live: LiveFigures | undefined
   readonly process: ProcessFigures
   readonly certificates: readonly CertificateInForce[]
+  readonly pools: readonly PoolFigures[]
   /** Undefined for a gateway of one process, which has none. */
   readonly workerRestarts: number | undefined
 }
@@ -30,8 +31,19 @@ export interface CertificateInForce {
   readonly expiresAt: number
 }
 
+/** One pool of the configuration in force: its endpoints by health. */
+export interface PoolFigures {
+  readonly release: string
+  readonly service: string
+  /** The version that owns the pool. */
+  readonly version: string
+  readonly in: number
+  readonly out: number
+}
+
 /** What comes and goes. */
 export interface LiveFigures {
+  readonly lostLogLines: number
   readonly openConnections: number
   readonly activeRequests: number
   /** 0 to 3. */
@@ -68,6 +80,12 @@ export function addFamilies(exposition: Exposition, build: string, view: () => V
     })),
   )
   exposition.add(metricNames.buildInfo, () => [{ labels: { version: build, node: process.version }, value: 1 }])
+  exposition.add(metricNames.poolEndpoints, () =>
+    view().pools.flatMap(({ release, service, version, ...counts }) =>
+      (['in', 'out'] as const).map((state) => ({ labels: { release, service, version, state }, value: counts[state] })),
+    ),
+  )
+  exposition.add(metricNames.lostLogLines, () => one(view().live?.lostLogLines))
   exposition.add(metricNames.connectionsOpen, () => one(view().live?.openConnections))
   exposition.add(metricNames.requestsActive, () => one(view().live?.activeRequests))
   exposition.add(metricNames.overloadRung, () => one(view().live?.overloadRung))
@@ -76,6 +94,11 @@ export function addFamilies(exposition: Exposition, build: string, view: () => V
   )
   exposition.add(metricNames.workerRestarts, () => one(view().workerRestarts))
   addProcessMetrics(exposition, () => view().process)
+}
+
+/** As the gateway tells it, and as the sidecar of the destination would: there is none, so we speak for it. */
+function reportedBy({ labels, destinationLabels }: IstioSeries): readonly IstioSeries['labels'][] {
+  return destinationLabels === undefined ? [labels] : [labels, destinationLabels]
 }
 
 function one(value: number | undefined): Sample[] {
@@ -94,7 +117,9 @@ function* cellSamples(metric: MetricName, cells: Iterable<PlainCounter[number]>)
 
 function addIstioMetrics(exposition: Exposition, all: () => Iterable<IstioSeries>): void {
   exposition.add(metricNames.istioRequests, function* samples() {
-    for (const series of all()) yield { sharedLabels: series.labels, value: series.requests }
+    for (const series of all()) {
+      for (const sharedLabels of reportedBy(series)) yield { sharedLabels, value: series.requests }
+    }
   })
   for (const [metric, part] of [
     [metricNames.istioDuration, 'durationMs'],
@@ -102,7 +127,10 @@ function addIstioMetrics(exposition: Exposition, all: () => Iterable<IstioSeries
     [metricNames.istioResponseBytes, 'bytesSent'],
   ] as const) {
     exposition.add(metric, function* samples() {
-      for (const series of all()) yield* histogramSamples(metric.name, istioBuckets, series[part], series.labels)
+      for (const series of all()) {
+        for (const labels of reportedBy(series))
+          yield* histogramSamples(metric.name, istioBuckets, series[part], labels)
+      }
     })
   }
 }

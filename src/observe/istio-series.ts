@@ -10,6 +10,8 @@ export const unknown = 'unknown'
 const unknownRevision = 'latest'
 /** Our own workload name, as istio-ingressgateway is Istio's. */
 const self = 'graylane'
+/** Where it runs, as Kubernetes' Downward API tells it and Istio's own proxies are told. */
+const ownNamespace = process.env['POD_NAMESPACE'] || unknown
 
 /** The names a configuration holds; everything else is `unknown` in labels. */
 export interface KnownNames {
@@ -21,6 +23,8 @@ export interface KnownNames {
 export interface IstioSeries {
   readonly key: SeriesKey
   readonly labels: Readonly<Record<IstioLabel, string>>
+  /** The same with reporter="destination"; undefined when the request reached no destination. */
+  readonly destinationLabels: Readonly<Record<IstioLabel, string>> | undefined
   requests: number
   readonly durationMs: BucketCounts
   readonly bytesReceived: BucketCounts
@@ -60,12 +64,14 @@ export function countIn(series: IstioSeries, record: RequestRecord): void {
 
 interface Lane {
   readonly key: LaneKey
+  /** Since when one of its names is known no more; undefined while all are. */
+  unknownSince: number | undefined
   /** Flags, then status, to series. */
   readonly series: Map<string, Map<number, IstioSeries>>
 }
 
 export class IstioSeriesSet {
-  readonly #all: IstioSeries[] = []
+  #all: IstioSeries[] = []
   readonly #edge = new LaneTree()
   readonly #internal = new LaneTree()
 
@@ -76,6 +82,17 @@ export class IstioSeriesSet {
 
   all(): Iterable<IstioSeries> {
     return this.#all
+  }
+
+  /**
+   * Drops the series of names that are not `known` any more, an hour after they ceased to be: who watched a version go has seen it by
+   * then, and what is gone for good should not be told for ever.
+   * @param nowMs of any clock that only goes forward
+   */
+  dropForgotten(known: KnownNames, nowMs: number): void {
+    let dropped = false
+    for (const tree of [this.#edge, this.#internal]) dropped = tree.dropForgotten(known, nowMs) || dropped
+    if (dropped) this.#all = this.#all.filter(({ key }) => this.#treeOf(key.lane.internal).has(key.lane))
   }
 
   plain(): readonly PlainSeries[] {
@@ -124,9 +141,11 @@ export class IstioSeriesSet {
   }
 
   #addSeries(lane: Lane, flags: string, status: number): IstioSeries {
+    const labels = labelsOf(lane.key, flags, status)
     const series: IstioSeries = {
       key: { lane: lane.key, flags, status },
-      labels: labelsOf(lane.key, flags, status),
+      labels,
+      destinationLabels: reachedDestination(lane.key, flags) ? asDestination(labels) : undefined,
       requests: 0,
       durationMs: new BucketCounts(istioBuckets),
       bytesReceived: new BucketCounts(istioBuckets),
@@ -148,14 +167,49 @@ class LaneTree {
     return this.#root.get(release)?.get(service)?.get(version)?.get(callerVersion)
   }
 
+  has(key: LaneKey): boolean {
+    return this.find(key.release, key.service, key.version, key.callerVersion) !== undefined
+  }
+
+  dropForgotten(known: KnownNames, nowMs: number): boolean {
+    let dropped = false
+    for (const services of this.#root.values()) {
+      for (const versions of services.values()) {
+        for (const lanes of versions.values()) {
+          for (const [caller, lane] of lanes) {
+            if (isKnown(lane.key, known)) lane.unknownSince = undefined
+            else if (nowMs - (lane.unknownSince ??= nowMs) > forgottenAfterMs) dropped = lanes.delete(caller)
+          }
+        }
+      }
+    }
+    return dropped
+  }
+
   findOrAdd(key: LaneKey): Lane {
     const lanes = inner(inner(inner(this.#root, key.release), key.service), key.version)
     const present = lanes.get(key.callerVersion)
     if (present !== undefined) return present
-    const lane = { key, series: new Map() }
+    const lane: Lane = { key, unknownSince: undefined, series: new Map() }
     lanes.set(key.callerVersion, lane)
     return lane
   }
+}
+
+const forgottenAfterMs = 3600_000
+
+/** Whether all names of a lane are configured, or were never known in the first place. */
+function isKnown({ release, service, version, callerVersion }: LaneKey, known: KnownNames): boolean {
+  return (
+    isOneOf(release, known.releases) &&
+    isOneOf(service, known.services) &&
+    isOneOf(version, known.versions) &&
+    isOneOf(callerVersion, known.versions)
+  )
+}
+
+function isOneOf(name: string, names: ReadonlySet<string>): boolean {
+  return name === unknown || name === '' || names.has(name)
 }
 
 function inner<V>(map: Map<string, Map<string, V>>, key: string): Map<string, V> {
@@ -179,7 +233,7 @@ function labelsOf(lane: LaneKey, flags: string, status: number): Record<IstioLab
   return {
     reporter: 'source',
     source_workload: source,
-    source_workload_namespace: unknown,
+    source_workload_namespace: lane.internal ? unknown : ownNamespace,
     source_canonical_service: source,
     source_canonical_revision: revision(sourceVersion),
     source_app: source,
@@ -203,6 +257,22 @@ function labelsOf(lane: LaneKey, flags: string, status: number): Record<IstioLab
     response_flags: flags,
     connection_security_policy: unknown,
   }
+}
+
+/** Flags of requests that ended before an upstream had them. */
+const endedBefore = new Set(['NR', 'NC', 'UH', 'UF', 'UO', 'DPE', 'DT', 'UAEX', 'RL', 'FI', 'OM', 'IH'])
+
+function reachedDestination({ service, version }: LaneKey, flags: string): boolean {
+  if (service === unknown || version === unknown) return false
+  return !flags.split(',').some((flag) => endedBefore.has(flag))
+}
+
+/**
+ * Kiali draws the edges into a namespace from what destinations report, and Istio's service dashboard has panels for either side: without
+ * these, backends outside a mesh would not be there. What a sidecar reports of plain text is `none`.
+ */
+function asDestination(labels: Readonly<Record<IstioLabel, string>>): Readonly<Record<IstioLabel, string>> {
+  return { ...labels, reporter: 'destination', connection_security_policy: 'none' }
 }
 
 function revision(version: string): string {

@@ -4,7 +4,7 @@
 import { Accounts } from './accounts.ts'
 import { LabelledCounter, type PlainCounter } from './counters.ts'
 import { createExposition } from './exposition.ts'
-import { addFamilies, certificatesOf, type PresentingListener, type View } from './families.ts'
+import { addFamilies, certificatesOf, type PoolFigures, type PresentingListener, type View } from './families.ts'
 import type { Tally } from './metrics.ts'
 import { addUpFigures, createProcessGauge } from './process-figures.ts'
 
@@ -13,6 +13,10 @@ export interface JointMetricsOptions {
   readonly build: string
   /** Fetches the tallies of the processes that live; what they sent last, of those that do not answer in time. */
   readonly collect: () => Promise<readonly Tally[]>
+  /** Of the configuration in force. */
+  readonly pools: () => readonly PoolFigures[]
+  /** Lines that this process was handed to write, and could not. */
+  readonly lostLogLines: () => number
 }
 
 export interface JointMetrics {
@@ -28,11 +32,12 @@ export interface JointMetrics {
   close(): void
 }
 
-export function createJointMetrics({ build, collect }: JointMetricsOptions): JointMetrics {
+export function createJointMetrics({ build, collect, pools, lostLogLines }: JointMetricsOptions): JointMetrics {
   const exposition = createExposition()
   const gauge = createProcessGauge()
   const ended = new Accounts()
   let endedCpuSeconds = 0
+  let endedLostLines = 0
   let hash: string | undefined
   let certificates: View['certificates'] = []
   let reloads = 0
@@ -63,7 +68,9 @@ export function createJointMetrics({ build, collect }: JointMetricsOptions): Joi
         activeRequests: tallies.reduce((sum, { live }) => sum + live.activeRequests, 0),
         overloadRung: highest(tallies.flatMap(({ live }) => live.overloadRung ?? [])),
         longConnections: addedUp(tallies.map(({ live }) => live.longConnections ?? [])),
+        lostLogLines: tallies.reduce((sum, { live }) => sum + live.lostLogLines, endedLostLines + lostLogLines()),
       },
+      pools: pools(),
       process: { ...figures, cpuSeconds: figures.cpuSeconds + endedCpuSeconds },
       workerRestarts,
     }
@@ -74,6 +81,7 @@ export function createJointMetrics({ build, collect }: JointMetricsOptions): Joi
     ended(tally) {
       ended.add(tally.accounts)
       endedCpuSeconds += tally.process.cpuSeconds
+      endedLostLines += tally.live.lostLogLines
     },
     reloaded(ok) {
       if (ok) reloads++

@@ -5,7 +5,14 @@ import type { RouteTable } from '../rules/types.ts'
 import { Accounts, type PlainAccounts } from './accounts.ts'
 import type { PlainCounter } from './counters.ts'
 import { createExposition } from './exposition.ts'
-import { addFamilies, certificatesOf, type LiveFigures, type PresentingListener, type View } from './families.ts'
+import {
+  addFamilies,
+  certificatesOf,
+  type LiveFigures,
+  type PoolFigures,
+  type PresentingListener,
+  type View,
+} from './families.ts'
 import type { KnownNames } from './istio-series.ts'
 import { createProcessGauge, type ProcessFigures } from './process-figures.ts'
 import type { Observer } from './record.ts'
@@ -19,6 +26,8 @@ export interface MetricsOptions {
 /** What is counted elsewhere and read at each scrape. */
 interface LiveCounts {
   readonly openConnections: () => number
+  readonly lostLogLines: () => number
+  readonly pools: () => readonly PoolFigures[]
   readonly activeRequests: () => number
   readonly overloadRung?: () => number
   readonly longConnections?: () => PlainCounter
@@ -79,10 +88,22 @@ export function createMetrics(options: MetricsOptions): Metrics {
       activeRequests: liveCounts.activeRequests(),
       overloadRung: liveCounts.overloadRung?.(),
       longConnections: liveCounts.longConnections?.() ?? [],
+      lostLogLines: liveCounts.lostLogLines(),
     }
   addFamilies(exposition, options.build, (): View => {
     const process = (figures ??= gauge.read())
-    return { accounts, reloads, reloadFailures, hash, certificates, live: live(), process, workerRestarts: undefined }
+    const pools = liveCounts?.pools() ?? []
+    return {
+      accounts,
+      pools,
+      reloads,
+      reloadFailures,
+      hash,
+      certificates,
+      live: live(),
+      process,
+      workerRestarts: undefined,
+    }
   })
 
   return {
@@ -114,16 +135,18 @@ export function createMetrics(options: MetricsOptions): Metrics {
     contentType: exposition.contentType,
     text() {
       figures = undefined
+      accounts.istio.dropForgotten(names, performance.now())
       return exposition.text()
     },
-    tally: () => ({
-      accounts: accounts.plain(),
-      live: live() ?? { openConnections: 0, activeRequests: 0 },
-      process: gauge.read(),
-    }),
+    tally() {
+      accounts.istio.dropForgotten(names, performance.now())
+      return { accounts: accounts.plain(), live: live() ?? nothingLive, process: gauge.read() }
+    },
     close: () => gauge.close(),
   }
 }
+
+const nothingLive: LiveFigures = { openConnections: 0, activeRequests: 0, lostLogLines: 0 }
 
 function namesOf(table: RouteTable): KnownNames {
   return {

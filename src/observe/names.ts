@@ -105,6 +105,17 @@ export const metricNames = {
     'The rung in force, 0 for none to 3; of several processes the highest.',
     [],
   ),
+  poolEndpoints: gauge('graylane_pool_endpoints', 'Endpoints of a pool: in balancing (in), or out of it (out).', [
+    'release',
+    'service',
+    'version',
+    'state',
+  ]),
+  lostLogLines: counter(
+    'graylane_access_log_lost_lines_total',
+    'Lines of the access log that could not be written: disk full, reader gone or too slow.',
+    [],
+  ),
   connectionsOpen: gauge('graylane_connections_open', 'Client connections that are open.', []),
   requestsActive: gauge('graylane_requests_active', 'Requests that are on their way.', []),
   longConnections: gauge(

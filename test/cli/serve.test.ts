@@ -6,7 +6,7 @@ import { readFile, rename } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
 import { rawRequest, type Answer } from '../admin/raw-request.ts'
-import { samplesOf } from '../observe/exposition-text.ts'
+import { samplesOf, sourceSamplesOf } from '../observe/exposition-text.ts'
 import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { ServingProcess } from './graylane-process.ts'
 import { keySecret, routes, routesFolder, type RoutesFolder } from './routes.ts'
@@ -103,7 +103,7 @@ describe('graylane serve', () => {
     await get(listener, '/%00')
     await rawRequest(listener, { target: '/', fields: ['Host: a b'] })
     const text = (await get(admin, '/metrics')).body
-    const requests = samplesOf(text, 'istio_requests_total').map(
+    const requests = sourceSamplesOf(text, 'istio_requests_total').map(
       ({ labels, value }) =>
         `${labels['destination_service']} ${labels['destination_version']} ${labels['response_code']} ${value}`,
     )

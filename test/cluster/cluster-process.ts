@@ -7,7 +7,7 @@ import { expect } from 'vitest'
 import { type Answer, rawRequest } from '../admin/raw-request.ts'
 import { ServingProcess } from '../cli/graylane-process.ts'
 import { routesFolder, type RoutesFolder } from '../cli/routes.ts'
-import { samplesOf } from '../observe/exposition-text.ts'
+import { sourceSamplesOf } from '../observe/exposition-text.ts'
 import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 
 export interface WorkerInfo {
@@ -109,7 +109,7 @@ export class ClusterUnderTest implements AsyncDisposable {
 
   /** Samples of a metric, added up. */
   async count(name: string): Promise<number> {
-    const samples = samplesOf((await this.admin('/metrics')).body, name)
+    const samples = sourceSamplesOf((await this.admin('/metrics')).body, name)
     return samples.reduce((sum, { value }) => sum + value, 0)
   }
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { createJointMetrics } from '../../src/observe/joint-metrics.ts'
 import { createMetrics, type Metrics, type Tally } from '../../src/observe/metrics.ts'
 import type { RequestRecord } from '../../src/observe/record.ts'
-import { samplesOf } from '../observe/exposition-text.ts'
+import { samplesOf, sourceSamplesOf } from '../observe/exposition-text.ts'
 import { requestRecord, shopTable } from '../observe/request-record.ts'
 import { asJason, ClusterUnderTest, signal, stop } from './cluster-process.ts'
 
@@ -23,10 +23,10 @@ describe('the metrics of two workers', () => {
     const text = (await cluster.admin('/metrics')).body
     const byVersion = samplesOf(text, 'graylane_decisions_total').map(({ labels, value }) => [labels['version'], value])
     expect(Object.fromEntries(byVersion)).toEqual({ v1: 14, v2: 6 })
-    expect(samplesOf(text, 'istio_requests_total').map(({ value }) => value)).toEqual([14, 6, 1])
-    const durations = samplesOf(text, 'istio_request_duration_milliseconds_count').map(({ value }) => value)
+    expect(sourceSamplesOf(text, 'istio_requests_total').map(({ value }) => value)).toEqual([14, 6, 1])
+    const durations = sourceSamplesOf(text, 'istio_request_duration_milliseconds_count').map(({ value }) => value)
     expect(durations).toEqual([14, 6, 1])
-    const buckets = samplesOf(text, 'istio_request_duration_milliseconds_bucket')
+    const buckets = sourceSamplesOf(text, 'istio_request_duration_milliseconds_bucket')
     expect(buckets.filter(({ labels }) => labels['le'] === '+Inf').map(({ value }) => value)).toEqual([14, 6, 1])
 
     await stop(first)
@@ -75,9 +75,15 @@ describe('joint metrics', () => {
   it('are what one process would have counted, living and ended ones together', async () => {
     const ended = counted(...records.slice(0, 3))
     const living = counted(...records.slice(2))
-    const joint = createJointMetrics({ build: '1', collect: () => Promise.resolve([tallyOf(living)]) })
+    const joint = createJointMetrics({
+      build: '1',
+      pools: () => [],
+      lostLogLines: () => 1,
+      collect: () => Promise.resolve([tallyOf(living)]),
+    })
     joint.ended(tallyOf(ended))
     const one = counted(...records.slice(0, 3), ...records.slice(2))
+    one.watch({ openConnections: () => 0, activeRequests: () => 0, lostLogLines: () => 1, pools: () => [] })
     one.refused('EDGE_BAD_REQUEST')
     expect(await counts(joint)).toEqual(await counts(one))
     // Looking counts nothing.
@@ -86,7 +92,7 @@ describe('joint metrics', () => {
   })
 
   it('add up what comes and goes, show the worst delay, and the one configuration', async () => {
-    const live = { openConnections: 3, activeRequests: 2 }
+    const live = { openConnections: 3, activeRequests: 2, lostLogLines: 10 }
     const figures = (cpuSeconds: number, max: number): Tally['process'] => ({
       cpuSeconds,
       residentBytes: 1e12,
@@ -98,7 +104,12 @@ describe('joint metrics', () => {
       { accounts, live, process: figures(1000, 0.5) },
       { accounts, live, process: figures(2000, 0.25) },
     ]
-    const joint = createJointMetrics({ build: '1', collect: () => Promise.resolve(tallies) })
+    const joint = createJointMetrics({
+      build: '1',
+      pools: () => [],
+      lostLogLines: () => 1,
+      collect: () => Promise.resolve(tallies),
+    })
     joint.configured('abc', [{ name: '8443', tls: [{ file: 'a.pem', expiresAt: 77 }] }])
     joint.restarted()
     joint.reloaded(true)
@@ -108,6 +119,7 @@ describe('joint metrics', () => {
     expect(value('graylane_connections_open')).toBe(6)
     expect(value('graylane_requests_active')).toBe(4)
     expect(value('graylane_worker_restarts_total')).toBe(1)
+    expect(value('graylane_access_log_lost_lines_total')).toBe(21)
     expect(value('graylane_config_reloads_total')).toBe(1)
     expect(value('graylane_event_loop_lag_seconds', 'max')).toBe(0.5)
     expect(Math.floor(value('process_cpu_seconds_total') as number)).toBeGreaterThanOrEqual(3000)

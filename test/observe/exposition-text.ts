@@ -34,3 +34,8 @@ function parseLine(line: string): Sample {
   }
   return { name: match[1] as string, labels, value: match[3] === '+Inf' ? Infinity : Number(match[3]) }
 }
+
+/** Istio's series are told twice, as the gateway and as the destination see them: these are the gateway's. */
+export function sourceSamplesOf(text: string, name: string): Sample[] {
+  return samplesOf(text, name).filter(({ labels }) => labels['reporter'] !== 'destination')
+}

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 
 import { afterEach, describe, expect, it } from 'vitest'
 
+import { IstioSeriesSet, type KnownNames } from '../../src/observe/istio-series.ts'
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts'
 import { istioBuckets, metricNames } from '../../src/observe/names.ts'
 import type { RequestRecord } from '../../src/observe/record.ts'
@@ -112,7 +113,28 @@ describe('istio_requests_total', () => {
   ]
   it.each(cases)('counts %s under exactly these labels', async (_what, record, labels) => {
     const samples = samplesOf(await metricsAfter(record, record), 'istio_requests_total')
-    expect(samples).toEqual([{ name: 'istio_requests_total', labels: { ...edge, ...labels }, value: 2 }])
+    const [source, ...others] = samples
+    expect(source).toEqual({ name: 'istio_requests_total', labels: { ...edge, ...labels }, value: 2 })
+    for (const { labels: of } of others) expect(of['reporter']).toBe('destination')
+  })
+
+  it.each([
+    ['an answer', {}, true],
+    ['an error of the backend', { status: 500 }, true],
+    ['an answer that was too late', { status: 504, flags: 'UT' }, true],
+    ['an answer that broke off', { status: 503, flags: 'UC,URX' }, true],
+    ['a refused connection', { status: 503, flags: 'UF' }, false],
+    ['retries of refused connections', { status: 503, flags: 'UF,URX' }, false],
+    ['no endpoint', { poolVersion: '', status: 503, flags: 'UH' }, false],
+    ['a fault of ours', { status: 418, flags: 'FI' }, false],
+    ['a path that nothing serves', { service: '', poolVersion: '', status: 404, flags: 'NR' }, false],
+  ])('lets the destination report %s as its sidecar would: %j', async (_what, record, reported) => {
+    const samples = samplesOf(await metricsAfter(record), 'istio_requests_total')
+    const [source, destination] = samples
+    expect(samples).toHaveLength(reported ? 2 : 1)
+    if (!reported) return
+    const labels = { ...source?.labels, reporter: 'destination', connection_security_policy: 'none' }
+    expect(destination).toEqual({ ...source, labels })
   })
 
   it('gives the histograms the same labels', async () => {
@@ -222,12 +244,23 @@ describe('graylane’s own counters', () => {
   it('ask for connections and requests at each scrape', async () => {
     metrics = createMetrics({ build: '0.0.0' })
     let open = 3
-    metrics.watch({ openConnections: () => open, activeRequests: () => 1 })
+    const pool = { release: 'shop', service: 'frontend', version: 'v1' }
+    metrics.watch({
+      openConnections: () => open,
+      activeRequests: () => 1,
+      lostLogLines: () => 5,
+      pools: () => [{ ...pool, in: 2, out: 1 }],
+    })
     expect(samplesOf(await metrics.text(), 'graylane_connections_open')[0]?.value).toBe(3)
     open = 7
     const text = await metrics.text()
     expect(samplesOf(text, 'graylane_connections_open')[0]?.value).toBe(7)
     expect(samplesOf(text, 'graylane_requests_active')[0]?.value).toBe(1)
+    expect(samplesOf(text, 'graylane_access_log_lost_lines_total')[0]?.value).toBe(5)
+    expect(samplesOf(text, 'graylane_pool_endpoints').map(({ labels, value }) => ({ ...labels, value }))).toEqual([
+      { ...pool, state: 'in', value: 2 },
+      { ...pool, state: 'out', value: 1 },
+    ])
   })
 
   it('show a loop that was held up', async () => {
@@ -271,7 +304,9 @@ describe('label values', () => {
     const text = await metrics.text()
     expect(parseExposition(text)).toHaveLength(before.length)
     expect(text).not.toMatch(/-4711/)
-    const counted = samplesOf(text, 'istio_requests_total').reduce((sum, { value }) => sum + value, 0)
+    const counted = samplesOf(text, 'istio_requests_total')
+      .filter(({ labels }) => labels['reporter'] === 'source')
+      .reduce((sum, { value }) => sum + value, 0)
     expect(counted).toBe(10_000)
   })
 
@@ -279,7 +314,9 @@ describe('label values', () => {
     const observed = async (poolVersion: string): Promise<string[]> => {
       metrics?.observe(requestRecord({ poolVersion }))
       const samples = samplesOf((await metrics?.text()) ?? '', 'istio_requests_total')
-      return samples.map(({ labels, value }) => `${labels['destination_version']} ${value}`)
+      return samples
+        .filter(({ labels }) => labels['reporter'] === 'source')
+        .map(({ labels, value }) => `${labels['destination_version']} ${value}`)
     }
     metrics = createMetrics({ build: '0.0.0' })
     metrics.configured(tableOf('shop', ['frontend'], ['v1']), 'one')
@@ -287,6 +324,31 @@ describe('label values', () => {
     metrics.configured(tableOf('shop', ['frontend'], ['v2']), 'two')
     expect(await observed('v2')).toEqual(['unknown 1', 'v2 1'])
     expect(await observed('v1')).toEqual(['unknown 1', 'v2 1', 'v1 1'])
+  })
+})
+
+describe('series of names that are gone', () => {
+  it('are told for an hour and then no more; what came back before stays', () => {
+    const series = new IstioSeriesSet()
+    const known = (...versions: string[]): KnownNames => ({
+      releases: new Set(['shop']),
+      services: new Set(['frontend']),
+      versions: new Set(versions),
+    })
+    const versionsTold = (): string[] => Array.from(series.all(), ({ labels }) => labels.destination_version)
+    series.add(requestRecord(), known('v1', 'v2'))
+    series.add(requestRecord({ version: 'v2', poolVersion: 'v2' }), known('v1', 'v2'))
+    series.dropForgotten(known('v1'), 0)
+    series.dropForgotten(known('v1'), 3_599_000)
+    expect(versionsTold()).toEqual(['v1', 'v2'])
+    series.dropForgotten(known('v1', 'v2'), 3_600_000)
+    series.dropForgotten(known('v1'), 3_700_000)
+    series.dropForgotten(known('v1'), 7_299_000)
+    expect(versionsTold()).toEqual(['v1', 'v2'])
+    series.dropForgotten(known('v1'), 7_301_000)
+    expect(versionsTold()).toEqual(['v1'])
+    series.add(requestRecord({ version: 'v2', poolVersion: 'v2' }), known('v1', 'v2'))
+    expect(Array.from(series.all(), ({ requests }) => requests)).toEqual([1, 1])
   })
 })
 
