@@ -152,7 +152,7 @@ class RunningGateway implements PhasedGateway {
       load: options.seat?.load,
       apply: (snapshot) => this.#apply(snapshot),
       log: options.log ?? (() => {}),
-      count: (ok) => this.metrics.reloaded(ok),
+      count: (ok, changed) => this.metrics.reloaded(ok, changed),
     })
   }
 

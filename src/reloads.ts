@@ -42,8 +42,8 @@ export interface ReloadsOptions {
   /** Puts a snapshot to use, whole or not at all. */
   readonly apply: (snapshot: Snapshot) => Promise<void>
   readonly log: (line: string) => void
-  /** Called for each reload that took effect (true) or was refused (false). */
-  readonly count: (ok: boolean) => void
+  /** Called for each reload that took effect, was refused, or found that a refused file was mended to what is in force (not `changed`). */
+  readonly count: (ok: boolean, changed: boolean) => void
 }
 
 export class Reloads {
@@ -97,7 +97,7 @@ export class Reloads {
     const { id } = snapshot!
     const isMended = ok && !changed && !this.#last.ok
     this.#last = { at: Date.now(), ok, changed, snapshot: id, problems }
-    if (changed || !ok) count(ok)
+    if (changed || !ok || isMended) count(ok, changed)
     if (changed || !ok) this.#remember(snapshot!)
     if (changed) log(`configuration ${id} is in force`)
     if (isMended) log(`configuration ${id} is what the files say again`)

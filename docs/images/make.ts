@@ -52,7 +52,7 @@ async function take(chromium: Browser, shot: Shot): Promise<void> {
   })
   const context = await chromium.newContext({
     viewport: { width, height: 900 },
-    deviceScaleFactor: width < 500 ? 2 : 1.5,
+    deviceScaleFactor: whole ? 1 : 1.5,
     colorScheme: scheme,
     locale: language,
   })

@@ -87,7 +87,7 @@ class Primary implements Cluster {
       load: this.#recorded.load,
       apply: (snapshot) => (this.#inForce.snapshot === undefined ? this.#startAll(snapshot) : this.#switch(snapshot)),
       log,
-      count: (ok) => this.metrics.reloaded(ok),
+      count: (ok, changed) => this.metrics.reloaded(ok, changed),
     })
     this.#seats = Array.from({ length: workers }, () => this.#newSeat())
   }

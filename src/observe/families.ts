@@ -12,6 +12,7 @@ export interface View {
   readonly accounts: Accounts
   readonly reloads: number
   readonly reloadFailures: number
+  readonly isLastReloadGood: boolean
   /** Hash of the configuration in force. */
   readonly hash: string | undefined
   readonly live: LiveFigures | undefined
@@ -69,6 +70,7 @@ export function addFamilies(exposition: Exposition, build: string, view: () => V
   }
   exposition.add(metricNames.reloads, () => one(view().reloads))
   exposition.add(metricNames.reloadFailures, () => one(view().reloadFailures))
+  exposition.add(metricNames.lastReload, () => one(view().isLastReloadGood ? 1 : 0))
   exposition.add(metricNames.configInfo, () => {
     const { hash } = view()
     return hash === undefined ? [] : [{ labels: { hash }, value: 1 }]

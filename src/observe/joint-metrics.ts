@@ -22,7 +22,8 @@ export interface JointMetricsOptions {
 export interface JointMetrics {
   /** A process ended: this is the last that is known of it. */
   ended(tally: Tally): void
-  reloaded(ok: boolean): void
+  /** As Metrics.reloaded. */
+  reloaded(ok: boolean, changed: boolean): void
   restarted(): void
   /** The configuration in force, by its hash, and what its listeners present. */
   configured(hash: string, listeners: readonly PresentingListener[]): void
@@ -42,6 +43,7 @@ export function createJointMetrics({ build, collect, pools, lostLogLines }: Join
   let certificates: View['certificates'] = []
   let reloads = 0
   let reloadFailures = 0
+  let isLastReloadGood = true
   let workerRestarts = 0
   let view!: View
   addFamilies(exposition, build, () => view)
@@ -61,6 +63,7 @@ export function createJointMetrics({ build, collect, pools, lostLogLines }: Join
       accounts,
       reloads,
       reloadFailures,
+      isLastReloadGood,
       hash,
       certificates,
       live: {
@@ -83,9 +86,10 @@ export function createJointMetrics({ build, collect, pools, lostLogLines }: Join
       endedCpuSeconds += tally.process.cpuSeconds
       endedLostLines += tally.live.lostLogLines
     },
-    reloaded(ok) {
-      if (ok) reloads++
-      else reloadFailures++
+    reloaded(ok, changed) {
+      isLastReloadGood = ok
+      if (!ok) reloadFailures++
+      else if (changed) reloads++
     },
     restarted: () => void workerRestarts++,
     configured(newHash, listeners) {

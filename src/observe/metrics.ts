@@ -46,8 +46,8 @@ export interface Metrics {
   readonly traffic: TrafficCounter
   /** A message that never became a request and was answered with this EDGE_* code. */
   refused(code: string): void
-  /** A reload was tried: it took effect (true) or changed nothing (false). */
-  reloaded(ok: boolean): void
+  /** A reload was tried: it took effect, or was refused (not `ok`), or found in force what a refused file was mended to (not `changed`). */
+  reloaded(ok: boolean, changed: boolean): void
   /** This configuration is in force from now on. Its names (and, for requests still open, those of the one before) may be labels. */
   configured(table: RouteTable, hash: string): void
   /** The certificates of these listeners are in force from now on. */
@@ -80,6 +80,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   let liveCounts: LiveCounts | undefined
   let reloads = 0
   let reloadFailures = 0
+  let isLastReloadGood = true
   let figures: ProcessFigures | undefined
 
   const live = (): LiveFigures | undefined =>
@@ -98,6 +99,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       pools,
       reloads,
       reloadFailures,
+      isLastReloadGood,
       hash,
       certificates,
       live: live(),
@@ -113,9 +115,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     traffic,
     refused: (code) => accounts.edgeAnswers.increment(code),
-    reloaded(ok) {
-      if (ok) reloads++
-      else reloadFailures++
+    reloaded(ok, changed) {
+      isLastReloadGood = ok
+      if (!ok) reloadFailures++
+      else if (changed) reloads++
     },
     configured(table, newHash) {
       const current = namesOf(table)

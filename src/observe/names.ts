@@ -78,6 +78,11 @@ export const metricNames = {
     'Reloads that changed nothing because the configuration had errors.',
     [],
   ),
+  lastReload: gauge(
+    'graylane_config_last_reload_successful',
+    'Whether the files, as they were read last, are in force (1), or were refused (0).',
+    [],
+  ),
   tlsFailures: counter(
     'graylane_tls_failed_connections_total',
     'TLS connections that ended before their first byte of HTTP: error (a failed handshake), left (by the client), closed (by us).',

@@ -112,7 +112,7 @@ describe('joint metrics', () => {
     })
     joint.configured('abc', [{ name: '8443', tls: [{ file: 'a.pem', expiresAt: 77 }] }])
     joint.restarted()
-    joint.reloaded(true)
+    joint.reloaded(true, true)
     const text = await joint.text()
     const value = (name: string, stat?: string): number | undefined =>
       samplesOf(text, name).find(({ labels }) => labels['stat'] === stat)?.value
