@@ -109,6 +109,11 @@ export class Accounts {
     cells.push(this.mismatches.cell(service, fold(record.poolVersion, names.versions), fold(served, names.versions)))
   }
 
+  /** See IstioSeriesSet. */
+  dropForgotten(known: KnownNames, nowMs: number): void {
+    if (this.istio.dropForgotten(known, nowMs)) this.#recent.length = 0
+  }
+
   plain(): PlainAccounts {
     return {
       istio: this.istio.plain(),

@@ -75,7 +75,7 @@ export class IstioSeriesSet {
   readonly #edge = new LaneTree()
   readonly #internal = new LaneTree()
 
-  /** The series of this record, for ever. */
+  /** The series of this record, as long as its names are known. */
   of(record: RequestRecord, known: KnownNames): IstioSeries {
     return this.#seriesOf(this.#laneOf(record, known), record.flags, record.status)
   }
@@ -88,11 +88,13 @@ export class IstioSeriesSet {
    * Drops the series of names that are not `known` any more, an hour after they ceased to be: who watched a version go has seen it by
    * then, and what is gone for good should not be told for ever.
    * @param nowMs of any clock that only goes forward
+   * @returns whether there were any
    */
-  dropForgotten(known: KnownNames, nowMs: number): void {
+  dropForgotten(known: KnownNames, nowMs: number): boolean {
     let dropped = false
     for (const tree of [this.#edge, this.#internal]) dropped = tree.dropForgotten(known, nowMs) || dropped
     if (dropped) this.#all = this.#all.filter(({ key }) => this.#treeOf(key.lane.internal).has(key.lane))
+    return dropped
   }
 
   plain(): readonly PlainSeries[] {

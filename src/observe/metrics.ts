@@ -138,11 +138,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     contentType: exposition.contentType,
     text() {
       figures = undefined
-      accounts.istio.dropForgotten(names, performance.now())
+      accounts.dropForgotten(names, performance.now())
       return exposition.text()
     },
     tally() {
-      accounts.istio.dropForgotten(names, performance.now())
+      accounts.dropForgotten(names, performance.now())
       return { accounts: accounts.plain(), live: live() ?? nothingLive, process: gauge.read() }
     },
     close: () => gauge.close(),

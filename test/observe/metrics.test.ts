@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process'
 
 import { afterEach, describe, expect, it } from 'vitest'
 
-import { IstioSeriesSet, type KnownNames } from '../../src/observe/istio-series.ts'
+import { Accounts } from '../../src/observe/accounts.ts'
+import type { KnownNames } from '../../src/observe/istio-series.ts'
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts'
 import { istioBuckets, metricNames } from '../../src/observe/names.ts'
 import type { RequestRecord } from '../../src/observe/record.ts'
@@ -334,26 +335,26 @@ describe('label values', () => {
 
 describe('series of names that are gone', () => {
   it('are told for an hour and then no more; what came back before stays', () => {
-    const series = new IstioSeriesSet()
+    const accounts = new Accounts()
     const known = (...versions: string[]): KnownNames => ({
       releases: new Set(['shop']),
       services: new Set(['frontend']),
       versions: new Set(versions),
     })
-    const versionsTold = (): string[] => Array.from(series.all(), ({ labels }) => labels.destination_version)
-    series.add(requestRecord(), known('v1', 'v2'))
-    series.add(requestRecord({ version: 'v2', poolVersion: 'v2' }), known('v1', 'v2'))
-    series.dropForgotten(known('v1'), 0)
-    series.dropForgotten(known('v1'), 3_599_000)
+    const versionsTold = (): string[] => Array.from(accounts.istio.all(), ({ labels }) => labels.destination_version)
+    accounts.count(requestRecord(), known('v1', 'v2'))
+    accounts.count(requestRecord({ version: 'v2', poolVersion: 'v2' }), known('v1', 'v2'))
+    accounts.dropForgotten(known('v1'), 0)
+    accounts.dropForgotten(known('v1'), 3_599_000)
     expect(versionsTold()).toEqual(['v1', 'v2'])
-    series.dropForgotten(known('v1', 'v2'), 3_600_000)
-    series.dropForgotten(known('v1'), 3_700_000)
-    series.dropForgotten(known('v1'), 7_299_000)
+    accounts.dropForgotten(known('v1', 'v2'), 3_600_000)
+    accounts.dropForgotten(known('v1'), 3_700_000)
+    accounts.dropForgotten(known('v1'), 7_299_000)
     expect(versionsTold()).toEqual(['v1', 'v2'])
-    series.dropForgotten(known('v1'), 7_301_000)
+    accounts.dropForgotten(known('v1'), 7_301_000)
     expect(versionsTold()).toEqual(['v1'])
-    series.add(requestRecord({ version: 'v2', poolVersion: 'v2' }), known('v1', 'v2'))
-    expect(Array.from(series.all(), ({ requests }) => requests)).toEqual([1, 1])
+    accounts.count(requestRecord({ version: 'v2', poolVersion: 'v2' }), known('v1', 'v2'))
+    expect(Array.from(accounts.istio.all(), ({ requests }) => requests)).toEqual([1, 1])
   })
 })
 
