@@ -119,13 +119,13 @@ describeWithPrometheus('a Prometheus that scrapes two workers', () => {
 })
 
 function keepAsking(cluster: ClusterUnderTest): AsyncDisposable {
-  let isOver = false
+  const over = new AbortController()
   const asking = (async () => {
-    while (!isOver) await cluster.get('/')
+    while (!over.signal.aborted) await cluster.get('/')
   })()
   return {
     async [Symbol.asyncDispose]() {
-      isOver = true
+      over.abort()
       await asking
     },
   }
