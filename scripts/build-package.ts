@@ -25,15 +25,12 @@ for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' })) {
 }
 
 function writeDeclarations(): void {
-  const files = entries
-    .map((file) => join(source, file))
-    .filter((file) => statSync(file, { throwIfNoEntry: false }) !== undefined)
   const config = join(root, 'tsconfig.package.json')
   const settings = {
     extends: './tsconfig.json',
     compilerOptions: { noEmit: false, declaration: true, emitDeclarationOnly: true, outDir: 'dist', rootDir: 'src' },
     include: [],
-    files,
+    files: entries.map((file) => join(source, file)),
   }
   writeFileSync(config, JSON.stringify(settings))
   try {

@@ -125,6 +125,21 @@ await gateway.close()
     expect(run(tsc, ...args, 'wrong.ts').stdout).toContain('confgPath')
   })
 
+  it('gives fastify apps the plugin, as the example uses it beside @fastify/http-proxy', () => {
+    const proxy = join(project, 'node_modules/@fastify/http-proxy')
+    mkdirSync(dirname(proxy), { recursive: true })
+    symlinkSync(join(root, 'node_modules/@fastify/http-proxy'), proxy)
+    writeFileSync(join(project, 'example.mjs'), readFileSync(join(root, 'examples/fastify-http-proxy.mjs')))
+    const script = `import { createApp } from './example.mjs'
+const app = await createApp('small.yaml')
+const { statusCode, headers, body } = await app.inject('/whoami')
+console.log(statusCode, headers['x-version'], body)
+await app.close()
+`
+    writeFileSync(join(project, 'try.mjs'), script)
+    expect(run('node', 'try.mjs')).toMatchObject({ stdout: '200 v1 v1, because: stable\n', status: 0 })
+  })
+
   it('has every file that it exports', () => {
     const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
     const named = Object.values(exports).flatMap((entry) =>

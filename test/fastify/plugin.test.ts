@@ -1,0 +1,142 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import httpProxy from '@fastify/http-proxy'
+import { fastify, type FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+
+import graylane from '../../src/fastify-plugin.ts'
+import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
+
+let folder: string
+let backends: EchoBackend[]
+let app: FastifyInstance
+let address: string
+const seen: string[] = []
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'graylane-fastify-'))
+  backends = await Promise.all(['v1', 'v2'].map((version) => startEchoBackend('app', version)))
+  await configure()
+  app = fastify()
+  await app.register(graylane, {
+    configPath: join(folder, 'routes.yaml'),
+    log: (line) => void seen.push(line),
+    observe: ({ version, reason, status }) => void seen.push(`${version} ${reason} ${status}`),
+  })
+  app.get('/whoami', (request, reply) => {
+    const { version, reason, rule, service } = request.graylane
+    return reply.type('text/html').send([version, reason, rule, service].join())
+  })
+  await app.register(httpProxy, {
+    upstream: '',
+    replyOptions: {
+      getUpstream: (request) => (request as unknown as { graylane: { upstream: string } }).graylane.upstream,
+    },
+  })
+  address = new URL(await app.listen({ port: 0, host: '127.0.0.1' })).host
+})
+beforeEach(async () => {
+  await configure()
+  seen.length = 0
+})
+afterAll(async () => {
+  await app.close()
+  await Promise.all(backends.map((backend) => backend.close()))
+  await rm(folder, { recursive: true })
+})
+
+async function configure(change: (yaml: string) => string = (yaml) => yaml): Promise<void> {
+  const [v1, v2] = backends.map(({ url }) => url)
+  const yaml = `name: shop
+listen: [{ port: 8080 }]
+services: { app: }
+versions: { v1: { app: "${v1}" }, v2: { app: "${v2}" } }
+stable: v1
+gray: [{ name: office, version: v2, match: [{ cookies: { user: { exact: jason } } }] }]
+pin: { keys: [{ file: pin.key }] }
+`
+  await writeFile(join(folder, 'pin.key'), 'a key for the plugin, 32 bytes and more')
+  if ((await readFile(join(folder, 'routes.yaml'), 'utf8').catch(() => '')) === change(yaml)) return
+  await writeFile(join(folder, 'routes.yaml'), change(yaml))
+  if (address !== undefined) await expect.poll(() => seen.join('\n'), { timeout: 5000 }).toMatch(/is in force|refused/)
+}
+
+const page = ['Accept: text/html', 'Sec-Fetch-Mode: navigate']
+
+interface Answer {
+  readonly status: number | undefined
+  readonly fields: Map<string, string>
+  readonly body: string
+}
+
+function get(target: string, ...fields: string[]): Promise<Answer> {
+  const headers = fields.map((line) => line.split(/: (.*)/s).slice(0, 2) as [string, string])
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      `http://${address}${target}`,
+      { headers: ['Host', 'shop', ...headers.flat()], agent: false },
+      async (response) => {
+        let body = ''
+        for await (const chunk of response) body += String(chunk)
+        const came = new Map(Object.entries(response.headers).map(([name, value]) => [name, String(value)]))
+        resolve({ status: response.statusCode, fields: came, body })
+      },
+    )
+    asked.on('error', reject).end()
+  })
+}
+
+const pairOf = (answer: Answer): string => (answer.fields.get('set-cookie') ?? '').split(';')[0] as string
+
+describe('graylane/fastify', () => {
+  it('tells a route which version was decided, and why', async () => {
+    expect((await get('/whoami', ...page)).body).toBe('v1,stable,,app')
+    const jason = await get('/whoami', ...page, 'Cookie: user=jason')
+    expect([jason.body, jason.fields.get('x-version')]).toEqual(['v2,rule,office,app', 'v2'])
+    expect(seen).toEqual(['v1 stable 200', 'v2 rule 200'])
+  })
+
+  it('pins, and what belongs to a page follows the pin whatever the rules say by then', async () => {
+    const pin = pairOf(await get('/', ...page, 'Cookie: user=jason'))
+    expect(pin).toMatch(/^graylane=1\./)
+    const script = await get('/app.js', 'Sec-Fetch-Mode: no-cors', `Cookie: ${pin}`)
+    expect([script.fields.get('x-version'), JSON.parse(script.body)]).toEqual([
+      'v2',
+      expect.objectContaining({ version: 'v2' }),
+    ])
+  })
+
+  it('sends a proxy behind it to the same version, with what was asserted and without what was claimed', async () => {
+    const pin = pairOf(await get('/', ...page, 'Cookie: user=jason'))
+    const { body } = await get('/x', ...page, `Cookie: a=b; user=jason; ${pin}`, 'X-Version: v1', 'x_version: v1')
+    const { version, fields } = JSON.parse(body) as { version: string; fields: [string, string][] }
+    expect(version).toBe('v2')
+    const sent = fields.map(([name, value]) => `${name.toLowerCase()}: ${value}`)
+    expect(sent.filter((line) => /^x[-_]version/.test(line))).toEqual(['x-version: v2'])
+    expect(sent.find((line) => line.startsWith('cookie'))).toBe('cookie: a=b; user=jason')
+  })
+
+  it('answers by itself where the page of a request is gone', async () => {
+    const pin = pairOf(await get('/', ...page, 'Cookie: user=jason'))
+    await configure((yaml) => yaml.replace('pin: {', 'pin: { epoch: 2,'))
+    const answer = await get('/api', 'Sec-Fetch-Mode: cors', `Cookie: ${pin}`)
+    expect([answer.status, answer.body]).toEqual([409, expect.stringContaining('EDGE_STALE_PAGE')])
+  })
+
+  it('keeps a good configuration when the file goes bad', async () => {
+    await configure((yaml) => yaml.replace('stable: v1', 'stable: v9'))
+    expect(seen.join('\n')).toContain('refused')
+    expect((await get('/whoami', ...page)).body).toBe('v1,stable,,app')
+  })
+
+  it('does not start on a bad one', async () => {
+    const path = join(folder, 'bad.yaml')
+    await writeFile(path, 'stable: v9\n')
+    await expect(fastify().register(graylane, { configPath: path, watch: false }).ready()).rejects.toThrow(
+      /bad\.yaml:1:1: error/,
+    )
+  })
+})
