@@ -154,6 +154,10 @@ class FastifyExchange implements Exchange {
     setTimeout(then, afterMs)
   }
 
+  // Long answers are the app's, and end when it ends them.
+  watchEnds(): void {}
+  endGently(): void {}
+
   /** Calls `next` as soon as the app's turn has come; never when the edge answered. */
   settled(next: () => void): void {
     if (this.#forwarding !== undefined) next()
