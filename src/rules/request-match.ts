@@ -5,7 +5,7 @@ import { compileCidrs, parseCidr } from './address.ts'
 import { queryParameter } from './query-parameter.ts'
 import type { RouteProblem } from './route-problem.ts'
 import { compileIgnoringCase, compileStringMatch, type StringMatch } from './string-match.ts'
-import type { Matcher, RequestFacts, RequestMatchSpec, StringMatchSpec } from './types.ts'
+import type { Address, Matcher, RequestFacts, RequestMatchSpec, StringMatchSpec } from './types.ts'
 import { wireText } from './wire-text.ts'
 
 /** One field of a match. */
@@ -149,12 +149,16 @@ function maybeValue(attribute: Attribute<string | undefined>, { fits, values }: 
 // --- where the request comes from ----------------------------------------------------------------------------------------------
 
 function clientIpCondition(spec: RequestMatchSpec, cidrs: readonly string[], report: Report): readonly Condition[] {
-  const wrong = cidrs.filter((cidr) => parseCidr(cidr) === undefined)
-  for (const cidr of wrong) {
-    report({ place: spec.place, message: `clientIp: ${JSON.stringify(cidr)} is not an address or CIDR` })
+  let isIn: (address: Address) => boolean
+  try {
+    isIn = compileCidrs(cidrs)
+  } catch {
+    // Lists may be long: they are looked through a second time only when something is wrong.
+    for (const cidr of cidrs.filter((text) => parseCidr(text) === undefined)) {
+      report({ place: spec.place, message: `clientIp: ${JSON.stringify(cidr)} is not an address or CIDR` })
+    }
+    return []
   }
-  if (wrong.length > 0) return []
-  const isIn = compileCidrs(cidrs)
   return [{ test: (facts) => isIn(facts.clientAddress), wanted: { kind: 'cidrs', cidrs } }]
 }
 

@@ -144,7 +144,9 @@ function leastCrowded(
 /** The places where a condition could stand; none when it cannot or should not be indexed. */
 function keysOf(wanted: WayWanted | undefined): readonly string[] {
   if (wanted === undefined) return []
-  if (wanted.kind === 'cidrs') return wanted.cidrs.map((cidr) => `clientIp\0${cidr}`)
+  if (wanted.kind === 'cidrs') {
+    return wanted.cidrs.length > longestIndexedList ? [] : wanted.cidrs.map((cidr) => `clientIp\0${cidr}`)
+  }
   if (wanted.values.size > longestIndexedList) return []
   const id = attributeId(wanted)
   return Array.from(wanted.values, (value) => `${id}\0${value}`)
