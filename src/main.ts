@@ -53,6 +53,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'take out a version that nobody can have open any more',
     load: async () => (await import('./cli/retire.ts')).runRetire,
   },
+  import: {
+    summary: 'make a routes.yaml from the manifests of a gray release',
+    load: async () => (await import('./cli/import.ts')).runImport,
+  },
   export: {
     summary: 'write a configuration for Istio or Envoy',
     load: async () => (await import('./cli/export.ts')).runExport,

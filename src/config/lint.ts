@@ -4,8 +4,14 @@ import { lintRelease } from '../rules/lint.ts'
 import type { Configuration } from './configuration.ts'
 import type { Problem } from './problem.ts'
 
-export function lintConfiguration({ releases }: Configuration): readonly Problem[] {
+export function lintConfiguration({ releases, listen }: Configuration): readonly Problem[] {
+  const internal = listen.some((listener) => listener.internal)
   return releases.flatMap((release) =>
-    lintRelease(release).map(({ place, code, message }): Problem => ({ ...place, severity: 'warning', code, message })),
+    lintRelease(release, internal).map(({ place, code, message }): Problem => ({
+      ...place,
+      severity: 'warning',
+      code,
+      message,
+    })),
   )
 }

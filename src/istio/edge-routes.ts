@@ -4,6 +4,7 @@
 import type { Configuration } from '../config/configuration.ts'
 import type { Problem } from '../config/problem.ts'
 import { parseAddress } from '../rules/address.ts'
+import { neverHoldsAnywhere } from '../rules/lint.ts'
 import type {
   GrayRuleSpec,
   Place,
@@ -45,6 +46,7 @@ export interface EdgeRoute {
   /** What the gray rule asks for beside. */
   readonly visitor: readonly Condition[]
   readonly place: Place
+  readonly version: string
   /** Undefined: nothing serves these requests (404). */
   readonly target: Target | undefined
 }
@@ -123,6 +125,7 @@ class Planner {
             own,
             visitor,
             place,
+            version,
             target,
           })
         }
@@ -140,6 +143,7 @@ class Planner {
           own: [],
           visitor,
           place,
+          version,
           target: undefined,
         })
       }
@@ -153,6 +157,11 @@ class Planner {
     const { place, port, sourceLabels } = item
     if (sourceLabels !== undefined) {
       this.#omit(place, 'sourceLabels', 'a match on sourceLabels never holds at an edge listener: left out')
+      return []
+    }
+    const never = neverHoldsAnywhere(item)
+    if (never !== undefined) {
+      this.#omit(place, 'never', `a match that can never hold is left out: ${never}`)
       return []
     }
     const parts: (readonly Conjunction[])[] = []

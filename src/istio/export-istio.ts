@@ -1,7 +1,7 @@
 // routes.yaml as manifests of Istio: a Gateway, for each release a VirtualService at it, for each service a ServiceEntry, a
 // DestinationRule and a VirtualService in the mesh that keeps its callers on their own version. Never drops a thing without saying so.
 
-import type { Configuration, ListenSpec } from '../config/configuration.ts'
+import type { Configuration } from '../config/configuration.ts'
 import type { Problem } from '../config/problem.ts'
 import type { ReleaseSpec, ServiceSpec } from '../rules/types.ts'
 import { compilePools } from '../rules/version-pools.ts'
@@ -24,15 +24,16 @@ export interface IstioExportOptions {
 
 const apiVersion = 'networking.istio.io/v1'
 
+/** On the Gateway: `trust` and `path` of routes.yaml, and the header of its pins, as JSON. */
+export const settingsAnnotation = 'graylane/settings'
+
 export function exportIstio(configuration: Configuration, { namespace }: IstioExportOptions): Exported {
   const names = new DnsNames()
   const omissions: Problem[] = [...generalOmissions(configuration)]
   const [first] = configuration.releases
   const gateway = names.of(`${first?.name ?? 'graylane'}-gateway`)
   const documents: unknown[] = []
-  const hosts = configuration.releases.flatMap((release) => release.hosts)
-  const edges = configuration.listen.filter((listener) => !listener.internal)
-  documents.push(head(configuration, omissions), gatewayDocument(gateway, namespace, edges, hosts, omissions))
+  documents.push(head(configuration, omissions), gatewayDocument(gateway, namespace, configuration, omissions))
   const usedServices = new DnsNames()
   for (const release of configuration.releases) {
     const exporter = new ReleaseExport(configuration, release, namespace, usedServices)
@@ -92,10 +93,12 @@ function head(configuration: Configuration, omissions: readonly Problem[]): Comm
 function gatewayDocument(
   name: string,
   namespace: string,
-  edges: readonly ListenSpec[],
-  hosts: readonly string[],
+  { listen, releases, trust, path }: Configuration,
   omissions: Problem[],
 ): object {
+  const edges = listen.filter((listener) => !listener.internal)
+  const hosts = releases.flatMap((release) => release.hosts)
+  const settings = { trust, path, header: releases[0]?.pin.header }
   const servers = edges.map((listener, index) => {
     const port = listener.port === 0 ? 80 : listener.port
     if (listener.tls.length === 0)
@@ -112,7 +115,8 @@ function gatewayDocument(
   return {
     apiVersion,
     kind: 'Gateway',
-    metadata: { name, namespace },
+    // For the way back: what stands in the MeshConfig is not in these files.
+    metadata: { name, namespace, annotations: { [settingsAnnotation]: JSON.stringify(settings) } },
     spec: { selector: { istio: 'ingressgateway' }, servers },
   }
 }
@@ -198,7 +202,10 @@ class ReleaseExport {
     const { target } = route
     const match = Object.keys(matched.match).length === 0 ? undefined : [matched.match]
     const name = route.name
-    if (target === undefined) return new Commented([route.title], { name, match, directResponse: { status: 404 } })
+    if (target === undefined) {
+      const headers = { response: { set: { [this.#release.pin.header]: route.version } } }
+      return new Commented([route.title], { name, match, directResponse: { status: 404 }, headers })
+    }
     const { service, version, pool } = target
     const actions = istioActions(service, version, this.#release.pin.header, (other, of) => this.#mirror(other, of))
     const forwards = service.redirect === undefined && service.directResponse === undefined && pool !== undefined

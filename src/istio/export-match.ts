@@ -1,9 +1,7 @@
 // The conditions of one route as Istio's HTTPMatchRequest, which holds one test for each part of a request and one for each header.
 // Says why when they do not fit into it.
 
-import { compileIgnoringCase, compileStringMatch } from '../rules/string-match.ts'
 import type { StringMatchSpec } from '../rules/types.ts'
-import { wireText } from '../rules/wire-text.ts'
 import type { Condition } from './edge-routes.ts'
 import { cookiesPattern, keptOff, pairPattern, quoteRegex } from './regex-text.ts'
 
@@ -25,14 +23,28 @@ export interface MatchText {
 export type Matched = { readonly match: MatchText } | { readonly problem: string } | 'never'
 
 /**
- * @param own conditions of the service; a rewrite replaces what its `uri` matched
- * @param rewrites whether the service rewrites the path
+ * The service's own conditions stand in the fields made for them; what the gray rule asks of the path, the method and the like goes to
+ * Envoy's pseudo headers. So both stay apart for readers, and a rewrite replaces what the service's own `uri` matched.
  */
 export function istioMatch(own: readonly Condition[], visitor: readonly Condition[], rewrites: boolean): Matched {
   const builder = new MatchBuilder()
-  builder.uris(own.filter(isUri), visitor.filter(isUri), rewrites)
-  for (const condition of [...own, ...visitor]) builder.add(condition)
+  builder.uri(own.find(isUri), rewrites)
+  for (const condition of own) builder.add(condition)
+  for (const condition of visitor) builder.add(asHeader(condition))
   return builder.finish()
+}
+
+function asHeader(condition: Condition): Condition {
+  switch (condition.kind) {
+    case 'uri':
+      return { kind: 'header', name: ':path', match: pathHeader(condition), without: false }
+    case 'method':
+    case 'scheme':
+    case 'authority':
+      return { kind: 'header', name: `:${condition.kind}`, match: condition.match, without: false }
+    default:
+      return condition
+  }
 }
 
 export type UriCondition = Condition & { readonly kind: 'uri' }
@@ -71,43 +83,31 @@ class MatchBuilder {
 
   #text(condition: Exclude<Held, { kind: 'port' | 'cookie' }>): void {
     if (condition.kind === 'query')
-      return this.#both(this.#query, condition.name, condition.match, `queryParams.${condition.name}`, true)
+      return this.#both(this.#query, condition.name, condition.match, `queryParams.${condition.name}`)
     if (condition.kind === 'header') {
       const map = condition.without ? this.#without : this.#headers
-      return this.#both(map, condition.name, condition.match, `header ${condition.name}`, false)
+      // Absent is more than "without a value that fits".
+      const absent = condition.without && this.#without.get(condition.name)?.kind === 'present'
+      if (absent) return
+      if (condition.without && condition.match.kind === 'present') this.#without.delete(condition.name)
+      return this.#both(map, condition.name, condition.match, `header ${condition.name}`)
     }
-    this.#both(this.#single, condition.kind, condition.match, condition.kind, true)
+    this.#both(this.#single, condition.kind, condition.match, condition.kind)
   }
 
-  /** @param oneValue the part has a single value, so two tests can be made one; a header may come in several lines */
-  #both(
-    map: Map<string, StringMatchSpec>,
-    name: string,
-    match: StringMatchSpec,
-    what: string,
-    oneValue: boolean,
-  ): void {
+  #both(map: Map<string, StringMatchSpec>, name: string, match: StringMatchSpec, what: string): void {
     const before = map.get(name)
-    const merged = before === undefined ? match : mergeTests(before, match, oneValue)
-    if (merged === 'never') this.#never = true
-    else if (merged === undefined) this.#problem ??= `two conditions on ${what} at once`
+    const merged = before === undefined ? match : mergeTests(before, match)
+    if (merged === undefined) this.#problem ??= `two conditions on ${what} at once`
     else map.set(name, merged)
   }
 
-  /** One test goes into `uri`; a further one is put on Envoy's `:path`, which has the query behind the path. */
-  uris(own: readonly UriCondition[], visitor: readonly UriCondition[], rewrites: boolean): void {
-    const root: UriCondition = { kind: 'uri', match: { kind: 'prefix', value: '/' }, ignoreCase: false }
-    const [first, ...rest] = rewrites && own.length === 0 ? [root, ...visitor] : [...own, ...visitor]
-    let main = first
-    for (const other of rest) {
-      const merged = rewrites || main === undefined ? undefined : mergeUris(main, other)
-      if (merged === 'never') this.#never = true
-      else if (merged !== undefined) main = merged
-      else this.#both(this.#headers, ':path', pathHeader(other), 'uri', true)
-    }
-    if (main === undefined || main.match.kind === 'present') return
-    this.#match.uri = stringMatchText(main.match)
-    if (main.ignoreCase && main.match.kind !== 'regex') this.#match.ignoreUriCase = true
+  /** Without a uri the matched prefix is `/`; said, since only then a match on `:path` beside it reads well. */
+  uri(own: UriCondition | undefined, rewrites: boolean): void {
+    if (own === undefined && rewrites) this.#match.uri = { prefix: '/' }
+    if (own === undefined || own.match.kind === 'present') return
+    this.#match.uri = stringMatchText(own.match)
+    if (own.ignoreCase && own.match.kind !== 'regex') this.#match.ignoreUriCase = true
   }
 
   finish(): Matched {
@@ -126,50 +126,19 @@ class MatchBuilder {
       const value = cookiesPattern(this.#cookies)
       if (value === undefined)
         this.#problem ??= `${this.#cookies.length} cookies at once, or a pattern of more than 1024 bytes`
-      else this.#both(this.#headers, 'cookie', regex(value), 'header cookie', false)
+      else this.#both(this.#headers, 'cookie', regex(value), 'header cookie')
     }
     if (this.#withoutCookies.length > 0) {
       const value = `(?:.*;)?(?:${this.#withoutCookies.map(pairPattern).join('|')})(?:;.*)?`
-      this.#both(this.#without, 'cookie', regex(value), 'header cookie', false)
+      this.#both(this.#without, 'cookie', regex(value), 'header cookie')
     }
   }
 }
 
-// --- two tests of one part ---------------------------------------------------------------------------------------------------------------
-
-function mergeTests(a: StringMatchSpec, b: StringMatchSpec, oneValue: boolean): StringMatchSpec | 'never' | undefined {
+/** The same test twice is one; two that differ are more than a map by name can hold. */
+function mergeTests(a: StringMatchSpec, b: StringMatchSpec): StringMatchSpec | undefined {
   if (a.kind === b.kind && ('value' in a ? a.value : '') === ('value' in b ? b.value : '')) return a
-  if (a.kind === 'present') return b
-  if (b.kind === 'present') return a
-  if (!oneValue) return undefined
-  if (a.kind === 'exact') return fits(b, a.value) ? a : 'never'
-  if (b.kind === 'exact') return fits(a, b.value) ? b : 'never'
-  if (a.kind !== 'prefix' || b.kind !== 'prefix') return undefined
-  return a.value.startsWith(b.value) ? a : b.value.startsWith(a.value) ? b : 'never'
-}
-
-function mergeUris(a: UriCondition, b: UriCondition): UriCondition | 'never' | undefined {
-  if (a.ignoreCase !== b.ignoreCase && a.match.kind !== 'present' && b.match.kind !== 'present') {
-    const [plain, foldedOne] = a.ignoreCase ? [b, a] : [a, b]
-    if (plain.match.kind !== 'exact') return undefined
-    return compileIgnoringCase(foldedOne.match, () => {}).fits(wireText(plain.match.value)) ? plain : 'never'
-  }
-  if (a.ignoreCase && b.ignoreCase) {
-    const merged = mergeTests(folded(a.match), folded(b.match), true)
-    return merged === undefined || merged === 'never' ? merged : { ...a, match: merged }
-  }
-  const merged = mergeTests(a.match, b.match, true)
-  return merged === undefined || merged === 'never'
-    ? merged
-    : { kind: 'uri', match: merged, ignoreCase: a.ignoreCase || b.ignoreCase }
-}
-
-function folded(match: StringMatchSpec): StringMatchSpec {
-  return match.kind === 'exact' || match.kind === 'prefix' ? { ...match, value: match.value.toLowerCase() } : match
-}
-
-function fits(match: StringMatchSpec, value: string): boolean {
-  return compileStringMatch(match, () => {}).fits(wireText(value))
+  return a.kind === 'present' ? b : b.kind === 'present' ? a : undefined
 }
 
 /** A test of the path as one of Envoy's `:path`, behind which the query stands. Shared with the export to Envoy. */

@@ -13,14 +13,15 @@ export interface LintFinding {
   readonly message: string
 }
 
-export function lintRelease(spec: ReleaseSpec): readonly LintFinding[] {
+/** @param internal whether services call each other here: then one that no browser reaches has its callers */
+export function lintRelease(spec: ReleaseSpec, internal = false): readonly LintFinding[] {
   const found: LintFinding[] = []
   const say = (place: Place, code: string, message: string): void => {
     found.push({ place, code, message })
   }
   lintOrder(spec, say)
   for (const rule of spec.gray) lintRule(spec, rule, say)
-  lintServices(spec, say)
+  if (!internal) lintServices(spec, say)
   lintPools(spec, say)
   return found.toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column)
 }

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 
@@ -138,5 +140,31 @@ describe('graylane export istio', () => {
       code: 2,
       err: expect.stringContaining('istio or envoy, not "nginx"'),
     })
+  })
+})
+
+describe('graylane import', () => {
+  it('makes of what export wrote a routes.yaml that check finds good', async () => {
+    await folder.write(routes().replace('pin: { keys: [{ file: pin.key }] }', ''))
+    const { out: manifests } = await graylane(['export', 'istio', '--config', folder.path])
+    const istio = folder.path.replace('routes.yaml', 'istio.yaml')
+    await writeFile(istio, manifests)
+    const { out, err, code } = await graylane(['import', istio])
+    expect({ err, code }).toEqual({ err: '', code: 0 })
+    await folder.write(out)
+    expect((await graylane(['check', folder.path])).out).toMatch(/good \(0 errors, 1 warning, 0 tests\)/)
+    expect((await graylane(['check', istio])).out).toMatch(/good \(0 errors, 0 warnings\)/)
+  })
+
+  it('says what it could not carry over, and ends with 1 when there is nothing to decide', async () => {
+    const seed = resolve(import.meta.dirname, '../istio/seed')
+    const whole = await graylane(['import', seed])
+    expect(whole).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/error import-nothing: no VirtualService is bound/),
+    })
+    expect(whole.err).toMatch(/5-frontend-routes\.yaml:7:5: error IST0106/)
+    expect(await graylane(['import'])).toMatchObject({ code: 2, err: expect.stringContaining('which files?') })
   })
 })

@@ -1,0 +1,117 @@
+// One HTTPMatchRequest in the words of routes.yaml: a list of entries, each a key and its test, so that those of a service and those of a
+// gray rule can be told apart. What routes.yaml says better (addresses, cookies) is said so.
+
+import type { Place } from '../rules/types.ts'
+import { type HttpMatchRequest, httpMatchRequest } from './model-virtual-service.ts'
+import { type Plain, plainMessage } from './plain-values.ts'
+import { readAddressTest, readCookie, readPath } from './read-patterns.ts'
+
+/** `uri`, `headers.x-user`, `cookies.user`, ... to the test as JSON. Keys with a colon in front are the visitor's own. */
+export type Entries = ReadonlyMap<string, string>
+
+export interface ImportNotes {
+  /** A test that means something else here, or cannot be carried over. */
+  readonly say: (place: Place, code: string, message: string) => void
+  /** Proxies that patterns on X-Forwarded-For allow. */
+  readonly proxies: Set<string>
+  /** The header that tells the client's address, beside Envoy's own. */
+  readonly addressHeader: string | undefined
+}
+
+/** Undefined after an error: then the route cannot be carried over. */
+export function entriesOf(match: HttpMatchRequest, place: Place, notes: ImportNotes): Entries | undefined {
+  const {
+    uri,
+    ignoreUriCase,
+    headers = {},
+    withoutHeaders,
+    queryParams,
+    ...rest
+  } = plainMessage(httpMatchRequest, match) as Record<string, Plain>
+  const entries = new Map<string, string>()
+  if (uri !== undefined) entries.set('uri', JSON.stringify(ignoreUriCase === true ? { uri, ignoreUriCase } : { uri }))
+  for (const key of ['method', 'scheme', 'authority', 'port', 'sourceLabels']) {
+    if (rest[key] !== undefined) entries.set(key, JSON.stringify(rest[key]))
+  }
+  for (const key of ['gateways', 'sourceNamespace']) {
+    if (rest[key] === undefined) continue
+    notes.say(place, 'import-match', `${key} in a match has no counterpart: this route is left out`)
+    return undefined
+  }
+  for (const [name, test] of Object.entries(headers as Record<string, Record<string, Plain>>)) {
+    if (!addHeader(entries, name.toLowerCase(), test, place, notes)) return undefined
+  }
+  for (const [name, test] of Object.entries((withoutHeaders ?? {}) as Record<string, Plain>)) {
+    entries.set(`withoutHeaders.${name.toLowerCase()}`, JSON.stringify(test ?? {}))
+  }
+  for (const [name, test] of Object.entries((queryParams ?? {}) as Record<string, Plain>)) {
+    entries.set(`queryParams.${name}`, JSON.stringify(test))
+  }
+  return entries
+}
+
+function addHeader(
+  entries: Map<string, string>,
+  name: string,
+  test: Record<string, Plain>,
+  place: Place,
+  notes: ImportNotes,
+): boolean {
+  if (name === 'x-forwarded-for' || name === 'x-envoy-external-address' || name === notes.addressHeader) {
+    return addAddresses(entries, name, test, place, notes)
+  }
+  if (name === 'cookie' && typeof test['regex'] === 'string') {
+    const cookie = readCookie(test['regex'])
+    if (cookie !== undefined) {
+      entries.set(`cookies.${cookie.name}`, JSON.stringify(cookie.match))
+      return true
+    }
+  }
+  const path = name === ':path' ? readPath(test) : undefined
+  if (path !== undefined) entries.set(':uri', JSON.stringify(path))
+  else if (name === ':method' || name === ':scheme' || name === ':authority') entries.set(name, JSON.stringify(test))
+  else entries.set(`headers.${name}`, JSON.stringify(test))
+  return true
+}
+
+function addAddresses(
+  entries: Map<string, string>,
+  name: string,
+  test: Record<string, Plain>,
+  place: Place,
+  notes: ImportNotes,
+): boolean {
+  const found = readAddressTest(name, test)
+  if (found === undefined) {
+    notes.say(
+      place,
+      'import-address',
+      `this test of ${name} tells no addresses that could be listed: the route is left out; write ip: [...] yourself`,
+    )
+    return false
+  }
+  for (const proxy of found.proxies) notes.proxies.add(proxy)
+  if (found.meant) {
+    const message = `this test of ${name} becomes ip: [${found.cidrs.join(', ')}], the address that trust finds: what was meant, not what a gateway does with it`
+    notes.say(place, 'import-meant', message)
+  }
+  entries.set('clientIp', JSON.stringify(found.cidrs))
+  return true
+}
+
+/** Entries as an item of `match` in routes.yaml. */
+export function matchText(entries: Entries): Record<string, unknown> {
+  const item: Record<string, unknown> = {}
+  for (const [key, json] of entries) {
+    const value: unknown = JSON.parse(json)
+    if (key === 'uri' || key === ':uri') Object.assign(item, value)
+    else if (key.startsWith(':')) item[key.slice(1)] = value
+    else if (!key.includes('.') || key === 'clientIp') item[key] = value
+    else {
+      const dot = key.indexOf('.')
+      const map = (item[key.slice(0, dot)] ??= {}) as Record<string, unknown>
+      map[key.slice(dot + 1)] = value
+    }
+  }
+  return item
+}

@@ -1,0 +1,219 @@
+// The routes of one VirtualService at a gateway, taken apart: what is asked for (services, in their order) and who asks (gray rules, in
+// theirs). That works for the shape of a gray release: each rule leads its visitors to one version of every service it speaks of.
+
+import type { Place } from '../rules/types.ts'
+import { type Entries, entriesOf, type ImportNotes } from './import-match.ts'
+import type { HttpMatchRequest } from './model-virtual-service.ts'
+
+/** One route as the importer reads it. */
+export interface FlatRoute {
+  readonly name: string | undefined
+  readonly place: Place
+  /** Undefined when one of its matches cannot be carried over. */
+  readonly items: readonly Entries[] | undefined
+  readonly version: string
+  /** What tells services apart: the host, and what is done with a request. */
+  readonly service: string
+  /** Short name for people. */
+  readonly label: string
+  /** Nothing serves these visitors: 404. */
+  readonly isNone: boolean
+}
+
+export interface ImportedService {
+  readonly key: string
+  readonly name: string
+  /** ORed; empty takes everything. */
+  readonly match: readonly Entries[]
+}
+
+export interface ImportedRule {
+  readonly name: string | undefined
+  readonly place: Place
+  readonly version: string
+  readonly items: readonly Entries[]
+}
+
+export interface ImportedRoutes {
+  readonly stable: string
+  readonly services: readonly ImportedService[]
+  readonly rules: readonly ImportedRule[]
+  /** Service and version to the route that leads there. */
+  readonly routeOf: ReadonlyMap<string, FlatRoute>
+}
+
+export function readItems(
+  matches: readonly HttpMatchRequest[],
+  placeOf: (index: number) => Place,
+  notes: ImportNotes,
+): FlatRoute['items'] {
+  const items = matches.map((match, index) => entriesOf(match, placeOf(index), notes))
+  return items.includes(undefined) ? undefined : (items as Entries[])
+}
+
+export function takeApart(routes: readonly FlatRoute[], notes: ImportNotes): ImportedRoutes | undefined {
+  const usable = routes.filter(({ items }) => items !== undefined)
+  const last = usable.findLast(({ isNone }) => !isNone)
+  return last === undefined ? undefined : new Taking(usable, last.version, notes).result()
+}
+
+/** What a service is asked by, when nothing but a guess can tell: these say what, everything else says who. */
+const whatKeys = new Set(['uri', 'method', 'scheme', 'authority', 'port'])
+
+class Taking {
+  readonly #routes: readonly FlatRoute[]
+  readonly #stable: string
+  readonly #notes: ImportNotes
+  readonly #services: ImportedService[] = []
+  readonly #rules: { rule: ImportedRule; key: string }[] = []
+  readonly #routeOf = new Map<string, FlatRoute>()
+  /** Per service the rules that lead to it, by their index. */
+  readonly #order = new Map<string, number[]>()
+
+  constructor(routes: readonly FlatRoute[], stable: string, notes: ImportNotes) {
+    this.#routes = routes
+    this.#stable = stable
+    this.#notes = notes
+  }
+
+  result(): ImportedRoutes {
+    const plain = this.#plainRoutes()
+    for (const route of plain) this.#addService(route, route.items as Entries[])
+    for (const route of this.#routes) if (!plain.includes(route)) this.#gray(route)
+    this.#checkOrder()
+    const rules = this.#rules.map(({ rule }) => rule)
+    return { stable: this.#stable, services: this.#services, rules, routeOf: this.#routeOf }
+  }
+
+  /**
+   * The routes for everybody: those at the end that lead to stable, and before them those to stable that ask nobody's name. Not one that
+   * asks for more than a later route of the same service: that is a rule which leads to stable.
+   */
+  #plainRoutes(): readonly FlatRoute[] {
+    const suffix = this.#routes.findLastIndex(({ version, isNone }) => version !== this.#stable || isNone) + 1
+    return this.#routes.filter((route, index) => {
+      if (route.version !== this.#stable || route.isNone) return false
+      const items = route.items as Entries[]
+      const later = this.#routes
+        .slice(index + 1)
+        .filter(({ service, version }) => service === route.service && version === this.#stable)
+      const asksWhatOnly = items.every((entries) => [...entries.keys()].every((key) => whatKeys.has(key)))
+      if (later.some((other) => visitorsOf(items, other.items as Entries[]) !== undefined)) return false
+      return asksWhatOnly || (index >= suffix && later.length === 0)
+    })
+  }
+
+  #addService(route: FlatRoute, match: readonly Entries[]): ImportedService {
+    const whole = match.some((entries) => entries.size === 0) ? [] : match
+    const same = this.#services.filter(({ key }) => key === route.service)
+    const names = new Set(this.#services.map(({ name }) => name))
+    let name = route.label
+    for (let number = 2; names.has(name); number += 1) name = `${route.label}-${number}`
+    const service = { key: route.service, name, match: whole }
+    const known = same.find((other) => sameItems(other.match, whole))
+    if (known !== undefined) return known
+    this.#services.push(service)
+    this.#routeOf.set(`${service.name} ${route.version}`, route)
+    return service
+  }
+
+  // --- gray rules ------------------------------------------------------------------------------------------------------------------------
+
+  #gray(route: FlatRoute): void {
+    const items = (route.items as Entries[]).length === 0 ? [new Map<string, string>()] : (route.items as Entries[])
+    if (route.isNone) return void this.#rule(route, items)
+    const known = this.#services.filter(({ key }) => key === route.service)
+    for (const service of known) {
+      const visitors = visitorsOf(items, service.match)
+      if (visitors !== undefined) return this.#lead(route, service, visitors)
+    }
+    // Stable has no such service: what is asked for has to be told from who asks by its keys.
+    const own = distinct(items.map((entries) => pick(entries, (key) => whatKeys.has(key))))
+    const visitors = known.length === 0 ? visitorsOf(items, own) : undefined
+    if (visitors !== undefined) return this.#lead(route, this.#insertService(route, own), visitors)
+    const name = route.name === undefined ? 'this route' : `route ${route.name}`
+    const message = `${name} mixes what is asked for and who asks in a way that no list of services and rules can say: it is left out`
+    this.#notes.say(route.place, 'import-shape', message)
+  }
+
+  /** Before the first that takes everything: behind that nothing is ever asked. */
+  #insertService(route: FlatRoute, own: readonly Entries[]): ImportedService {
+    const service = this.#addService(route, own)
+    const at = this.#services.findIndex(({ match }) => match.length === 0)
+    if (service.match.length > 0 && at !== -1 && at < this.#services.indexOf(service)) {
+      this.#services.splice(this.#services.indexOf(service), 1)
+      this.#services.splice(at, 0, service)
+    }
+    return service
+  }
+
+  #lead(route: FlatRoute, service: ImportedService, visitors: readonly Entries[]): void {
+    const index = this.#rule(route, visitors)
+    this.#order.set(service.name, [...(this.#order.get(service.name) ?? []), index])
+    const key = `${service.name} ${route.version}`
+    if (!this.#routeOf.has(key)) this.#routeOf.set(key, route)
+  }
+
+  #rule(route: FlatRoute, items: readonly Entries[]): number {
+    const key = `${route.version} ${textOf(items)}`
+    const known = this.#rules.findIndex((other) => other.key === key)
+    if (known !== -1) return known
+    const { name, place, version } = route
+    const cut = name?.replace(new RegExp(String.raw`-(?:${route.label}|none)$`), '')
+    this.#rules.push({ key, rule: { name: cut, place, version, items } })
+    return this.#rules.length - 1
+  }
+
+  /** One list of rules for all services: each service has to have met them in that order. */
+  #checkOrder(): void {
+    for (const [name, order] of this.#order) {
+      const wrong = order.findIndex((rule, index) => index > 0 && rule < (order[index - 1] as number))
+      if (wrong === -1) continue
+      const place = this.#rules[order[wrong] as number]?.rule.place as Place
+      this.#notes.say(
+        place,
+        'import-order',
+        `${name} has its rules in another order than the services before it: here one order holds for all`,
+      )
+    }
+  }
+}
+
+// --- sets of entries -------------------------------------------------------------------------------------------------------------------------
+
+/** Those who ask, when the items are every combination of what is asked for with them; undefined when they are not. */
+function visitorsOf(items: readonly Entries[], own: readonly Entries[]): readonly Entries[] | undefined {
+  const whats = own.length === 0 ? [new Map<string, string>()] : own
+  const byWhat = whats.map((what) =>
+    distinct(items.filter((entries) => holds(entries, what)).map((entries) => pick(entries, (key) => !what.has(key)))),
+  )
+  const [first] = byWhat
+  if (first === undefined || first.length === 0 || first.length * whats.length !== distinct(items).length)
+    return undefined
+  return byWhat.every((visitors) => sameItems(visitors, first)) ? first : undefined
+}
+
+function holds(entries: Entries, part: Entries): boolean {
+  return [...part].every(([key, test]) => entries.get(key) === test)
+}
+
+function pick(entries: Entries, wanted: (key: string) => boolean): Entries {
+  return new Map([...entries].filter(([key]) => wanted(key)))
+}
+
+function distinct(items: readonly Entries[]): readonly Entries[] {
+  return [...new Map(items.map((entries) => [textOf([entries]), entries])).values()]
+}
+
+function sameItems(a: readonly Entries[], b: readonly Entries[]): boolean {
+  return textOf(a) === textOf(b)
+}
+
+function textOf(items: readonly Entries[]): string {
+  return JSON.stringify(
+    items
+      .map((entries) => [...entries].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      .map((one) => JSON.stringify(one))
+      .toSorted(),
+  )
+}

@@ -1,0 +1,172 @@
+// What a route does and where it leads, as a service of routes.yaml and its pools: actions word for word, endpoints as URLs.
+
+import type { Place } from '../rules/types.ts'
+import { every, fqdnOf, ServiceLookUp, withoutNulls } from './analysis.ts'
+import type { Destination } from './model-shared.ts'
+import { trafficPolicy } from './model-destination-rule.ts'
+import { type HttpRoute, httpRoute } from './model-virtual-service.ts'
+import { type Plain, plainMessage } from './plain-values.ts'
+import type { Manifests } from './read-manifests.ts'
+import { hasLabels } from './workloads.ts'
+
+type Say = (place: Place, code: string, message: string) => void
+type Body = Readonly<Record<string, Plain>>
+
+/** The actions of a route as a service has them, for each version the same: values that name the version say %VERSION%. */
+export function serviceBody(
+  routes: readonly { readonly route: HttpRoute; readonly version: string }[],
+  header: string,
+): Body | undefined {
+  const bodies = routes.map(({ route }) => actionsOf(route, header))
+  const [first] = bodies
+  if (first === undefined || bodies.every((body) => same(body, first))) return first
+  const templates = bodies.map((body, index) => withTemplate(body, (routes[index] as { version: string }).version))
+  return templates.every((body) => same(body, templates[0] as Body)) ? templates[0] : undefined
+}
+
+/** Text that tells services of one host apart, without what differs by version. */
+export function actionKey(route: HttpRoute, version: string, header: string): string {
+  return JSON.stringify(withTemplate(actionsOf(route, header), version))
+}
+
+const carried = ['rewrite', 'redirect', 'directResponse', 'timeout', 'retries', 'fault', 'corsPolicy'] as const
+
+function actionsOf(route: HttpRoute, header: string): Body {
+  const whole = plainMessage(httpRoute, route)
+  const body: Record<string, Plain> = {}
+  for (const key of carried) if (whole[key] !== undefined) body[key] = whole[key] as Plain
+  const destination = (whole['route'] as readonly Body[] | undefined)?.[0]
+  const headers = together(whole['headers'] as Body | undefined, destination?.['headers'] as Body | undefined, header)
+  if (headers !== undefined) body['headers'] = headers
+  return body
+}
+
+/** Route and destination level as one; what we set ourselves is ours to set. */
+function together(route: Body | undefined, destination: Body | undefined, header: string): Plain | undefined {
+  const result: Record<string, Plain> = {}
+  for (const side of ['request', 'response'] as const) {
+    const operations: Record<string, Plain> = {}
+    for (const level of [route, destination]) {
+      const given = (level?.[side] ?? {}) as Body
+      for (const key of ['set', 'add'] as const) {
+        const fields = Object.entries((given[key] ?? {}) as Body).filter(([name]) => name.toLowerCase() !== header)
+        if (fields.length > 0) operations[key] = { ...(operations[key] as Body), ...Object.fromEntries(fields) }
+      }
+      if (given['remove'] !== undefined)
+        operations['remove'] = [...((operations['remove'] ?? []) as Plain[]), ...(given['remove'] as Plain[])]
+    }
+    if (Object.keys(operations).length > 0) result[side] = operations
+  }
+  return Object.keys(result).length === 0 ? undefined : result
+}
+
+function withTemplate(body: Body, version: string): Body {
+  const { headers, ...rest } = body
+  if (headers === undefined) return body
+  const name = version.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
+  const word = new RegExp(String.raw`(?<![\w.-])${name}(?![\w.-])`, 'g')
+  const fill = (value: Plain): Plain => {
+    if (typeof value === 'string') return value.replaceAll(word, '%VERSION%')
+    if (Array.isArray(value) || typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(Object.entries(value).map(([key, held]) => [key, fill(held)]))
+  }
+  return { ...rest, headers: fill(headers) }
+}
+
+function same(a: Body, b: Body): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+// --- pools -----------------------------------------------------------------------------------------------------------------------------------
+
+export class PoolReader {
+  readonly #manifests: Manifests
+  readonly #services: ServiceLookUp
+  readonly #say: Say
+
+  constructor(manifests: Manifests, say: Say) {
+    this.#manifests = manifests
+    this.#services = new ServiceLookUp(manifests)
+    this.#say = say
+  }
+
+  /** The version that a subset stands for: its label, else its name. */
+  versionOf(destination: Destination, namespace: string): string | undefined {
+    const { subset = '' } = destination
+    return subset === '' ? undefined : (this.#subset(destination, namespace)?.labels?.get('version') ?? subset)
+  }
+
+  /** URLs of the endpoints; undefined after a report. */
+  urls(destination: Destination, namespace: string, place: Place): readonly string[] | undefined {
+    const { host = '', subset = '', port } = destination
+    const service = this.#services.find(host, namespace)
+    if (service === undefined) {
+      this.#say(place, 'import-pool', `host ${host} is no service among these files: its pool is left out`)
+      return undefined
+    }
+    const labels = withoutNulls(this.#subset(destination, namespace)?.labels)
+    const number = port?.number ?? service.ports[0] ?? 80
+    const scheme = this.#isSecure(destination, namespace) ? 'https' : 'http'
+    if (service.resource.kind === 'Service') {
+      const name = subset === '' ? host : `${host.split('.')[0]}-${subset}.${service.namespace}`
+      if (subset !== '') {
+        const message = `pods have no address that a file could name: ${scheme}://${name}:${number} needs a Service ${name} that selects ${[...labels].map(([key, value]) => `${key}: ${value}`).join(', ')}`
+        this.#say(place, 'import-pool', message)
+      }
+      return [`${scheme}://${name}:${number}`]
+    }
+    const { ports = [], endpoints = [], hosts = [] } = service.resource.spec
+    const own = ports.find((one) => one.number === number)
+    const chosen = endpoints.filter((endpoint) => hasLabels(withoutNulls(endpoint.labels), labels))
+    if (endpoints.length === 0) return [`${scheme}://${hosts[0]}:${number}`]
+    return chosen.map((endpoint) => {
+      const address = endpoint.address ?? ''
+      const at = endpoint.ports?.get(own?.name ?? '') ?? own?.targetPort ?? number
+      return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${at}`
+    })
+  }
+
+  /** trafficPolicy of the rule, as a service has it. */
+  policy(destination: Destination, namespace: string): Plain | undefined {
+    const { trafficPolicy: policy } = this.#rule(destination.host ?? '', namespace)?.spec ?? {}
+    if (policy === undefined) return undefined
+    const { tls, portLevelSettings, ...rest } = plainMessage(trafficPolicy, policy) as Record<string, Plain>
+    const place = this.#manifests.origins.place(policy)
+    if (portLevelSettings !== undefined)
+      this.#say(place, 'import-policy', 'portLevelSettings are left out: a pool has one port')
+    if (tls !== undefined)
+      this.#say(
+        place,
+        'import-policy',
+        'tls of the trafficPolicy: https URLs are written; name certificates under trafficPolicy.tls yourself',
+      )
+    return Object.keys(rest).length === 0 ? undefined : rest
+  }
+
+  /** Versions that a host has subsets for. */
+  subsets(host: string, namespace: string): readonly { readonly version: string; readonly subset: string }[] {
+    const rule = this.#rule(host, namespace)
+    return (rule?.spec.subsets ?? []).map(({ name = '', labels }) => ({
+      version: labels?.get('version') ?? name,
+      subset: name,
+    }))
+  }
+
+  #isSecure(destination: Destination, namespace: string): boolean {
+    const mode =
+      this.#subset(destination, namespace)?.trafficPolicy?.tls?.mode ??
+      this.#rule(destination.host ?? '', namespace)?.spec.trafficPolicy?.tls?.mode
+    return mode === 'SIMPLE' || mode === 'MUTUAL'
+  }
+
+  #subset(destination: Destination, namespace: string) {
+    return this.#rule(destination.host ?? '', namespace)?.spec.subsets?.find(({ name }) => name === destination.subset)
+  }
+
+  #rule(host: string, namespace: string) {
+    const fqdn = fqdnOf(host, namespace)
+    return every(this.#manifests, 'DestinationRule').find(
+      ({ spec, metadata }) => fqdnOf(spec.host ?? '', metadata.namespace) === fqdn,
+    )
+  }
+}
