@@ -159,7 +159,10 @@ class Taking {
     const known = this.#rules.findIndex((other) => other.key === key)
     if (known !== -1) return known
     const { name, place, version } = route
-    const cut = name?.replace(new RegExp(String.raw`-(?:${route.label}|none)$`), '')
+    const cut = [`-${route.label}`, '-none'].reduce<string | undefined>(
+      (text, end) => (text?.endsWith(end) ? text.slice(0, -end.length) : text),
+      name,
+    )
     this.#rules.push({ key, rule: { name: cut, place, version, items } })
     return this.#rules.length - 1
   }

@@ -63,14 +63,20 @@ function together(route: Body | undefined, destination: Body | undefined, header
 function withTemplate(body: Body, version: string): Body {
   const { headers, ...rest } = body
   if (headers === undefined) return body
-  const name = version.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
-  const word = new RegExp(String.raw`(?<![\w.-])${name}(?![\w.-])`, 'g')
   const fill = (value: Plain): Plain => {
-    if (typeof value === 'string') return value.replaceAll(word, '%VERSION%')
+    if (typeof value === 'string') return replaceWord(value, version, '%VERSION%')
     if (Array.isArray(value) || typeof value !== 'object' || value === null) return value
     return Object.fromEntries(Object.entries(value).map(([key, held]) => [key, fill(held)]))
   }
   return { ...rest, headers: fill(headers) }
+}
+
+/** Where the word stands alone: `v1` is no part of `v1.2` or `rev1`. */
+function replaceWord(text: string, word: string, by: string): string {
+  const parts = text.split(word)
+  let result = parts[0] as string
+  for (const part of parts.slice(1)) result += (/[\w.-]$/.test(result) || /^[\w.-]/.test(part) ? word : by) + part
+  return result
 }
 
 function same(a: Body, b: Body): boolean {
