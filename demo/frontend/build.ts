@@ -15,6 +15,8 @@ export interface Build {
 const here = import.meta.dirname
 const pageDirectory = join(here, 'page')
 const distDirectory = join(here, 'dist')
+/** What apps import as graylane/page. */
+const pageStamp = join(here, '../../src/page/page.js')
 /** Kept inside each build, so that build and stamp appear by one rename. Its name keeps it from being served. */
 const stampName = '.built-from'
 
@@ -67,7 +69,7 @@ async function viteConfig(version: string, outDir: string): Promise<InlineConfig
     configFile: false,
     root: pageDirectory,
     logLevel: 'error',
-    resolve: { alias: { '@release': directory } },
+    resolve: { alias: { '@release': directory, 'graylane/page': pageStamp } },
     define: {
       'import.meta.env.RELEASE_VERSION': JSON.stringify(release.version),
       'import.meta.env.RELEASE_BUTTON': JSON.stringify(release.button),
@@ -81,7 +83,7 @@ async function hashOfSource(): Promise<string> {
   const hash = createHash('sha256')
   const entries = await readdir(pageDirectory, { recursive: true, withFileTypes: true })
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  for (const file of [...files.toSorted(), import.meta.filename]) {
+  for (const file of [...files.toSorted(), pageStamp, import.meta.filename]) {
     hash.update(relative(here, file)).update('\0')
     hash.update(await readFile(file)).update('\0')
   }

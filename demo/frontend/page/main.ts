@@ -1,6 +1,8 @@
 // The page of one release: says which version each of its own parts is, and loads the device lists on a click.
-// It asks for its lists by relative paths and never names a version: which one answers is the edge's business.
+// It asks for its lists by relative paths and never names a version: which one answers is the edge's business. The first import lets two
+// tabs of two releases stay apart.
 
+import 'graylane/page'
 import { release } from '@release/release.ts'
 import { showAnswer, showLists, showVerdict } from './show.ts'
 
