@@ -1,0 +1,44 @@
+// What a page sees of its open sockets when its version stops drawing visitors: a due end, after which it comes back to its own version.
+
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeWithChromium } from './chromium.ts'
+import { open, openIn, PageStage, partsOf, type Routes, whole } from './page-stage.ts'
+
+const services = { site: { onSwitch: { closeWithin: '300ms' } } }
+const promoted: Routes = { services, stable: 'v2', draining: ['v1'] }
+
+describeWithChromium('sockets at a switch', () => {
+  let stage: PageStage
+  let browser: Browser
+  beforeAll(async () => {
+    stage = await PageStage.start({ services })
+    browser = await stage.browser()
+  })
+  afterAll(async () => {
+    await browser.close()
+    await stage[Symbol.asyncDispose]()
+  })
+
+  it('a WebSocket closes cleanly with 1012, an event stream comes back by itself, and both stay of the version of the page', async () => {
+    const old = await open(browser, `${stage.url('https')}/?stamp`)
+    await old.page.evaluate(`(async () => {
+      const socket = new WebSocket(location.origin.replace('http', 'ws') + '/socket')
+      await new Promise((done) => (socket.onmessage = done))
+      socket.onclose = ({ code, wasClean }) => (globalThis.ending = { code, wasClean })
+      globalThis.events = []
+      const source = new EventSource('/events')
+      source.onmessage = ({ data }) => events.push(data)
+      await new Promise((done) => source.addEventListener('message', done, { once: true }))
+    })()`)
+
+    await stage.change(promoted)
+    await openIn(await old.page.context().newPage(), `${stage.url('https')}/?stamp`)
+    await expect
+      .poll(() => old.page.evaluate('globalThis.ending'), { timeout: 10_000 })
+      .toEqual({ code: 1012, wasClean: true })
+    await expect.poll(() => old.page.evaluate('events'), { timeout: 15_000 }).toEqual(['v1', 'v1'])
+    expect(await partsOf(old.page)).toEqual(whole('v1'))
+    expect(old.errors).toEqual([])
+  })
+})
