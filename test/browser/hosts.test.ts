@@ -60,6 +60,13 @@ describeWithChromium('an app and its API on two hosts', () => {
     expect(await called(old.page)).toBe('v1')
   })
 
+  it('without the stamp the call of the older tab follows the newest page', async () => {
+    const old = await open(browser, app)
+    await stage.change(promoted())
+    await openIn(await old.page.context().newPage(), app)
+    expect(await called(old.page)).toBe('v2')
+  })
+
   it('a page whose version is gone hears of it from the other host too', async () => {
     const { page } = await open(browser, `${app}/?stamp`)
     await stage.change(onTwoHosts({ versions: ['v2', 'v3'], stable: 'v2' }))

@@ -52,6 +52,14 @@ describeWithChromium('a service worker', () => {
       expect(await partsOf(old.page)).toEqual(whole('v1'))
       expect(await loadLazily(fresh.page)).toBe('v2')
     })
+
+    it('without the stamp, the calls of the old tab follow the newest page through it too', async () => {
+      const old = await open(browser, stage.url(scheme, host))
+      await register(old.page)
+      await stage.change(promoted)
+      await openIn(await old.page.context().newPage(), `${stage.url(scheme, host)}/next`)
+      expect(await partsOf(old.page)).toEqual({ ...whole('v2'), page: 'v1', app: 'v1' })
+    })
   })
 })
 

@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Browser, chromium } from 'playwright-core'
+import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { describeWithChromium } from './chromium.ts'
 import { open, openIn, PageStage, partsOf, versionsOf, whole } from './page-stage.ts'
@@ -27,15 +27,22 @@ describeWithChromium('visits', () => {
   it('over https, a frame that is opened after a promotion is of the version of its page', async () => {
     const { page } = await open(browser, `${stage.url('https')}/?stamp`)
     await stage.change(promoted)
-    expect(await versionInFrame(stage, page, '/frame?stamp')).toBe('v1')
+    expect(await versionInFrame(page, '/frame?stamp')).toBe('v1')
     expect(await partsOf(page)).toEqual(whole('v1'))
   })
 
   it('over http, such a frame cannot be told from a page: it is of the new version, and the stamp keeps the page whole', async () => {
     const { page } = await open(browser, `${stage.url('http')}/?stamp`)
     await stage.change(promoted)
-    expect(await versionInFrame(stage, page, '/frame?stamp')).toBe('v2')
+    expect(await versionInFrame(page, '/frame?stamp')).toBe('v2')
     expect(await partsOf(page)).toEqual(whole('v1'))
+  })
+
+  it('over http without the stamp, such a frame takes the calls of its page with it', async () => {
+    const { page } = await open(browser, stage.url('http'))
+    await stage.change(promoted)
+    expect(await versionInFrame(page, '/frame')).toBe('v2')
+    expect(await partsOf(page)).toEqual({ ...whole('v2'), page: 'v1', app: 'v1' })
   })
 
   describe.each(['https', 'http'] as const)('over %s', (scheme) => {
@@ -96,11 +103,7 @@ describeWithChromium('visits', () => {
   })
 })
 
-function versionInFrame(
-  stage: PageStage,
-  page: Awaited<ReturnType<typeof open>>['page'],
-  path: string,
-): Promise<string> {
+function versionInFrame(page: Page, path: string): Promise<string> {
   return page.evaluate<string>(`new Promise((done) => {
     const frame = document.createElement('iframe')
     frame.src = '${path}'

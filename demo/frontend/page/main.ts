@@ -2,6 +2,7 @@
 // It asks for its lists by relative paths and never names a version: which one answers is the edge's business. The first import lets two
 // tabs of two releases stay apart.
 
+// oxlint-disable-next-line import/no-unassigned-import -- it works by being loaded
 import 'graylane/page'
 import { release } from '@release/release.ts'
 import { showAnswer, showLists, showVerdict } from './show.ts'
