@@ -276,10 +276,10 @@ class RunningGateway implements PhasedGateway {
     return { snapshot: ready.snapshot.id, commit: () => this.#commit(ready), abandon: () => this.#abandon(ready) }
   }
 
-  #accessLogFor({ accessLog: { path } }: Configuration): AccessLog {
-    const inForce = this.#inForce.snapshot?.configuration.accessLog.path
-    if (this.#accessLog !== undefined && path === inForce) return this.#accessLog
-    return createAccessLog({ path, standardOutput: this.#options.seat?.standardOutput })
+  #accessLogFor({ accessLog: { path, format } }: Configuration): AccessLog {
+    const inForce = this.#inForce.snapshot?.configuration.accessLog
+    if (this.#accessLog !== undefined && path === inForce?.path && format === inForce.format) return this.#accessLog
+    return createAccessLog({ path, format, standardOutput: this.#options.seat?.standardOutput })
   }
 
   #dropLog(log: AccessLog): void {

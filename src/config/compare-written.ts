@@ -16,6 +16,7 @@ export function writtenDifferences(before: Configuration, after: Configuration):
   compare('path', before.path, after.path, said)
   compare('limits', plain(limitsBefore), plain(limits), said)
   compare('accessLog', before.accessLog.path, after.accessLog.path, said)
+  compare('accessLog.format', before.accessLog.format, after.accessLog.format, said)
   for (const release of after.releases) {
     const old = before.releases.find(({ name }) => name === release.name)
     if (old === undefined) said.push(`release ${release.name} is new`)

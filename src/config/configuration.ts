@@ -20,7 +20,7 @@ export interface Configuration {
   readonly limits: LimitsSpec
   readonly overload: OverloadText
   /** `stdout`, `off`, or an absolute path. */
-  readonly accessLog: { readonly path: string }
+  readonly accessLog: { readonly path: string; readonly format: 'json' | 'istio' | 'istio-json' }
   readonly releases: readonly ReleaseSpec[]
   /** By release. Empty: a random key. */
   readonly keys: ReadonlyMap<string, readonly PinKey[]>

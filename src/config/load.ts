@@ -94,7 +94,7 @@ async function compose(path: string, drafts: readonly Draft[], sources: Sources)
     path: document.path ?? 'strict',
     limits: limitsSpec(first),
     overload: overloadSpec(first),
-    accessLog: { path: accessLogPath(path, document.accessLog) },
+    accessLog: accessLogSpec(path, document.accessLog),
     releases: read.map(({ release }) => release),
     keys: new Map<string, readonly PinKey[]>(read.map(({ release, keys }) => [release.name, keys])),
     tests: new Map<string, readonly RouteTest[]>(read.map(({ release, tests }) => [release.name, tests])),
@@ -151,9 +151,9 @@ function limitsSpec(draft: Draft): LimitsSpec {
   return spec as LimitsSpec
 }
 
-function accessLogPath(path: string, accessLog: RoutesDocument['accessLog'] = 'stdout'): string {
-  const target = typeof accessLog === 'string' ? accessLog : accessLog.path
-  return target === 'stdout' || target === 'off' ? target : resolve(dirname(path), target)
+function accessLogSpec(file: string, written: RoutesDocument['accessLog'] = 'stdout'): Configuration['accessLog'] {
+  const { path = 'stdout', format = 'json' } = typeof written === 'string' ? { path: written } : written
+  return { path: path === 'stdout' || path === 'off' ? path : resolve(dirname(file), path), format }
 }
 
 /** `::` takes IPv4 as well; a system without IPv6 cannot bind it. */

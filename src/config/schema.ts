@@ -216,9 +216,20 @@ export const routesDocument = Section(
     limits: Type.Optional(limits),
     overload: Type.Optional(overload),
     accessLog: Type.Optional(
-      Type.Union([FilePath(), Section({ path: FilePath() })], {
-        description: 'stdout (the default), off, or a file.',
-      }),
+      Type.Union(
+        [
+          FilePath(),
+          Section({
+            path: Type.Optional(FilePath()),
+            format: Type.Enum(['json', 'istio', 'istio-json'], {
+              default: 'json',
+              description:
+                "json: one object a line; istio: Istio's text format; istio-json: Istio's JSON keys, ours behind them.",
+            }),
+          }),
+        ],
+        { description: 'stdout (the default), off, or a file.' },
+      ),
     ),
     services: Dictionary(
       nameKeys,

@@ -3,16 +3,23 @@
 // `pin` has two letters, as HAProxy's cookie state: what came (N none, H held, S stale, F forged, T two) and what we did (K kept, S set, N none).
 
 import { Buffer } from 'node:buffer'
+import { createIstioJsonWriter, createIstioTextWriter } from './istio-log-line.ts'
 import { LogLines } from './log-lines.ts'
 import { openLogFile, openStandardOutput, type LogSink } from './log-sink.ts'
-import type { Observer, PinIn, PinOut, RequestRecord } from './record.ts'
+import { pinLetters } from './pin-letters.ts'
+import type { Observer, RequestRecord } from './record.ts'
 
 const flushBytes = 64 * 1024
 const flushMs = 1000
 
+/** json: our keys; istio: Istio's text; istio-json: Istio's keys, ours behind them. */
+export type LogFormat = 'json' | 'istio' | 'istio-json'
+
 export interface AccessLogOptions {
   /** `stdout`, `off`, or the path of a file that is appended to. */
   readonly path: string
+  /** `json` by default. */
+  readonly format?: LogFormat | undefined
   /** Milliseconds since 1970; the system's clock by default. */
   readonly now?: () => number
   /** Takes what goes to `stdout`; standard output itself by default. */
@@ -36,12 +43,19 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   return accessLogTo(
     options.path === 'stdout' ? (options.standardOutput ?? openStandardOutput()) : openLogFile(options.path),
     options.now ?? Date.now,
+    lineWriters[options.format ?? 'json'],
   )
 }
 
-function accessLogTo(sink: LogSink, now: () => number): AccessLog {
+const lineWriters: Readonly<Record<LogFormat, typeof createLineWriter>> = {
+  json: (lines) => createLineWriter(lines),
+  istio: (lines) => createIstioTextWriter(lines),
+  'istio-json': (lines) => createIstioJsonWriter(lines),
+}
+
+function accessLogTo(sink: LogSink, now: () => number, createWriter: typeof createLineWriter): AccessLog {
   const lines = new LogLines()
-  const addLine = createLineWriter(lines)
+  const addLine = createWriter(lines)
   let timer: NodeJS.Timeout | undefined
 
   const flush = (): void => {
@@ -77,9 +91,6 @@ const silent: AccessLog = {
   close: () => Promise.resolve(),
   lostLines: () => 0,
 }
-
-const pinInLetter: Record<PinIn, string> = { none: 'N', held: 'H', stale: 'S', forged: 'F', two: 'T' }
-const pinOutLetter: Record<PinOut, string> = { kept: 'K', set: 'S', none: 'N' }
 
 /** Adds lines, each with its line feed. `time` is when the request ended, in milliseconds since 1970. */
 export function createLineWriter(lines: LogLines): (record: RequestRecord, time: number) => void {
@@ -150,7 +161,7 @@ function createFixedPart(): (record: Fixed) => Uint8Array {
     const bytes = ascii(
       `","protocol":"${protocol}","status":${status},"release":${quoted(release)},"service":${quoted(service)}` +
         `,"version":${quoted(version)},"reason":"${reason}","rule":${quoted(rule)}` +
-        `,"pin":"${pinInLetter[pinIn]}${pinOutLetter[pinOut]}","endpoint":${quoted(endpoint)}` +
+        `,"pin":"${pinLetters(pinIn, pinOut)}","endpoint":${quoted(endpoint)}` +
         `,"flags":"${flags}","code":"${edgeCode}","clientAddress":"`,
     )
     const of = { protocol, status, release, service, version, reason, rule, pinIn, pinOut, endpoint, flags, edgeCode }

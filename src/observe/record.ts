@@ -47,6 +47,17 @@ export interface RequestRecord {
   readonly durationMs: number
   /** -1 when no upstream answered. */
   readonly upstreamMs: number
+  /** The fields that came, for who has to know one more; undefined where there was no real request. Not to be read later. */
+  readonly request: { get(name: string): string | undefined } | undefined
+  readonly connection: ConnectionEnds | undefined
+}
+
+/** Both ends of the client's connection, as the socket has them. */
+export interface ConnectionEnds {
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localAddress: string
+  readonly localPort: number
 }
 
 export type PinIn = 'none' | 'held' | 'stale' | 'forged' | 'two'

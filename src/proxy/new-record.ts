@@ -35,5 +35,7 @@ export function newRecord(exchange: Exchange, internal: boolean): RecordInTheMak
     bytesSent: 0,
     durationMs: 0,
     upstreamMs: -1,
+    request,
+    connection: exchange.connection,
   }
 }

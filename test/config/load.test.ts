@@ -42,7 +42,7 @@ describe('the shortest file', () => {
     const { listen, trust, path, limits, accessLog, releases, keys, tests } = await loadGood(shortest)
     expect(listen).toMatchObject([{ port: 8080, address: '::', internal: false, from: [], sourceLabels: undefined }])
     expect(trust).toEqual({ proxies: [], hops: undefined, header: undefined })
-    expect({ path, accessLog }).toEqual({ path: 'strict', accessLog: { path: 'stdout' } })
+    expect({ path, accessLog }).toEqual({ path: 'strict', accessLog: { path: 'stdout', format: 'json' } })
     expect(limits).toEqual({ ...defaultLimits, requestsPerAddress: 0 })
     expect(releases).toMatchObject([
       {

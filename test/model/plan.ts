@@ -59,7 +59,7 @@ export function configurationOf(plan: Plan, key: { readonly id: string; readonly
     path: 'strict',
     overload: defaultOverload,
     limits: {} as Configuration['limits'],
-    accessLog: { path: 'off' },
+    accessLog: { format: 'json', path: 'off' },
     releases: [releaseOf(plan)],
     keys: new Map([['shop', [key]]]),
     tests: new Map(),

@@ -32,6 +32,8 @@ export function requestRecord(changes: Partial<RequestRecord> = {}): RequestReco
     bytesSent: 1234,
     durationMs: 4.2,
     upstreamMs: 3.1,
+    request: undefined,
+    connection: undefined,
     ...changes,
   }
 }
