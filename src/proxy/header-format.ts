@@ -25,6 +25,7 @@ export interface FormatContext {
   readonly cluster: string
   readonly routeName: string
   readonly attempts: number
+  /** Of the upstream's answer; 0 without one, and for answers of the edge's own: Envoy knows it no sooner. */
   readonly status: number
   readonly flags: string
 }
@@ -141,7 +142,7 @@ const words: Readonly<Record<string, (context: FormatContext) => string>> = {
   UPSTREAM_REMOTE_PORT: ({ upstream }) => (upstream === undefined ? '' : String(upstream.port)),
   UPSTREAM_CLUSTER: (context) => context.cluster,
   UPSTREAM_REQUEST_ATTEMPT_COUNT: (context) => String(context.attempts),
-  RESPONSE_CODE: (context) => (context.status === 0 ? '' : String(context.status)),
+  RESPONSE_CODE: (context) => String(context.status),
   RESPONSE_FLAGS: (context) => context.flags,
   ROUTE_NAME: (context) => context.routeName,
 }

@@ -83,7 +83,9 @@ export abstract class RequestContext implements FormatContext {
   }
 
   get status(): number {
-    return this.record.status
+    return this.response !== undefined && this.record.edgeCode === '' && this.upstream !== undefined
+      ? this.record.status
+      : 0
   }
 
   get flags(): string {
