@@ -8,7 +8,7 @@ import type { PoolFigures } from './observe/families.ts'
 import { createKeyRing, type KeyRing } from './affinity/key-ring.ts'
 import { type LearnedVersions, learnVersions, settlingOf, writtenAt } from './learned-versions.ts'
 import { parseAddress } from './rules/address.ts'
-import { closedListener, compileEdge, type Edge, type ListenerSpec } from './proxy/edge.ts'
+import { compileEdge, type Edge, type ListenerSpec } from './proxy/edge.ts'
 import type { Endpoints, EndpointState } from './proxy/endpoints.ts'
 import { explainRequest, type ExplainInput, type Explanation } from './proxy/explain.ts'
 import { HealthChecks } from './proxy/health-checks.ts'
@@ -138,9 +138,8 @@ export class EdgeInForce {
 
   explain(input: ExplainInput): Explanation {
     const edge = this.#edge
-    const listener = [...edge.listeners.values()].find(({ spec }) => !spec.internal) ?? closedListener
     const { endpoints, nowSeconds, randomBytes } = this.#options
-    return explainRequest({ edge, listener, endpoints, nowSeconds, randomBytes }, input)
+    return explainRequest({ edge, endpoints, nowSeconds, randomBytes }, input)
   }
 
   /** Of the configuration in force: how many endpoints of each pool are in balancing, and how many out. */

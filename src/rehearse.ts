@@ -9,7 +9,7 @@ import type { Surroundings } from './config/draft.ts'
 import { loadConfiguration } from './config/load.ts'
 import type { Problem } from './config/problem.ts'
 import { compileConfiguration, type Snapshot } from './config/snapshot.ts'
-import { closedListener, compileEdge, type Edge } from './proxy/edge.ts'
+import { compileEdge, type Edge } from './proxy/edge.ts'
 import { Endpoints } from './proxy/endpoints.ts'
 import { explainRequest, type ExplainInput, type Explanation } from './proxy/explain.ts'
 
@@ -17,7 +17,7 @@ export interface Rehearsal {
   readonly configuration: Configuration
   /** Warnings: the configuration can be used. */
   readonly problems: readonly Problem[]
-  /** What an edge listener would do with this request now. */
+  /** What a listener would do with this request now. */
   readonly explain: (input: ExplainInput) => Explanation
 }
 
@@ -33,8 +33,7 @@ export async function rehearse(
   const endpoints = new Endpoints(() => 0)
   try {
     const edge = compileOffline(compiled.snapshot, endpoints)
-    const listener = [...edge.listeners.values()].find(({ spec }) => !spec.internal) ?? closedListener
-    const context = { edge, listener, endpoints, nowSeconds: () => Math.floor(Date.now() / 1000), randomBytes }
+    const context = { edge, endpoints, nowSeconds: () => Math.floor(Date.now() / 1000), randomBytes }
     const { configuration, problems } = loaded
     return { configuration, problems, explain: (input) => explainRequest(context, input) }
   } catch (error) {

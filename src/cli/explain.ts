@@ -15,6 +15,7 @@ Says which version a request gets, and why. URL is http://host/path or a path.
   --config FILE         routes.yaml (default ${defaultConfigPath})
   --ip ADDRESS          the peer that sends it (default 127.0.0.1)
   -H 'Name: value'      a header field, as often as needed
+  --port PORT           of the listener that takes it, an internal one too (default: the first edge listener)
   --json                the answer as JSON
 
   graylane explain --ip 192.168.0.58 -H 'Accept: text/html' http://shop.example/
@@ -40,6 +41,13 @@ export async function runExplain(args: string[]): Promise<ExitCode> {
   if (!('explain' in rehearsal)) {
     for (const problem of rehearsal.problems) process.stderr.write(`${formatProblem(problem)}\n`)
     return 1
+  }
+  const { port } = options.input
+  const { listen } = rehearsal.configuration
+  if (port !== undefined && !listen.some((listener) => listener.port === port)) {
+    throw new UsageError(
+      `--port: nothing listens at ${port}, but at ${listen.map((listener) => listener.port).join(', ')}`,
+    )
   }
   const explanation = rehearsal.explain(options.input)
   process.stdout.write(options.json ? `${JSON.stringify(explanation, undefined, 2)}\n` : describe(explanation))
@@ -77,6 +85,7 @@ function readOptions(args: string[]): ExplainOptions | 'help' {
       config: { type: 'string', default: defaultConfigPath },
       ip: { type: 'string', default: '127.0.0.1' },
       header: { type: 'string', short: 'H', multiple: true, default: [] },
+      port: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -91,7 +100,13 @@ function readOptions(args: string[]): ExplainOptions | 'help' {
   return {
     configPath: values.config,
     json: values.json,
-    input: { ip: values.ip, method, url, headers: values.header.map(readHeader) },
+    input: {
+      ip: values.ip,
+      method,
+      url,
+      headers: values.header.map(readHeader),
+      port: values.port === undefined ? undefined : Number(values.port),
+    },
   }
 }
 

@@ -2,7 +2,7 @@
 // forwarded, counted or logged.
 
 import type { Reason, Step } from '../rules/types.ts'
-import type { Edge, EdgeListener } from './edge.ts'
+import { closedListener, type Edge, type EdgeListener } from './edge.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { Connection, EdgeAnswer, Exchange, Forwarding, Head, RequestHead, ResponseHead } from './exchange.ts'
 import { handleRequest } from './handle-request.ts'
@@ -15,6 +15,8 @@ export interface ExplainInput {
   /** Absolute (http://host/path) or a path; the Host header of `headers` wins over its authority. */
   readonly url: string
   readonly headers: readonly (readonly [name: string, value: string])[]
+  /** Of the listener that takes it, as configured; an internal one decides by its caller. Default: the first edge listener. */
+  readonly port?: number | undefined
 }
 
 export interface Explanation {
@@ -39,7 +41,6 @@ export interface Explanation {
 
 export interface ExplainContext {
   readonly edge: Edge
-  readonly listener: EdgeListener
   readonly endpoints: Endpoints
   readonly nowSeconds: () => number
   readonly randomBytes: (size: number) => Uint8Array
@@ -48,7 +49,8 @@ export interface ExplainContext {
 export function explainRequest(context: ExplainContext, input: ExplainInput): Explanation {
   const steps: Step[] = []
   let record: RequestRecord | undefined
-  const exchange = new ImaginedExchange(input, context.listener.spec.port)
+  const listener = listenerFor(context.edge, input.port)
+  const exchange = new ImaginedExchange(input, listener.spec.port)
   handleRequest(
     {
       endpoints: context.endpoints,
@@ -61,10 +63,15 @@ export function explainRequest(context: ExplainContext, input: ExplainInput): Ex
       trace: (step) => steps.push(step),
     },
     context.edge,
-    context.listener,
+    listener,
     exchange,
   )
   return explanationOf(exchange, record as RequestRecord, steps)
+}
+
+function listenerFor({ listeners }: Edge, port: number | undefined): EdgeListener {
+  const all = [...listeners.values()]
+  return all.find(({ spec }) => (port === undefined ? !spec.internal : spec.port === port)) ?? closedListener
 }
 
 function explanationOf(exchange: ImaginedExchange, record: RequestRecord, steps: readonly Step[]): Explanation {
