@@ -1,7 +1,9 @@
-// `node src/config/write-schema.ts` writes config/routes.schema.json, which editors complete and check routes.yaml by.
+// `node src/config/write-schema.ts` writes config/routes.schema.json, which editors complete and check routes.yaml by, and the same for
+// people: docs/configuration.md.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { configurationPage } from './configuration-page.ts'
 import type { Shape } from './schema-parts.ts'
 import { routesDocument } from './schema.ts'
 
@@ -42,4 +44,8 @@ function named(value: unknown, definitions: Record<string, unknown>): unknown {
     : { description, $ref: `#/definitions/${title}` }
 }
 
-if (import.meta.main) writeFileSync(join(import.meta.dirname, '../../config/routes.schema.json'), editorSchema())
+if (import.meta.main) {
+  const root = join(import.meta.dirname, '../..')
+  writeFileSync(join(root, 'config/routes.schema.json'), editorSchema())
+  writeFileSync(join(root, 'docs/configuration.md'), configurationPage(editorSchema()))
+}

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Compile } from 'typebox/compile'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { configurationPage } from '../../src/config/configuration-page.ts'
 import { editorSchema } from '../../src/config/write-schema.ts'
 import { shortest } from './configuration-files.ts'
 
@@ -17,6 +18,11 @@ function editorTakes(text: string): boolean {
 
 test('config/routes.schema.json is what the schema says: `node src/config/write-schema.ts` renews it', () => {
   expect(written).toBe(editorSchema())
+})
+
+test('docs/configuration.md is what the schema says: the same command renews it', () => {
+  const page = readFileSync(join(config, '../docs/configuration.md'), 'utf8')
+  expect(page).toBe(configurationPage(editorSchema()))
 })
 
 test('the example names its schema in the line that editors look for', () => {
