@@ -7,11 +7,12 @@ import type { TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { sendRaw } from '../support/raw-request.ts'
-import { Authority, withoutOpenssl } from '../tls/authority.ts'
+import { Authority, type Pair, withoutOpenssl } from '../tls/authority.ts'
 import { type HttpsBackend, startHttpsBackend } from '../tls/https-backend.ts'
 
 describe.skipIf(withoutOpenssl)(`trafficPolicy.tls${withoutOpenssl ? ' (left out: openssl is missing)' : ''}`, () => {
   let directory: string
+  let pair: Pair
   let backend: HttpsBackend
   let strict: HttpsBackend
   let gateway: Gateway | undefined
@@ -21,7 +22,7 @@ describe.skipIf(withoutOpenssl)(`trafficPolicy.tls${withoutOpenssl ? ' (left out
     directory = await mkdtemp(join(tmpdir(), 'graylane-tls-policy-'))
     const authority = await Authority.create(directory)
     await Authority.create(directory, 'stranger')
-    const pair = await authority.issue({ file: 'app', names: 'DNS:app.test,URI:spiffe://cluster/app' })
+    pair = await authority.issue({ file: 'app', names: 'DNS:app.test,URI:spiffe://cluster/app' })
     await authority.issue({ file: 'client', names: 'DNS:client.test' })
     backend = await startHttpsBackend(pair, (request, response) => {
       response.end(`served ${(request.socket as TLSSocket & { servername?: string }).servername}`)
@@ -42,22 +43,23 @@ describe.skipIf(withoutOpenssl)(`trafficPolicy.tls${withoutOpenssl ? ' (left out
     await rm(directory, { recursive: true })
   })
 
-  async function ask(tls: string, port = backend.port, scheme = 'http'): Promise<string> {
+  async function ask(tls: string, port = backend.port, more = '', body = ''): Promise<string> {
     const configPath = join(directory, 'routes.yaml')
     await writeFile(
       configPath,
       `
 listen: [{ port: 0, address: 127.0.0.1 }]
 accessLog: off
-services: { app: { trafficPolicy: { tls: ${tls} } } }
-versions: { v1: { app: "${scheme}://127.0.0.1:${port}" } }
+services: { app: { trafficPolicy: { tls: ${tls} }${more} } }
+versions: { v1: { app: "http://127.0.0.1:${port}" } }
 stable: v1
 `,
     )
     told.length = 0
     gateway = await createGateway({ configPath, watch: false, log: (line) => told.push(line) })
     const to = { host: '127.0.0.1', port: gateway.listeners()[0]!.port, from: '127.0.0.1' }
-    const answer = await sendRaw(to, ['GET / HTTP/1.1', 'Host: a', 'Connection: close'])
+    const lines = ['POST / HTTP/1.1', 'Host: a', 'Connection: close', `Content-Length: ${body.length}`]
+    const answer = await sendRaw(to, lines, body)
     return answer.status === 200 ? answer.body : String(answer.status)
   }
 
@@ -88,6 +90,21 @@ stable: v1
     expect(await ask(`{ ${mutual} }`, strict.port)).toBe('hello client')
     await gateway?.close()
     expect(await ask(`{ ${own}, sni: app.test }`, strict.port)).toMatch(/^50[23]$/)
+  })
+
+  test('requests are tried again as on plain connections, body and all', async () => {
+    const heard: string[] = []
+    const flaky = await startHttpsBackend(pair, async (request, response) => {
+      let body = ''
+      for await (const chunk of request.setEncoding('utf8')) body += chunk
+      heard.push(body)
+      if (heard.length === 1) return void request.socket.destroy()
+      response.writeHead(heard.length < 3 ? 503 : 200).end(`try ${heard.length}`)
+    })
+    const retries = ', retries: { attempts: 3, retryOn: 5xx }'
+    expect(await ask(`{ ${own}, sni: app.test }`, flaky.port, retries, 'abc')).toBe('try 3')
+    expect(heard).toEqual(['abc', 'abc', 'abc'])
+    flaky.close()
   })
 
   test('files that are no certificates are refused at their line', async () => {
