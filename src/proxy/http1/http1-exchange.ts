@@ -266,7 +266,9 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
 
   #keepBody(replay: Replay, bytes: Buffer, ended: boolean): void {
     replay.keep(bytes)
-    if (ended && this.#endpoint !== null && !this.answered) this.#startTry(replay)
+    // Between two attempts the next one starts its own time.
+    const underWay = this.#upstream !== null || this.#waitingIn !== null
+    if (ended && underWay && !this.answered) this.#startTry(replay)
   }
 
   #startTry(replay: Replay): void {
