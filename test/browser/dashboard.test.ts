@@ -207,6 +207,24 @@ describeWithChromium('the dashboard', () => {
     expect(await reloads.locator('.problems').first().innerText()).toMatch(/routes\.yaml:\d+:\d+: error/)
   })
 
+  it('asks for the token where the admin server wants one, and works with it', async () => {
+    await using stage = await GrayStage.start({ token: 'a-token-of-sixteen-letters' })
+    const context = await browser.newContext({ locale: 'en-GB' })
+    const page = await context.newPage()
+    await page.goto(stage.dashboard)
+    const dialog = page.locator('#token-dialog')
+    await dialog.getByLabel('Token').fill('a-token-that-is-wrong')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => dialog.getByLabel('Token').inputValue()).toBe('')
+    expect(await page.locator('#graph svg').count()).toBe(0)
+    await dialog.getByLabel('Token').fill('a-token-of-sixteen-letters')
+    await page.keyboard.press('Enter')
+    await page.locator('#graph svg').waitFor()
+    await page.locator('#explain button').click()
+    await expect.poll(() => page.locator('.explained').innerText()).toContain('v2')
+    await context.close()
+  })
+
   it('speaks Chinese to browsers that do, and changes at a press', async () => {
     await using stage = await GrayStage.start()
     await using tab = await open(stage, { locale: 'zh-CN' })

@@ -33,6 +33,8 @@ interface StageOptions {
   readonly served?: (service: string, version: Version) => string | undefined
   /** Milliseconds that an answer takes. */
   readonly delayMs?: () => number
+  /** Wanted by the admin server. */
+  readonly token?: string
 }
 
 export class GrayStage implements AsyncDisposable {
@@ -74,7 +76,13 @@ export class GrayStage implements AsyncDisposable {
     const gateway = await createGateway({ configPath: path })
     internalPort = gateway.listeners().find(({ internal }) => internal)!.port
     const listen0 = { host: '127.0.0.1', port: 0 }
-    const admin = await createAdminServer({ view: gateway, metrics: gateway.metrics, listen: listen0, build: '0.1.0' })
+    const admin = await createAdminServer({
+      view: gateway,
+      metrics: gateway.metrics,
+      listen: listen0,
+      build: '0.1.0',
+      token: options.token,
+    })
     return new GrayStage(gateway, admin, folder, servers)
   }
 

@@ -6,7 +6,42 @@ import { createMetrics, type Metrics, type Tally } from '../../src/observe/metri
 import type { RequestRecord } from '../../src/observe/record.ts'
 import { samplesOf, sourceSamplesOf } from '../observe/exposition-text.ts'
 import { requestRecord, shopTable } from '../observe/request-record.ts'
-import { asJason, ClusterUnderTest, signal, stop } from './cluster-process.ts'
+import { rawRequest } from '../admin/raw-request.ts'
+import type { TrafficView } from '../../src/observe/traffic-ring.ts'
+import { asJason, asPage, ClusterUnderTest, signal, stop } from './cluster-process.ts'
+
+describe('the traffic of two workers', () => {
+  it('is added up of what each reports, and does not wait for them when they hang', async () => {
+    await using cluster = await ClusterUnderTest.start()
+    const view = async (): Promise<TrafficView> => {
+      const fields = ['Host: localhost', 'Accept: application/json']
+      return JSON.parse(
+        (await rawRequest(cluster.serving.admin, { target: '/traffic?window=300', fields })).body,
+      ) as TrafficView
+    }
+    const [first, second] = (await cluster.pids()) as [number, number]
+    for (const pid of [first, second]) {
+      await cluster.withOnly(pid, async () => {
+        for (let i = 0; i < 6; i++) await cluster.get('/', asPage, ...(i % 3 === 0 ? [asJason] : []))
+      })
+    }
+    const requests = async (): Promise<Record<string, number>> =>
+      Object.fromEntries((await view()).lanes.map(({ version, rate }) => [version, Math.round(rate * 300)]))
+    await expect.poll(requests, { timeout: 10_000 }).toEqual({ v1: 8, v2: 4 })
+    // Without identities of their own all of them are one visitor, by address, whichever process they met.
+    expect((await view()).versions.map(({ version, pins }) => `${version} ${pins.fiveMinutes}`).toSorted()).toEqual([
+      'v1 1',
+      'v2 1',
+    ])
+
+    for (const pid of [first, second]) await stop(pid)
+    expect((await view()).coupling.answered).toBe(12)
+    for (const pid of [first, second]) signal(pid, 'SIGCONT')
+    process.kill(second, 'SIGKILL')
+    await cluster.becomesReady()
+    expect(await requests()).toEqual({ v1: 8, v2: 4 })
+  })
+})
 
 describe('the metrics of two workers', () => {
   it('are what was sent, whoever answered, and stay so when one hangs, dies, or is started again', async () => {

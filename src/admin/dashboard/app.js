@@ -5,6 +5,7 @@ import { Explain } from './explain.js'
 import { count, duration, percent, rate } from './format.js'
 import { Graph } from './graph.js'
 import { Decisions, showReloads, showRules } from './lists.js'
+import { seenReleases } from './seen-releases.js'
 import { follow, keepToken, post } from './stream.js'
 import { VerbDialog } from './verbs.js'
 import { Versions } from './versions.js'
@@ -24,6 +25,7 @@ const explain = new Explain(byId('explain'))
 let state
 let traffic
 let releaseName
+let shownRelease
 let windowSeconds = windows.includes(Number(localStorage.getItem('graylane-window')))
   ? Number(localStorage.getItem('graylane-window'))
   : 60
@@ -53,25 +55,32 @@ function start() {
   })
 }
 
+function releases() {
+  if (state.releases.length > 0 || traffic === undefined) return state.releases
+  return seenReleases(traffic)
+}
+
 function release() {
-  return state.releases.find(({ name }) => name === releaseName) ?? state.releases[0]
+  const all = releases()
+  return all.find(({ name }) => name === releaseName) ?? all[0]
 }
 
 function showState() {
   showStanding()
-  const chosen = release()
-  if (chosen === undefined) return
-  const hasReleases = state.releases.length > 1
-  decisions.show(chosen)
-  explain.show(chosen)
-  verbDialog.show(chosen, hasReleases)
   showReloads(byId('reloads'), state.reloads)
   showReloadButton()
   setText(byId('foot'), word('foot', state.build, state.node.replace(/^v/, ''), state.file))
+  const chosen = release()
+  shownRelease = chosen?.name
+  if (chosen === undefined) return
+  const hasReleases = releases().length > 1
+  decisions.show(chosen)
+  explain.show(chosen)
+  verbDialog.show(chosen, hasReleases)
   const select = h(
     'select',
     { 'aria-label': word('release'), onchange: (event) => chooseRelease(event.target.value) },
-    state.releases.map(({ name }) => h('option', { value: name }, name)),
+    releases().map(({ name }) => h('option', { value: name }, name)),
   )
   select.value = chosen.name
   replace(byId('release-choice'), hasReleases ? select : h('span', { class: 'chip' }, chosen.name))
@@ -84,9 +93,10 @@ function chooseRelease(name) {
 }
 
 function showTraffic() {
+  showFigures()
   const chosen = release()
   if (chosen === undefined) return
-  showFigures()
+  if (chosen.name !== shownRelease) showState()
   graph.show({ release: chosen, traffic, out: state.endpointsOut })
   versions.show(chosen, traffic)
   showRules(byId('rules'), chosen, traffic)

@@ -9,6 +9,7 @@ const verbsOf = {
   gray: ['share', 'add', 'promote', 'rollback'],
   idle: ['share', 'add', 'promote'],
   draining: ['promote', 'rollback', 'retire'],
+  seen: [],
 }
 
 export class Versions {
