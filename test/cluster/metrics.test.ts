@@ -127,7 +127,8 @@ describe('joint metrics', () => {
   })
 
   it('add up what comes and goes, show the worst delay, and the one configuration', async () => {
-    const live = { openConnections: 3, activeRequests: 2, lostLogLines: 10 }
+    const sockets = [{ values: ['app', 'v1', 'websocket'] as [string, string, string], count: 4 }]
+    const live = { openConnections: 3, activeRequests: 2, lostLogLines: 10, longConnections: sockets }
     const figures = (cpuSeconds: number, max: number): Tally['process'] => ({
       cpuSeconds,
       residentBytes: 1e12,
@@ -153,6 +154,9 @@ describe('joint metrics', () => {
       samplesOf(text, name).find(({ labels }) => labels['stat'] === stat)?.value
     expect(value('graylane_connections_open')).toBe(6)
     expect(value('graylane_requests_active')).toBe(4)
+    expect(samplesOf(text, 'graylane_long_connections')).toEqual([
+      expect.objectContaining({ labels: { service: 'app', version: 'v1', kind: 'websocket' }, value: 8 }),
+    ])
     expect(value('graylane_worker_restarts_total')).toBe(1)
     expect(value('graylane_access_log_lost_lines_total')).toBe(21)
     expect(value('graylane_config_reloads_total')).toBe(1)
