@@ -98,6 +98,7 @@ export class EdgeInForce {
       table: snapshot.table,
       trust: configuration.trust,
       targetMode: configuration.path,
+      mesh: snapshot.mesh,
       listeners: nameListeners(configuration.listen),
       keysOf: (release) => this.#keyRing(release, configuration),
       settlingOf: ({ spec }) => settlingOf(learned, spec),
@@ -172,7 +173,7 @@ export class EdgeInForce {
 export function nameListeners(listen: Configuration['listen']): ListenerSpec[] {
   const taken = new Map<string, number>()
   return listen.map((spec) => {
-    const name = `${spec.address.replaceAll(':', '_')}-${spec.port}`
+    const name = spec.name ?? `${spec.address.replaceAll(':', '_')}-${spec.port}`
     const count = (taken.get(name) ?? 0) + 1
     taken.set(name, count)
     return { ...spec, name: count === 1 ? name : `${name}-${count}` }

@@ -12,6 +12,7 @@ export class FastifyRequestHead implements RequestHead {
   readonly target: string
   readonly authority: string
   readonly minorVersion: 0 | 1
+  readonly scheme = ''
   readonly websocket = false
   readonly hasBody: boolean
   readonly #came: readonly (readonly [name: string, value: string])[]
@@ -44,6 +45,19 @@ export class FastifyRequestHead implements RequestHead {
     const value = this.#fields[name]
     return Array.isArray(value) ? value.join(', ') : value
   }
+
+  sentLines(name: string): readonly string[] {
+    const value = this.#fields[name]
+    return value === undefined ? [] : [value].flat()
+  }
+
+  repeatedNames(): readonly string[] {
+    const names = this.#came.map(([name]) => name)
+    return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))]
+  }
+
+  /** Node has them so already. */
+  lowerCaseNames(): void {}
 
   remove(name: string): void {
     delete this.#fields[name]
@@ -105,6 +119,17 @@ export class FastifyReplyHead implements ResponseHead {
   sent(name: string): string | undefined {
     return this.get(name)
   }
+
+  sentLines(name: string): readonly string[] {
+    return this.lines(name)
+  }
+
+  repeatedNames(): readonly string[] {
+    return []
+  }
+
+  /** Node has them so already. */
+  lowerCaseNames(): void {}
 
   remove(name: string): void {
     this.#reply.removeHeader(name)

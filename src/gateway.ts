@@ -2,9 +2,9 @@
 // a new one beside it and swaps by one assignment, or changes nothing and says why.
 
 import { randomBytes as systemRandomBytes } from 'node:crypto'
-import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import type { Configuration } from './config/configuration.ts'
+import { createLoader, type ManifestOptions } from './any-configuration.ts'
 import type { Problem } from './config/load.ts'
 import { createReloader } from './config/reload.ts'
 import type { Snapshot } from './config/snapshot.ts'
@@ -17,26 +17,31 @@ import { OverloadWatch, type Pressure } from './overload-watch.ts'
 import { reportTraffic } from './observe/traffic-reports.ts'
 import { TrafficRing } from './observe/traffic-ring.ts'
 import { Admission } from './proxy/admission.ts'
+import { packageVersion } from './package-version.ts'
 import { closedListener, type Edge } from './proxy/edge.ts'
-import { edgeAnswer, errorOfRefusal } from './proxy/edge-answers.ts'
 import { Endpoints } from './proxy/endpoints.ts'
 import type { ExchangeHandler } from './proxy/exchange.ts'
 import type { ExplainInput, Explanation } from './proxy/explain.ts'
 import { handleRequest } from './proxy/handle-request.ts'
 import { createHttp1Server, type Http1Server } from './proxy/http1/server.ts'
 import { Upstreams } from './proxy/http1/upstreams.ts'
+import { answerRefusal } from './proxy/refusals.ts'
 import type { LookUp } from './proxy/resolve.ts'
 import { isSecure, UpstreamTrust } from './proxy/tls/upstream-trust.ts'
 import { type ReloadResult, Reloads } from './reloads.ts'
 import type { Seat, Source } from './seat.ts'
 
 export { FollowingEndpoints, type HealthSign, LeadingEndpoints, type OutEndpoint } from './proxy/shared-health.ts'
+export type { InternalPort, ManifestOptions } from './any-configuration.ts'
+export { packageVersion } from './package-version.ts'
 export { ConfigurationError, type ReloadResult } from './reloads.ts'
 export type { Seat, Source } from './seat.ts'
 
 export interface GatewayOptions {
-  /** Path of routes.yaml. */
+  /** Path of routes.yaml, or of Istio's manifests: a file or a directory. */
   readonly configPath: string
+  /** For manifests: ports, addresses, callers. */
+  readonly manifests?: ManifestOptions | undefined
   /** Further observers of finished requests; see src/observe/record.ts. */
   readonly observers?: readonly Observer[]
   /** Lines for people: what was reloaded, what was refused. Default: nothing. */
@@ -149,7 +154,7 @@ class RunningGateway implements PhasedGateway {
     })
     this.reloads = new Reloads({
       path: options.configPath,
-      load: options.seat?.load,
+      load: options.seat?.load ?? createLoader(options.manifests),
       apply: (snapshot) => this.#apply(snapshot),
       log: options.log ?? (() => {}),
       count: (ok, changed) => this.metrics.reloaded(ok, changed),
@@ -198,10 +203,10 @@ class RunningGateway implements PhasedGateway {
         const { edge } = inForce
         handleRequest(around, edge, edge.listeners.get(exchange.connection.listener) ?? closedListener, exchange)
       },
-      refuse: (_connection, refusal) => {
-        const error = errorOfRefusal(refusal)
-        this.metrics.refused(error.code)
-        return edgeAnswer(error, undefined)
+      refuse: ({ listener }, refusal) => {
+        const { code, answer } = answerRefusal(inForce.edge.listeners.get(listener), refusal)
+        this.metrics.refused(code)
+        return answer
       },
     }
   }
@@ -386,8 +391,4 @@ class RunningGateway implements PhasedGateway {
     this.#stopReports?.()
     this.state = 'closed'
   }
-}
-
-export function packageVersion(): string {
-  return (createRequire(import.meta.url)('../package.json') as { version: string }).version
 }

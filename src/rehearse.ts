@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { createKeyRing } from './affinity/key-ring.ts'
 import type { Configuration } from './config/configuration.ts'
 import type { Surroundings } from './config/draft.ts'
-import { loadConfiguration } from './config/load.ts'
+import { loadAnyConfiguration } from './any-configuration.ts'
 import type { Problem } from './config/problem.ts'
 import { compileConfiguration, type Snapshot } from './config/snapshot.ts'
 import { compileEdge, type Edge } from './proxy/edge.ts'
@@ -26,7 +26,7 @@ export async function rehearse(
   configPath: string,
   around: Partial<Surroundings> = {},
 ): Promise<Rehearsal | { readonly problems: readonly Problem[] }> {
-  const loaded = await loadConfiguration(configPath, around)
+  const loaded = await loadAnyConfiguration(configPath, around)
   if (!('configuration' in loaded)) return loaded
   const compiled = compileConfiguration(loaded.configuration)
   if (!('snapshot' in compiled)) return compiled
@@ -44,12 +44,13 @@ export async function rehearse(
 }
 
 /** Throws on a header value that cannot be compiled. */
-function compileOffline({ id, table, configuration }: Snapshot, endpoints: Endpoints): Edge {
+function compileOffline({ id, table, mesh, configuration }: Snapshot, endpoints: Endpoints): Edge {
   const edge = compileEdge({
     id,
     table,
     trust: configuration.trust,
     targetMode: configuration.path,
+    mesh,
     listeners: configuration.listen.map((spec, index) => ({ ...spec, name: String(index) })),
     keysOf: (release) => {
       const secrets = (configuration.keys.get(release) ?? []).map((key) => key.secret)

@@ -8,7 +8,8 @@ import { availableParallelism } from 'node:os'
 import type { AdminServer, ListenAddress } from '../admin/server.ts'
 import type { MetricsText } from '../admin/view.ts'
 import { formatProblem } from '../config/problem.ts'
-import { ConfigurationError, createGateway, type Gateway, packageVersion } from '../gateway.ts'
+import { ConfigurationError, createGateway, type Gateway, type ManifestOptions, packageVersion } from '../gateway.ts'
+import { manifestArguments, manifestUsage, readManifestOptions } from './manifest-arguments.ts'
 import { readListenAddress } from './listen-address.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
@@ -16,14 +17,14 @@ const usage = `graylane serve [OPTIONS]
 
 Runs the gateway. Ready when GET /readyz on the admin address answers 200.
 
-  --config FILE             routes.yaml (default ${defaultConfigPath})
+  --config FILE|DIR         routes.yaml (default ${defaultConfigPath}), or Istio's manifests, a file or a directory of them
   --admin ADDRESS:PORT      admin server (default 127.0.0.1:9901); elsewhere than on loopback it needs a token:
                             GRAYLANE_ADMIN_TOKEN or --admin-token-file FILE, at least 16 characters
   --probe ADDRESS:PORT      a second address with only /healthz, /readyz and /metrics
   --workers N|auto          processes that share the ports, auto for one each processor (default 1);
                             limits.connections and the other limits hold for each process
   --drain-delay SECONDS     from SIGTERM (readyz 503) until listeners close (default 5)
-
+${manifestUsage}
 SIGTERM and SIGINT end it when open requests have ended, 30 s at most; a second one ends it at once.
 SIGHUP reads the configuration again and opens the access log anew.
 `
@@ -38,6 +39,7 @@ interface ServeOptions {
   readonly drainDelayMs: number
   readonly tokenFile: string | undefined
   readonly workers: number
+  readonly manifests: ManifestOptions | undefined
 }
 
 type Served = Omit<Gateway, 'metrics'> & { readonly metrics: MetricsText }
@@ -103,10 +105,10 @@ async function start(options: ServeOptions): Promise<{ gateway: Served; admin: A
   }
 }
 
-async function createServed({ configPath, workers }: ServeOptions): Promise<Served> {
-  if (workers === 1) return createGateway({ configPath, log: say })
+async function createServed({ configPath, workers, manifests }: ServeOptions): Promise<Served> {
+  if (workers === 1) return createGateway({ configPath, manifests, log: say })
   const { createCluster } = await import('../cluster/primary.ts')
-  return createCluster({ configPath, workers, log: say })
+  return createCluster({ configPath, workers, manifests, log: say })
 }
 
 function announce(gateway: Served, admin: AdminServer, configPath: string): void {
@@ -164,6 +166,7 @@ function readOptions(args: string[]): ServeOptions | 'help' {
     workers: { type: 'string', default: '1' },
     'drain-delay': { type: 'string', default: '5' },
     'admin-token-file': { type: 'string' },
+    ...manifestArguments,
     help: { type: 'boolean', short: 'h', default: false },
   })
   if (values.help) return 'help'
@@ -174,6 +177,7 @@ function readOptions(args: string[]): ServeOptions | 'help' {
     drainDelayMs: readSeconds('drain-delay', values['drain-delay']),
     tokenFile: values['admin-token-file'],
     workers: readWorkers(values.workers),
+    manifests: readManifestOptions(values),
   }
 }
 

@@ -4,7 +4,7 @@
 import type { Problem } from '../config/problem.ts'
 import type { Secrets } from '../edge-in-force.ts'
 import type { LearnedVersions } from '../learned-versions.ts'
-import type { HealthSign, ListenerInfo, OutEndpoint } from '../gateway.ts'
+import type { HealthSign, ListenerInfo, ManifestOptions, OutEndpoint } from '../gateway.ts'
 import type { Tally } from '../observe/metrics.ts'
 import type { PlainTraffic } from '../observe/traffic-counter.ts'
 
@@ -14,6 +14,8 @@ export interface Content {
   readonly files: ReadonlyMap<string, Uint8Array>
   /** Ports chosen for listeners with port 0, by listener name. */
   readonly ports: ReadonlyMap<string, number>
+  /** How manifests are read, if that is what they are. */
+  readonly manifests?: ManifestOptions | undefined
   /** Since when the primary knows its versions. */
   readonly learned: LearnedVersions
 }

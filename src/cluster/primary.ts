@@ -7,7 +7,7 @@ import type { Configuration } from '../config/configuration.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import { drawSecrets, EdgeInForce, nameListeners } from '../edge-in-force.ts'
 import type { LearnedVersions } from '../learned-versions.ts'
-import { ConfigurationError, type Gateway, LeadingEndpoints, packageVersion } from '../gateway.ts'
+import { ConfigurationError, type Gateway, type ManifestOptions, LeadingEndpoints, packageVersion } from '../gateway.ts'
 import { createJointMetrics, type JointMetrics } from '../observe/joint-metrics.ts'
 import { openStandardOutput } from '../observe/log-sink.ts'
 import { TrafficRing } from '../observe/traffic-ring.ts'
@@ -27,8 +27,9 @@ const exitLimitMs = 2000
 const portAttempts = 3
 
 export interface ClusterOptions {
-  /** Path of routes.yaml. */
+  /** Path of routes.yaml, or of Istio's manifests. */
   readonly configPath: string
+  readonly manifests?: ManifestOptions | undefined
   readonly workers: number
   /** Lines for people: reloads, workers that ended. */
   readonly log: (line: string) => void
@@ -51,7 +52,7 @@ class Primary implements Cluster {
   readonly metrics: JointMetrics
   readonly traffic = new TrafficRing()
   readonly #options: ClusterOptions
-  readonly #recorded = new RecordedLoad()
+  readonly #recorded: RecordedLoad
   readonly #secrets = drawSecrets(randomBytes)
   readonly #health = new LeadingEndpoints(() => this.#tellHealth())
   readonly #inForce: EdgeInForce
@@ -68,6 +69,7 @@ class Primary implements Cluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options
+    this.#recorded = new RecordedLoad(options.manifests)
     const { configPath, workers, log } = options
     this.metrics = createJointMetrics({
       build: packageVersion(),
@@ -201,7 +203,7 @@ class Primary implements Cluster {
       const asked = isBound ? (this.#content.ports.get(name) ?? port) : await tryPort(address, port)
       if (port === 0) ports.set(name, asked)
     }
-    return { files: this.#recorded.files, ports, learned }
+    return { files: this.#recorded.files, ports, manifests: this.#options.manifests, learned }
   }
 
   #isChosen(port: number | undefined): boolean {

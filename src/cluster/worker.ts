@@ -3,7 +3,7 @@
 
 import { fstatSync } from 'node:fs'
 
-import { loadConfiguration } from '../config/load.ts'
+import { loadAnyConfiguration } from '../any-configuration.ts'
 import {
   ConfigurationError,
   createGateway,
@@ -127,10 +127,10 @@ class Worker {
   }
 }
 
-function sourceOf({ files, ports, learned }: Content): Source {
+function sourceOf({ files, ports, manifests, learned }: Content): Source {
   const read = (path: string): Promise<Uint8Array | string> =>
     Promise.resolve(files.get(path) ?? 'the primary did not read this file')
-  return { load: (path) => loadConfiguration(path, { read }), ports, learned }
+  return { load: (path) => loadAnyConfiguration(path, { read }, manifests), ports, learned }
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import type { Static } from 'typebox'
 import type { PinKey, TrustSpec } from '../affinity/types.ts'
+import type { MeshListenerSpec, MeshSpec } from '../rules/mesh-types.ts'
 import type { Place, ReleaseSpec } from '../rules/types.ts'
 import type { OverloadText } from './overload.ts'
 import type { limits, RoutesDocument } from './schema.ts'
@@ -28,9 +29,13 @@ export interface Configuration {
   readonly tests: ReadonlyMap<string, readonly RouteTest[]>
   /** Absolute paths of every file that was read. */
   readonly files: readonly string[]
+  /** Istio's manifests, translated: then there are no releases. */
+  readonly mesh?: MeshSpec
 }
 
 export interface ListenSpec {
+  /** Default: made of address and port. */
+  readonly name?: string
   /** 0: any free port. */
   readonly port: number
   readonly address: string
@@ -41,6 +46,8 @@ export interface ListenSpec {
   /** Empty: plain HTTP. The first one is for clients that name no server, or none of these. */
   readonly tls: readonly CertificateSpec[]
   readonly place: Place
+  /** Routes of Istio's manifests, in place of releases. */
+  readonly mesh?: MeshListenerSpec
 }
 
 /** A certificate that is whole, with the key that belongs to it. */

@@ -136,15 +136,25 @@ function checkTogether(drafts: readonly Draft[]): void {
 
 function limitsSpec(draft: Draft): LimitsSpec {
   const written: Record<string, number | string> = draft.document.limits ?? {}
+  return limitsOf(written, (key, message) => complain(draft, written, key, 'value', message))
+}
+
+/** For configurations that say nothing of limits. */
+export function defaultLimits(): LimitsSpec {
+  return limitsOf({}, () => undefined)
+}
+
+function limitsOf(
+  written: Readonly<Record<string, number | string>>,
+  say: (key: string, message: string) => void,
+): LimitsSpec {
   const spec: Record<string, number> = {}
   for (const [key, shape] of Object.entries(limitsSchema.properties)) {
     const value = written[key] ?? (shape as Shape).default
     if (typeof value === 'number') spec[key] = value
     else {
       const ms = durationMs(String(value))
-      if (ms < 1 || ms > longestTimerMs) {
-        complain(draft, written, key, 'value', `${key}: ${value} is not between 1ms and 24 days`)
-      }
+      if (ms < 1 || ms > longestTimerMs) say(key, `${key}: ${value} is not between 1ms and 24 days`)
       spec[`${key}Ms`] = ms
     }
   }
@@ -157,7 +167,7 @@ function accessLogSpec(file: string, written: RoutesDocument['accessLog'] = 'std
 }
 
 /** `::` takes IPv4 as well; a system without IPv6 cannot bind it. */
-function anyAddress(): string {
+export function anyAddress(): string {
   const addresses = Object.values(networkInterfaces()).flat()
   return addresses.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0'
 }

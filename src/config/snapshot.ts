@@ -1,6 +1,8 @@
 // One immutable compiled configuration: what a gateway has in force. Pins and trust are compiled where they are used.
 
 import { compileRoutes } from '../rules/compile.ts'
+import { compileMesh, type MeshTable } from '../rules/mesh-table.ts'
+import type { RouteProblem } from '../rules/route-problem.ts'
 import type { RouteTable } from '../rules/types.ts'
 import type { Configuration } from './configuration.ts'
 import type { Problem } from './problem.ts'
@@ -10,6 +12,8 @@ export interface Snapshot {
   readonly id: string
   readonly configuration: Configuration
   readonly table: RouteTable
+  /** Of Istio's manifests. */
+  readonly mesh?: MeshTable | undefined
 }
 
 /** The snapshot, or what does not hold together in the configuration. */
@@ -17,15 +21,13 @@ export function compileConfiguration(
   configuration: Configuration,
 ): { readonly snapshot: Snapshot } | { readonly problems: readonly Problem[] } {
   const compiled = compileRoutes(configuration.releases)
-  if ('problems' in compiled) {
-    return {
-      problems: compiled.problems.map(({ place, message }) => ({
-        ...place,
-        severity: 'error',
-        code: 'route',
-        message,
-      })),
-    }
-  }
-  return { snapshot: Object.freeze({ id: configuration.hash.slice(0, 12), configuration, table: compiled.table }) }
+  if ('problems' in compiled) return { problems: compiled.problems.map(asProblem) }
+  const mesh = configuration.mesh && compileMesh(configuration.mesh)
+  if (mesh !== undefined && 'problems' in mesh) return { problems: mesh.problems.map(asProblem) }
+  const id = configuration.hash.slice(0, 12)
+  return { snapshot: Object.freeze({ id, configuration, table: compiled.table, mesh: mesh?.table }) }
+}
+
+function asProblem({ place, message }: RouteProblem): Problem {
+  return { ...place, severity: 'error', code: 'route', message }
 }

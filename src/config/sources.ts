@@ -68,14 +68,14 @@ export class Sources {
     return this.#text(this.#root, { file: this.#root, line: 1, column: 1 }, 'configuration')
   }
 
-  /** A file of Istio's manifests; undefined after a report. */
-  manifest(file: string, asker: Place): Promise<SourceText | undefined> {
-    return this.#text(this.#shown(file), asker, 'manifest')
+  /** A file of Istio's manifests, by its whole path; undefined after a report. */
+  manifest(path: string, asker: Place): Promise<SourceText | undefined> {
+    return this.#text(path, asker, 'manifest')
   }
 
   /** The names of the entries of a directory, sorted; directories with a slash behind. Undefined when it is none. */
   async directory(path: string): Promise<readonly string[] | undefined> {
-    const shown = this.#shown(path).replace(/\/*$/, '/')
+    const shown = path.replace(/\/*$/, '/')
     const listing = await this.#read(shown, bytesAtMost.directory)
     if (typeof listing === 'string') return undefined
     this.#paths.add(resolve(shown))

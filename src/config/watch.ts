@@ -87,7 +87,7 @@ class FileWatch implements ConfigurationWatch {
 
   update(files: readonly string[]): void {
     if (this.#closed) return
-    this.#known = new Map(files.map((file) => [file, this.#known.get(file) ?? firstLook(file)]))
+    this.#known = new Map(files.map((file) => [file, unread(this.#known.get(file)) ?? firstLook(file)]))
     void this.#watchDirectories()
     this.#lookSoon()
   }
@@ -207,6 +207,14 @@ class FileWatch implements ConfigurationWatch {
     this.#directories.get(directory)?.watcher.close()
     this.#directories.delete(directory)
   }
+}
+
+/**
+ * What was known of a file's content when somebody has read it since: nothing. A change and its undoing around that reading would show in
+ * the stamp alone.
+ */
+function unread(known: Known | undefined): Known | undefined {
+  return known && { stamp: known.stamp, content: undefined }
 }
 
 interface DirectoryEntry {

@@ -1,9 +1,8 @@
 // The actions of an HTTPRoute as Istio's validation takes them: redirect, direct response, rewrite, retries, fault, mirrors, cors.
 
 import { STATUS_CODES } from 'node:http'
-import { inertRetryConditions, retryConditions } from '../rules/route-actions.ts'
+import { grpcStatuses, inertRetryConditions, retryConditions } from '../rules/route-actions.ts'
 import type { Findings } from './findings.ts'
-import { grpcStatusNumber } from './grpc-status.ts'
 import type {
   CorsPolicy,
   HttpDirectResponse,
@@ -151,7 +150,7 @@ export function checkFault(fault: HttpFaultInjection, findings: Findings): void 
   if (abort.http2Error !== undefined)
     findings.error(abort, 'http2Error', 'HTTP/2 abort fault injection not supported yet')
   else if (abort.grpcStatus !== undefined) {
-    if (grpcStatusNumber(abort.grpcStatus) === undefined) {
+    if (!grpcStatuses.includes(abort.grpcStatus)) {
       findings.error(abort, 'grpcStatus', `gRPC status ${JSON.stringify(abort.grpcStatus)} is not supported`)
     }
   } else if (abort.httpStatus !== undefined) checkStatus(abort, 'httpStatus', abort.httpStatus, findings)

@@ -46,6 +46,12 @@ export const edgeErrors = {
   targetTooLong: { code: 'EDGE_TARGET_TOO_LONG', status: 414, flag: 'DPE', title: 'The request target is too long' },
   expectation: { code: 'EDGE_EXPECTATION_FAILED', status: 417, flag: 'DPE', title: 'This expectation cannot be met' },
   headTooLarge: { code: 'EDGE_HEAD_TOO_LARGE', status: 431, flag: 'DPE', title: 'The request head is too large' },
+  passthrough: {
+    code: 'EDGE_PASSTHROUGH',
+    status: 502,
+    flag: 'NR',
+    title: 'No service of the mesh has this host, and nothing is passed through to others',
+  },
   notImplemented: {
     code: 'EDGE_NOT_IMPLEMENTED',
     status: 501,
@@ -130,6 +136,8 @@ export const edgeErrors = {
 
 const byRefusal: Record<Refusal, EdgeError> = {
   'bad-request': edgeErrors.badRequest,
+  'missing-host': edgeErrors.badRequest,
+  'wrong-scheme': edgeErrors.badRequest,
   'request-timeout': edgeErrors.requestTimeout,
   'head-too-large': edgeErrors.headTooLarge,
   'target-too-long': edgeErrors.targetTooLong,

@@ -8,10 +8,13 @@ import { createPinReader, type PinReader } from '../affinity/pin-cookie.ts'
 import { createPreviewReader, type PreviewReader } from '../affinity/preview.ts'
 import type { TrustSpec } from '../affinity/types.ts'
 import { compileCidrs, parseAddress } from '../rules/address.ts'
+import type { MeshListener, MeshTable } from '../rules/mesh-table.ts'
+import type { MeshListenerSpec } from '../rules/mesh-types.ts'
 import type { Address, Pool, Release, RouteTable, Service, Settling } from '../rules/types.ts'
 import { type Endpoints, PoolEndpoints } from './endpoints.ts'
 import { compilePageScript, type PageScript } from './page-script.ts'
 import { compileRouteActions, type RouteActions } from './route-actions.ts'
+import { compileMeshEdge, type MeshEdge } from './mesh-edge.ts'
 import { FieldNames } from './http1/field-names.ts'
 import type { TargetMode } from './target.ts'
 import { type ServerCertificate, type TlsSurroundings, TlsTermination } from './tls/termination.ts'
@@ -27,10 +30,13 @@ export interface ListenerSpec {
   readonly sourceLabels: Readonly<Record<string, string>> | undefined
   /** Empty: plain HTTP. */
   readonly tls: readonly ServerCertificate[]
+  readonly mesh?: MeshListenerSpec
 }
 
 export interface EdgeListener {
   readonly spec: ListenerSpec
+  /** The routes of Istio's manifests for this port; undefined where releases of routes.yaml are served. */
+  readonly mesh?: MeshListener | undefined
   readonly mayCall: (address: Address) => boolean
   readonly viaName: string
   /** The Via line to add, for requests of HTTP/1.1 and of 1.0. */
@@ -67,6 +73,8 @@ export interface Edge {
   readonly table: RouteTable
   readonly trust: Trust
   readonly targetMode: TargetMode
+  /** Undefined without Istio's manifests. */
+  readonly mesh: MeshEdge | undefined
   /** By name. */
   readonly listeners: ReadonlyMap<string, EdgeListener>
   readonly releases: ReadonlyMap<Release, EdgeRelease>
@@ -80,6 +88,7 @@ export interface EdgeSource {
   readonly table: RouteTable
   readonly trust: TrustSpec
   readonly targetMode: TargetMode
+  readonly mesh?: MeshTable | undefined
   readonly listeners: readonly ListenerSpec[]
   readonly keysOf: (release: string) => KeyRing
   readonly settlingOf: (release: Release) => Settling | undefined
@@ -95,6 +104,7 @@ export interface EdgeSource {
 /** Meets the last requests of a listener that a reload took away: nobody may call it any more. */
 export const closedListener: EdgeListener = {
   spec: { name: '', port: 0, address: '', internal: false, from: [], sourceLabels: undefined, tls: [] },
+  mesh: undefined,
   mayCall: () => false,
   viaName: 'graylane-closed',
   viaLine: '',
@@ -104,24 +114,27 @@ export const closedListener: EdgeListener = {
 
 /** Throws on a header value or a certificate that cannot be compiled: such a configuration is refused as a whole. */
 export function compileEdge(source: EdgeSource): Edge {
+  const mesh = source.mesh && compileMeshEdge(source.mesh, source.endpoints)
   const releases = new Map(source.table.releases.map((release) => [release, compileRelease(release, source)]))
   return Object.freeze({
     id: source.id,
     table: source.table,
     trust: compileTrust(source.trust),
     targetMode: source.targetMode,
+    mesh,
     listeners: new Map(source.listeners.map((spec) => [spec.name, compileListener(spec, source)])),
     releases,
-    pools: [...releases.values()].flatMap((release) => [...release.poolOf.values()]),
+    pools: [...[...releases.values()].flatMap((release) => [...release.poolOf.values()]), ...(mesh?.pools ?? [])],
     versionAt: (release: Release, address: Address) => versionAt(releases.get(release), address),
   })
 }
 
-function compileListener(spec: ListenerSpec, { instance, tls }: EdgeSource): EdgeListener {
+function compileListener(spec: ListenerSpec, { instance, tls, mesh }: EdgeSource): EdgeListener {
   // A name a listener: a backend that calls back through the internal listener with its caller's fields is no loop.
   const viaName = `graylane-${instance}-${spec.name}`
   return {
     spec,
+    mesh: spec.mesh && mesh?.listeners.get(spec.mesh),
     mayCall: spec.from.length === 0 ? () => true : compileCidrs(spec.from),
     viaName,
     viaLine: `via: 1.1 ${viaName}\r\n`,

@@ -18,6 +18,12 @@ export interface Head {
   has(name: string): boolean
   /** The value as it stands to be sent, changes included; lines are joined as in `get`. Undefined when nothing of that name is sent. */
   sent(name: string): string | undefined
+  /** The same line by line: those that came and stay, then those that were added. */
+  sentLines(name: string): readonly string[]
+  /** Names that came in several lines. */
+  repeatedNames(): readonly string[]
+  /** Sends all names in lower case, as Envoy does, rather than as they came. */
+  lowerCaseNames(): void
   /** Takes every line of that name out of what is sent on. `get` still sees what came. */
   remove(name: string): void
   /** The same for several names, in every spelling. */
@@ -38,9 +44,11 @@ export interface RequestHead extends Head {
   readonly method: string
   /** The request target in origin form, exactly as it came (absolute-form: what is behind the authority; `*` for OPTIONS *). */
   readonly target: string
-  /** Host as sent, or the authority of an absolute-form target, which wins (RFC 9112 3.2.2). Never empty on HTTP/1.1. */
+  /** Host as sent, or the authority of an absolute-form target, which wins (RFC 9112 3.2.2). '' when Host is empty, or an HTTP/1.0 request has none. */
   readonly authority: string
   readonly minorVersion: 0 | 1
+  /** Of an absolute-form target; '' for any other. */
+  readonly scheme: '' | 'http' | 'https'
   /** True when the client asks for `Upgrade: websocket` in due form (RFC 6455 4.1: GET, Connection: upgrade). */
   readonly websocket: boolean
   readonly hasBody: boolean
@@ -193,6 +201,8 @@ export interface ExchangeHandler<L = unknown> {
 /** Why a message never became a request. The status and EDGE_* code of each stand in edge-answers.ts. */
 export type Refusal =
   | 'bad-request'
+  | 'missing-host'
+  | 'wrong-scheme' /** an absolute-form target names a scheme that the connection has not */
   | 'request-timeout'
   | 'head-too-large'
   | 'target-too-long'

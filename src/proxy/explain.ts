@@ -172,13 +172,34 @@ class ListedHead implements Head {
     return this.fields
   }
 
-  // What is sent on is never looked at here, so changes to it are dropped.
-  remove(): void {}
+  sentLines(name: string): readonly string[] {
+    return this.lines(name)
+  }
+
+  repeatedNames(): readonly string[] {
+    const names = this.fields.map((field) => field[0])
+    return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))]
+  }
+
+  lowerCaseNames(): void {}
+
+  remove(name: string): void {
+    this.fields = this.fields.filter((field) => field[0] !== name)
+  }
+
+  append(name: string, value: string): void {
+    this.fields = [...this.fields, [name, value]]
+  }
+
+  set(name: string, value: string): void {
+    this.remove(name)
+    this.append(name, value)
+  }
+
+  // What is taken out for the upstream alone is never looked at here.
   removeSpellings(): void {}
   removeLines(): void {}
-  append(): void {}
   appendLine(): void {}
-  set(): void {}
 }
 
 class ImaginedRequest extends ListedHead implements RequestHead {
@@ -186,6 +207,7 @@ class ImaginedRequest extends ListedHead implements RequestHead {
   readonly target: string
   readonly authority: string
   readonly minorVersion = 1
+  readonly scheme = ''
   readonly websocket = false
   readonly hasBody = false
 

@@ -12,6 +12,7 @@ import type { PreviewReading, Decision, Release, RequestFacts, Service, Step, Vi
 import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
 import { type EdgeError, edgeErrors, previewRedirect, stalePageAnswer } from './edge-answers.ts'
 import type { Connection, Exchange, RequestHead } from './exchange.ts'
+import { handleMeshRequest } from './handle-mesh-request.ts'
 import { pageScriptAnswer } from './page-script.ts'
 import { type Client, Peer } from './peer.ts'
 import { ProxiedRequest } from './proxied-request.ts'
@@ -32,6 +33,7 @@ export function handleRequest(
   listener: EdgeListener,
   exchange: Exchange,
 ): void {
+  if (listener.mesh !== undefined) return handleMeshRequest(around, edge, listener, exchange)
   const request = exchange.request
   const proxied = new ProxiedRequest(around, listener, exchange)
 
@@ -40,6 +42,7 @@ export function handleRequest(
   proxied.target = target.target
   proxied.record.path = target.path
 
+  if (request.authority === '' && request.has('host')) return proxied.fail(edgeErrors.badRequest)
   if (passedBefore(request, listener)) return proxied.fail(edgeErrors.loop)
 
   const client = clientOf(exchange.connection, request, edge)

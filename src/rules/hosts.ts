@@ -19,7 +19,7 @@ export function compileHosts<T>(
   for (const { hosts, value } of entries) {
     for (const host of hosts.map(asciiLowerCase)) {
       if (host === '*') everything ??= value
-      else if (host.startsWith('*.')) addOnce(suffixesOf(suffixes, host.length - 1), host.slice(1), value)
+      else if (host.startsWith('*')) addOnce(suffixesOf(suffixes, host.length - 1), host.slice(1), value)
       else addOnce(exact, host, value)
     }
   }

@@ -15,9 +15,10 @@ export interface Condition {
   readonly wanted: Wanted | undefined
 }
 
-/** Exactly these values of one attribute, or these blocks of addresses. */
+/** Exactly these values of one attribute, all that begin like this, or these blocks of addresses. */
 export type Wanted =
   | { readonly kind: 'values'; readonly attribute: Attribute; readonly values: ReadonlySet<string> }
+  | { readonly kind: 'prefix'; readonly attribute: Attribute; readonly prefix: string }
   | { readonly kind: 'cidrs'; readonly cidrs: readonly string[] }
 
 /** A part of a request that holds values: one, every line of a field, or undefined when there is none. `id` tells attributes apart. */
@@ -85,9 +86,15 @@ const pseudoHeaders: ReadonlyMap<string, Attribute<string>> = new Map<string, At
   [':path', requestParts.target],
 ])
 
-function oneValue(part: Attribute<string>, { fits, values }: StringMatch): Condition {
+function oneValue(part: Attribute<string>, match: StringMatch): Condition {
   const { read } = part
-  return { test: (facts) => fits(read(facts)), wanted: values && { kind: 'values', attribute: part, values } }
+  const { fits } = match
+  return { test: (facts) => fits(read(facts)), wanted: wantedOf(part, match) }
+}
+
+function wantedOf(attribute: Attribute, { values, prefix }: StringMatch): Wanted | undefined {
+  if (values !== undefined) return { kind: 'values', attribute, values }
+  return prefix === undefined || prefix === '' ? undefined : { kind: 'prefix', attribute, prefix }
 }
 
 // --- parts that may be missing, or come in several lines ----------------------------------------------------------------------
@@ -98,10 +105,10 @@ function headerCondition(name: string, spec: StringMatchSpec, report: Report): C
   const pseudo = pseudoHeaders.get(name)
   if (pseudo !== undefined) return oneValue(pseudo, match)
   const read = (facts: RequestFacts): readonly string[] => facts.headerLines(name)
-  const { fits, values } = match
+  const { fits } = match
   return {
     test: spec.kind === 'present' ? (facts) => read(facts).length > 0 : (facts) => someFits(fits, read(facts)),
-    wanted: values && { kind: 'values', attribute: { id: `header ${name}`, read }, values },
+    wanted: wantedOf({ id: `header ${name}`, read }, match),
   }
 }
 
@@ -135,14 +142,15 @@ function queryCondition(name: string, spec: StringMatchSpec, report: Report): Co
   return maybeValue(attribute, compileStringMatch(spec, report))
 }
 
-function maybeValue(attribute: Attribute<string | undefined>, { fits, values }: StringMatch): Condition {
+function maybeValue(attribute: Attribute<string | undefined>, match: StringMatch): Condition {
   const { read } = attribute
+  const { fits } = match
   return {
     test: (facts) => {
       const value = read(facts)
       return value !== undefined && fits(value)
     },
-    wanted: values && { kind: 'values', attribute, values },
+    wanted: wantedOf(attribute, match),
   }
 }
 

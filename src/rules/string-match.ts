@@ -5,10 +5,13 @@ import type { RouteProblem } from './route-problem.ts'
 import type { StringMatchSpec } from './types.ts'
 import { asciiLowerCase, wireText, wireTexts } from './wire-text.ts'
 
-/** A compiled match. `values`: it fits these and no others, so an index can find it. */
+/** A compiled match, and what lets an index find it. */
 export interface StringMatch {
   readonly fits: (value: string) => boolean
+  /** It fits these and no others. */
   readonly values: ReadonlySet<string> | undefined
+  /** It fits what begins like this, all of it and nothing else. */
+  readonly prefix: string | undefined
 }
 
 /** `report` gets what is wrong with a regex; the match then fits nothing. */
@@ -18,21 +21,21 @@ export function compileStringMatch(spec: StringMatchSpec, report: (problem: Rout
       return exactly(wireText(spec.value))
     case 'prefix': {
       const prefix = wireText(spec.value)
-      return { fits: (value) => value.startsWith(prefix), values: undefined }
+      return { fits: (value) => value.startsWith(prefix), values: undefined, prefix }
     }
     case 'in': {
       const values = wireTexts(spec.values)
-      return { fits: (value) => values.has(value), values }
+      return { fits: (value) => values.has(value), values, prefix: undefined }
     }
     case 'present':
-      return { fits: () => true, values: undefined }
+      return byTest(() => true)
     case 'regex': {
       const regex = compileRegex(spec.value)
       if (regex.ok) {
-        return regex.literal?.kind === 'exact' ? exactly(regex.literal.text) : { fits: regex.fits, values: undefined }
+        return regex.literal?.kind === 'exact' ? exactly(regex.literal.text) : byTest(regex.fits)
       }
       report({ place: spec.place, message: `regex ${JSON.stringify(spec.value)}: ${regex.message}` })
-      return { fits: () => false, values: undefined }
+      return byTest(() => false)
     }
   }
 }
@@ -42,11 +45,15 @@ export function compileIgnoringCase(spec: StringMatchSpec, report: (problem: Rou
   if (spec.kind !== 'exact' && spec.kind !== 'prefix') return compileStringMatch(spec, report)
   const text = asciiLowerCase(wireText(spec.value))
   if (spec.kind === 'exact') {
-    return { fits: (value) => value.length === text.length && asciiLowerCase(value) === text, values: undefined }
+    return byTest((value) => value.length === text.length && asciiLowerCase(value) === text)
   }
-  return { fits: (value) => asciiLowerCase(value.slice(0, text.length)) === text, values: undefined }
+  return byTest((value) => asciiLowerCase(value.slice(0, text.length)) === text)
 }
 
 function exactly(text: string): StringMatch {
-  return { fits: (value) => value === text, values: new Set([text]) }
+  return { fits: (value) => value === text, values: new Set([text]), prefix: undefined }
+}
+
+function byTest(fits: (value: string) => boolean): StringMatch {
+  return { fits, values: undefined, prefix: undefined }
 }

@@ -33,6 +33,15 @@ export class MessageHead implements Head {
     return linesIn(this.#sent, name)
   }
 
+  repeatedNames(): readonly string[] {
+    const names = this.#came.map(([name]) => name)
+    return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))]
+  }
+
+  lowerCaseNames(): void {
+    this.#sent = this.#sent.map(([name, value]) => [name.toLowerCase(), value] as const)
+  }
+
   remove(name: string): void {
     this.#sent = this.#sent.filter(([field]) => field !== name)
   }

@@ -174,6 +174,7 @@ class ModelExchange implements Exchange {
       target: path,
       authority: 'shop.test',
       minorVersion: 1 as const,
+      scheme: '' as const,
       websocket: false,
       hasBody: false,
     })

@@ -268,7 +268,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
   #begin(head: RequestMessage, buffer: Buffer, headEnd: number): void {
     if (head.scheme !== '' && (head.scheme === 'https') !== this.encrypted) {
       giveBackRequestHead(head)
-      this.#refuse('bad-request')
+      this.#refuse('wrong-scheme')
       return
     }
     const { owner } = this
@@ -384,6 +384,8 @@ function refusalOf(result: number): Refusal {
       return 'not-implemented'
     case refused.BAD_EXPECTATION:
       return 'expectation-failed'
+    case refused.MISSING_HOST:
+      return 'missing-host'
     default:
       return 'bad-request'
   }

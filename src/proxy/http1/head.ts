@@ -7,6 +7,7 @@ import { COOKIE, type FieldNames, hopByHop, idOfName, lengthBit } from './field-
 
 /** Numbers a line takes in `places`: start, end of the name, start and end of the value. */
 const STRIDE = 4
+const none: readonly string[] = []
 
 const nothing: readonly string[] = []
 
@@ -42,6 +43,7 @@ export class MessageHead implements Head {
   readonly #addedNames: string[] = []
   readonly #addedLines: string[] = []
   #added = 0
+  #lowersNames = false
 
   get(name: string): string | undefined {
     const id = idOfName(name)
@@ -86,6 +88,41 @@ export class MessageHead implements Head {
       if (this.#addedNames[i] === name) join(this.#addedLines[i]!.slice(name.length + 2, -2))
     }
     return value
+  }
+
+  sentLines(name: string): readonly string[] {
+    const id = idOfName(name)
+    const values: string[] = []
+    for (let line = this.find(name, id, 0); line !== -1; line = this.find(name, id, line + 1)) {
+      if (this.dropped[line] === 0) values.push(this.valueAt(line))
+    }
+    for (let i = 0; i < this.#added; i++) {
+      if (this.#addedNames[i] === name) values.push(this.#addedLines[i]!.slice(name.length + 2, -2))
+    }
+    return values
+  }
+
+  repeatedNames(): readonly string[] {
+    const { ids, places, count } = this
+    let names: string[] | undefined
+    for (let line = 1; line < count; line++) {
+      const at = line * STRIDE
+      const length = places[at + 1]! - places[at]!
+      for (let other = 0; other < line; other++) {
+        const there = other * STRIDE
+        if (ids[other] !== ids[line] || places[there + 1]! - places[there]! !== length) continue
+        const name = this.nameAt(line)
+        if (ids[line] === 0 && name !== this.nameAt(other)) continue
+        if (names === undefined) names = [name]
+        else if (!names.includes(name)) names.push(name)
+        break
+      }
+    }
+    return names ?? none
+  }
+
+  lowerCaseNames(): void {
+    this.#lowersNames = true
   }
 
   remove(name: string): void {
@@ -160,6 +197,7 @@ export class MessageHead implements Head {
     for (let i = 0; i < this.#added; i++) this.#addedLines[i] = ''
     if (this.#added > 32) this.#addedNames.length = this.#addedLines.length = 32
     this.#added = 0
+    this.#lowersNames = false
   }
 
   /** Notes a line; positions are those of the text. Hop-by-hop lines are dropped from the start. */
@@ -229,6 +267,7 @@ export class MessageHead implements Head {
 
   /** The lines that stay, then those that were added, each with its CRLF. */
   keptFields(): string {
+    if (this.#lowersNames) return this.#loweredFields()
     const { text, places, dropped, count } = this
     let out = ''
     let from = -1
@@ -241,6 +280,15 @@ export class MessageHead implements Head {
       }
     }
     if (from !== -1) out += text.slice(from, this.fieldsEnd)
+    for (let i = 0; i < this.#added; i++) out += this.#addedLines[i]!
+    return out
+  }
+
+  #loweredFields(): string {
+    let out = ''
+    for (let line = 0; line < this.count; line++) {
+      if (this.dropped[line] === 0) out += `${this.nameAt(line)}: ${this.valueAt(line)}\r\n`
+    }
     for (let i = 0; i < this.#added; i++) out += this.#addedLines[i]!
     return out
   }

@@ -15,7 +15,8 @@ export function requestHeadText(request: RequestMessage, forwarding: Forwarding,
   // The line that came is kept in its place when it says the same.
   if (forwarding.authority !== request.authority || request.scheme !== '' || request.authority === '') {
     request.dropId(HOST)
-    out += `host: ${wireAuthority(forwarding.authority, endpoint)}\r\n`
+    const isEmpty = forwarding.authority === '' && request.hasId(HOST)
+    out += `host: ${isEmpty ? '' : wireAuthority(forwarding.authority, endpoint)}\r\n`
   }
   if (request.lengthPadded) request.dropId(CONTENT_LENGTH)
   out += request.keptFields()

@@ -15,6 +15,7 @@ export const BAD_VERSION = -4
 export const BAD_METHOD = -5
 export const UNKNOWN_CODING = -6
 export const BAD_EXPECTATION = -7
+export const MISSING_HOST = -8
 
 /**
  * Reads field lines from `at` up to and with the empty line. Only notes where they stand, counted from `base`, where the head begins:

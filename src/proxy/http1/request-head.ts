@@ -8,6 +8,7 @@ import type { Limits } from './limits.ts'
 import {
   BAD,
   BAD_EXPECTATION,
+  MISSING_HOST,
   BAD_METHOD,
   BAD_VERSION,
   HEAD_TOO_LARGE,
@@ -124,17 +125,19 @@ function settle(head: RequestMessage): number {
   if (head.chunked && (head.contentLength !== -1 || head.minorVersion === 0)) return BAD
   head.hasBody = head.chunked || head.contentLength > 0
   if (!settleConnection(head)) return BAD
+  if (head.minorVersion === 1 && !head.hasId(HOST)) return MISSING_HOST
   if (!settleHost(head) || !settleTarget(head)) return BAD
   if (head.hasId(EXPECT) && !settleExpectation(head)) return BAD_EXPECTATION
   if (head.hasId(UPGRADE)) head.websocket = isWebsocket(head)
   return 1
 }
 
-/** RFC 9112 3.2: exactly one Host in HTTP/1.1, at most one in 1.0. An empty one routes nowhere and is refused. */
+/** RFC 9112 3.2: exactly one Host in HTTP/1.1, at most one in 1.0. An empty one is for whoever routes to refuse. */
 function settleHost(head: RequestMessage): boolean {
   const line = head.lineOfId(HOST)
-  if (line === -1) return head.minorVersion === 0
+  if (line === -1) return true
   if (head.isRepeated(HOST)) return false
+  if (head.valueStart(line) === head.valueEnd(line)) return true
   head.authority = knownAuthority(head, line)
   return head.authority !== ''
 }
