@@ -126,6 +126,7 @@ function checkConnectionPool(pool: ConnectionPool, findings: Findings): void {
   if (tcp !== undefined) {
     checkDuration(tcp, 'connectTimeout', tcp.connectTimeout, findings)
     checkDuration(tcp, 'maxConnectionDuration', tcp.maxConnectionDuration, findings)
+    sayUnheeded(tcp.tcpKeepalive, ['probes', 'interval'], 'the system decides', findings)
   }
   if (http === undefined) return
   if (http.idleTimeout !== 0) checkDuration(http, 'idleTimeout', http.idleTimeout, findings)
@@ -134,9 +135,29 @@ function checkConnectionPool(pool: ConnectionPool, findings: Findings): void {
     findings.error(http, 'useClientProtocol', 'use client protocol must not be true when H2UpgradePolicy is UPGRADE')
   }
   if (upgrades) findings.notHonoured(http, 'h2UpgradePolicy', 'upstreams are spoken to in HTTP/1.1')
+  sayUnheeded(
+    http,
+    ['useClientProtocol', 'maxConcurrentStreams', 'http2KeepAlive'],
+    'upstreams are spoken to in HTTP/1.1',
+    findings,
+  )
+}
+
+/** Fields of which nothing comes here: said, so that nobody counts on them. */
+function sayUnheeded<T extends object>(
+  owner: T | undefined,
+  keys: readonly (keyof T & string)[],
+  why: string,
+  findings: Findings,
+): void {
+  for (const key of keys) {
+    const value = owner?.[key]
+    if (value !== undefined && value !== false) findings.notHonoured(owner as T, key, `${key} is not honoured: ${why}`)
+  }
 }
 
 function checkOutlierDetection(outlier: OutlierDetection, findings: Findings): void {
+  sayUnheeded(outlier, ['outlierDetectionHttpErrorCodes'], '500 and above count as errors', findings)
   const {
     splitExternalLocalOriginErrors,
     consecutiveLocalOriginFailures = 0,
@@ -170,6 +191,7 @@ function checkOutlierDetection(outlier: OutlierDetection, findings: Findings): v
 
 function checkTls(tls: ClientTls, findings: Findings): void {
   const { mode, insecureSkipVerify, caCertificates = '', credentialName = '' } = tls
+  sayUnheeded(tls, ['caCrl'], 'revocation lists are not read', findings)
   const files = ['clientCertificate', 'privateKey'] as const
   if (mode === 'ISTIO_MUTUAL') {
     for (const key of [...files, 'caCertificates'] as const) {

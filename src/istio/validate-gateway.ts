@@ -39,6 +39,13 @@ function checkServer(server: Server, findings: Findings): void {
   if (bind !== '' && !unix && isIP(bind) === 0)
     findings.error(server, 'bind', `${JSON.stringify(bind)} is not a valid IP`)
   if (unix) findings.notHonoured(server, 'bind', 'unix sockets are not bound here')
+  if ((server.defaultEndpoint ?? '') !== '') {
+    findings.notHonoured(
+      server,
+      'defaultEndpoint',
+      'defaultEndpoint is not honoured: requests that no route takes get 404',
+    )
+  }
   if (port === undefined) {
     findings.error(server, undefined, 'port is required')
     return

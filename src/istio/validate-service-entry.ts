@@ -47,6 +47,13 @@ export function checkServiceEntry(spec: ServiceEntrySpec, namespace: string, fin
   checkResolution(spec, hosts, resolution, endpoints, findings)
   for (const endpoint of endpoints) checkWorkloadEntry(endpoint, findings)
   checkExportTo(namespace, spec.exportTo, findings, true)
+  if ((spec.subjectAltNames ?? []).length > 0) {
+    findings.notHonoured(
+      spec,
+      'subjectAltNames',
+      'subjectAltNames is not honoured here: give them in trafficPolicy.tls',
+    )
+  }
 }
 
 function checkPorts(spec: ServiceEntrySpec, findings: Findings): void {
