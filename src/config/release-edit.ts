@@ -26,7 +26,7 @@ export interface EditPlan {
   readonly changes: readonly string[]
   /** A unified diff; empty when nothing changes. */
   readonly patch: string
-  /** Warnings about the file as it would be. */
+  /** Warnings about the file as it would be that it does not give as it is. */
   readonly problems: readonly Problem[]
   /** The whole file as it would be. */
   readonly text: string
@@ -66,7 +66,7 @@ export async function planEdit(path: string, verb: ReleaseVerb, now: Date): Prom
       verb,
       changes: edited.changes,
       patch: textPatch(path, text, edited.text),
-      problems: after.problems,
+      problems: newProblems(before.problems, after.problems),
       text: mark + edited.text,
       hash: digest(bytes),
     }
@@ -110,6 +110,11 @@ export async function isWritable(file: string): Promise<boolean> {
   } catch {
     return false
   }
+}
+
+function newProblems(before: readonly Problem[], after: readonly Problem[]): readonly Problem[] {
+  const known = new Set(before.map(({ code, message }) => `${code} ${message}`))
+  return after.filter(({ code, message }) => !known.has(`${code} ${message}`))
 }
 
 // --- the result, judged -------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import { describe, expect, it } from 'vitest'
 
+import { graylane } from '../cli/graylane-process.ts'
 import { blocksOf, fits, play } from './documented-commands.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -41,6 +42,30 @@ describe('a page of the docs', () => {
     expect(missing).toEqual([])
   })
 })
+
+describe('a command that is shown and not run', () => {
+  const shown = [...new Set(pages.flatMap((page) => commandsOf(readFileSync(join(root, page), 'utf8'))))]
+
+  it.each(shown)('%s is one that there is', { timeout: 20_000 }, async (command) => {
+    const [verb = '', ...words] = command.split(/\s+/)
+    if (verb.startsWith('-')) return
+    const { code, out } = await graylane([verb, '--help'])
+    expect(code).toBe(0)
+    const known = new Set(out.match(/(?<=[\s|[(])--?[A-Za-z][a-z-]*/g))
+    const unknown = words.filter((word) => /^--?[a-z]/i.test(word)).map((word) => word.replace(/=.*/, ''))
+    expect(unknown.filter((word) => word !== '--help' && !known.has(word))).toEqual([])
+  })
+})
+
+/** `VERB ...` of every graylane command in a block that no test plays. */
+function commandsOf(markdown: string): string[] {
+  const blocks = Array.from(markdown.matchAll(/^```sh\n([^]*?)^```$/gm), (match) => match[1] as string)
+  return blocks.flatMap((text) =>
+    Array.from(text.matchAll(/^(?:.*&& |npx |pnpm )?(?:graylane|node src\/main\.ts) ([^#|&\n]*)/gm), (match) =>
+      (match[1] as string).trim(),
+    ),
+  )
+}
 
 describe('the player of pages', () => {
   it('compares line by line, with room where the page leaves some', () => {
