@@ -13,6 +13,7 @@ import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
 import { type EdgeError, edgeErrors, previewRedirect, stalePageAnswer } from './edge-answers.ts'
 import type { Connection, Exchange, RequestHead } from './exchange.ts'
 import { handleMeshRequest } from './handle-mesh-request.ts'
+import { spendForward } from './max-forwards.ts'
 import { pageScriptAnswer } from './page-script.ts'
 import { type Client, Peer } from './peer.ts'
 import { ProxiedRequest } from './proxied-request.ts'
@@ -44,6 +45,8 @@ export function handleRequest(
 
   if (request.authority === '' && request.has('host')) return proxied.fail(edgeErrors.badRequest)
   if (passedBefore(request, listener)) return proxied.fail(edgeErrors.loop)
+  const end = spendForward(request)
+  if (end !== undefined) return proxied.answer(end)
 
   const client = clientOf(exchange.connection, request, edge)
   proxied.cameFrom(client)

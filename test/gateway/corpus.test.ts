@@ -1,0 +1,45 @@
+// The message corpus, and further cases of its families, against the whole gateway: every case has to pass in its strictest reading,
+// and whatever reaches a backend says its version once.
+
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { createGateway } from '../../src/gateway.ts'
+import { type CorpusCase, playCase } from '../http1/corpus-player.ts'
+import { furtherCases } from '../http1/further-cases.ts'
+import { RecordingUpstream } from '../http1/recording-upstream.ts'
+
+const corpus = JSON.parse(readFileSync(new URL('../http1/corpus.json', import.meta.url), 'utf8')) as {
+  cases: CorpusCase[]
+}
+
+describe.concurrent('raw messages through the gateway', () => {
+  it.each([...corpus.cases, ...furtherCases])('$id $name: $description', { timeout: 60_000 }, async (testCase) => {
+    const folder = await mkdtemp(join(tmpdir(), 'graylane-corpus-'))
+    const upstream = new RecordingUpstream()
+    const configPath = join(folder, 'routes.yaml')
+    await writeFile(configPath, routes(await upstream.listen()))
+    const gateway = await createGateway({ configPath, watch: false })
+    try {
+      const verdict = await playCase(testCase, gateway.listeners()[0]!.port, upstream, ['x-version', 'via'])
+      expect(verdict, JSON.stringify(verdict)).toMatchObject({ pass: true })
+    } finally {
+      await gateway.close()
+      upstream.close()
+      await rm(folder, { recursive: true })
+    }
+  })
+})
+
+function routes(port: number): string {
+  return `name: shop
+listen: [{ port: 0, address: 127.0.0.1 }]
+hosts: ['*']
+services: { web: {} }
+versions: { v1: { web: "http://127.0.0.1:${port}" } }
+stable: v1
+accessLog: { path: off }
+`
+}
