@@ -1,19 +1,21 @@
 // graylane/page: lets every request of a page say which version the page is of, which a cookie cannot when two tabs differ (docs/pages.md).
 // Once at the start: `import 'graylane/page'`, or a script tag for the path at which the edge serves it (without its comments).
-// Plain JavaScript for every browser of the last three years; does nothing on pages that did not come through graylane.
+// Plain JavaScript for every browser of the last three years; does nothing where no page came through graylane.
 
 /** What is stamped, how, and to whom; an app with an API on another host adds its origin. */
-export const page = (globalThis.graylane ??= start({
+export const page = (globalThis[Symbol.for('graylane/page')] ??= start({
   version: performance
     .getEntriesByType('navigation')[0]
     ?.serverTiming?.filter((entry) => entry.name === 'graylane')
     .pop()?.description,
   header: 'x-page-version',
-  origins: [location.origin],
+  origins: [globalThis.location?.origin],
 }))
 
 function start(own) {
-  const isOurs = (url) => own.version && own.origins.includes(url.origin.replace(/^ws/, 'http'))
+  // Of another server, in a worker, or rendered on a server: nothing to say.
+  if (!own.version) return own
+  const isOurs = (url) => own.origins.includes(url.origin.replace(/^ws/, 'http'))
   const marked = (text) => {
     const url = absolute(text)
     if (isOurs(url)) url.search += `${url.search ? '&' : '?'}${own.header}=${own.version}`
