@@ -255,7 +255,11 @@ class RunningGateway implements PhasedGateway {
   #commit({ snapshot, edge, accessLog }: Prepared): void {
     const unused = this.#inForce.commit(snapshot, edge)
 
-    this.metrics.configured(snapshot.table, snapshot.id)
+    this.metrics.configured(
+      snapshot.table,
+      snapshot.id,
+      edge.pools.map(({ pool }) => pool),
+    )
     this.metrics.presented([...edge.listeners.values()].map(({ spec }) => spec))
     this.#switchLog(accessLog)
     this.#overload.configure(snapshot.configuration)

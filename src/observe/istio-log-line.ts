@@ -3,6 +3,7 @@
 
 import { Buffer } from 'node:buffer'
 
+import { hostOf } from './istio-series.ts'
 import type { LogLines } from './log-lines.ts'
 import { pinLetters } from './pin-letters.ts'
 import type { RequestRecord } from './record.ts'
@@ -103,7 +104,7 @@ function valuesOf(record: RequestRecord, time: number): Values {
     userAgent: request?.get('user-agent'),
     requestId: request?.get('x-request-id'),
     endpoint: endpoint === '' ? undefined : endpoint,
-    cluster: endpoint === '' ? undefined : `outbound|${port}|${poolVersion}|${service}.${release}`,
+    cluster: endpoint === '' ? undefined : `outbound|${port}|${poolVersion}|${hostOf(service, release)}`,
     local: connection && addressText(connection.localAddress, connection.localPort),
     remote: addressText(peer, connection?.remotePort ?? 0),
     route: routeOf(record),

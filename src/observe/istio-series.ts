@@ -229,7 +229,8 @@ export function fold(name: string, known: ReadonlySet<string>): string {
  * as it is a gateway's own workload in Istio; on internal listeners it is the caller, of which the version is all we may know.
  */
 function labelsOf(lane: LaneKey, flags: string, status: number): Record<IstioLabel, string> {
-  const { release, service, version } = lane
+  const { release, version } = lane
+  const service = serviceName(lane.service)
   const source = lane.internal ? unknown : self
   const sourceVersion = lane.internal ? lane.callerVersion : unknown
   return {
@@ -246,7 +247,7 @@ function labelsOf(lane: LaneKey, flags: string, status: number): Record<IstioLab
     destination_workload_namespace: release,
     destination_app: service,
     destination_version: version,
-    destination_service: service === unknown ? unknown : `${service}.${release}`,
+    destination_service: lane.service === unknown ? unknown : hostOf(lane.service, release),
     destination_service_name: service,
     destination_service_namespace: release,
     destination_canonical_service: service,
@@ -275,6 +276,16 @@ function reachedDestination({ service, version }: LaneKey, flags: string): boole
  */
 function asDestination(labels: Readonly<Record<IstioLabel, string>>): Readonly<Record<IstioLabel, string>> {
   return { ...labels, reporter: 'destination', connection_security_policy: 'none' }
+}
+
+/** Services of a mesh have their host for a name (`reviews.default.svc.cluster.local`); those of routes.yaml are in their release. */
+export function hostOf(service: string, release: string): string {
+  return service.includes('.') ? service : `${service}.${release}`
+}
+
+/** Istio's short name: the first label of a host in the cluster; other hosts whole. */
+function serviceName(service: string): string {
+  return /\.svc(?:\.|$)/.test(service) ? service.slice(0, service.indexOf('.')) : service
 }
 
 function revision(version: string): string {

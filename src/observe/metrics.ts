@@ -49,7 +49,7 @@ export interface Metrics {
   /** A reload was tried: it took effect, or was refused (not `ok`), or found in force what a refused file was mended to (not `changed`). */
   reloaded(ok: boolean, changed: boolean): void
   /** This configuration is in force from now on. Its names (and, for requests still open, those of the one before) may be labels. */
-  configured(table: RouteTable, hash: string): void
+  configured(table: RouteTable, hash: string, pools?: readonly NamedPool[]): void
   /** The certificates of these listeners are in force from now on. */
   presented(listeners: readonly PresentingListener[]): void
   /** A TLS connection ended before its first byte of HTTP; `reason` is a fixed word. */
@@ -120,8 +120,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
       if (!ok) reloadFailures++
       else if (changed) reloads++
     },
-    configured(table, newHash) {
-      const current = namesOf(table)
+    configured(table, newHash, pools = []) {
+      const current = union(namesOf(table), namesOfPools(pools))
       names = union(current, previous)
       previous = current
       hash = newHash
@@ -150,6 +150,21 @@ export function createMetrics(options: MetricsOptions): Metrics {
 }
 
 const nothingLive: LiveFigures = { openConnections: 0, activeRequests: 0, lostLogLines: 0 }
+
+/** What a pool is called; in a mesh there are no releases that list them. */
+interface NamedPool {
+  readonly release: string
+  readonly service: string
+  readonly owner: string
+}
+
+function namesOfPools(pools: readonly NamedPool[]): KnownNames {
+  return {
+    releases: new Set(pools.map(({ release }) => release)),
+    services: new Set(pools.map(({ service }) => service)),
+    versions: new Set(pools.map(({ owner }) => owner).filter((owner) => owner !== '')),
+  }
+}
 
 function namesOf(table: RouteTable): KnownNames {
   return {

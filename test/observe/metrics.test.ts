@@ -333,6 +333,24 @@ describe('label values', () => {
   })
 })
 
+describe('services of a mesh', () => {
+  it('are known by their pools, and told by host, short name and subset', async () => {
+    const host = 'reviews.default.svc.cluster.local'
+    metrics = createMetrics({ build: '0.0.0' })
+    metrics.configured(tableOf('none', [], []), 'abc', [{ release: 'default', service: host, owner: 'v3' }])
+    metrics.observe(requestRecord({ release: 'default', service: host, version: 'v3', poolVersion: 'v3', reason: '' }))
+    const [sample] = samplesOf(await metrics.text(), 'istio_requests_total')
+    expect(sample?.labels).toMatchObject({
+      destination_service: host,
+      destination_service_name: 'reviews',
+      destination_service_namespace: 'default',
+      destination_workload: 'reviews-v3',
+      destination_canonical_service: 'reviews',
+      destination_version: 'v3',
+    })
+  })
+})
+
 describe('series of names that are gone', () => {
   it('are told for an hour and then no more; what came back before stays', () => {
     const accounts = new Accounts()

@@ -116,7 +116,7 @@ export class Graph {
       const room = Math.floor((w - 22 - figure.length * 6.6) / 7)
       setText(node.title, title.length > room ? `${title.slice(0, Math.max(4, room - 1))}…` : title)
       setText(node.extra, figure)
-    } else setText(node.title, kind === 'service' ? title : word(kind))
+    } else setText(node.title, kind === 'service' ? shortened(title, w) : word(kind))
     if (node.line !== null) {
       const figures = [`${rate(flow.rate)}${word('perSecond')}`]
       if (kind === 'service' && flow.rate > 0) {
@@ -174,6 +174,13 @@ export class Graph {
     const count = crossings.reduce((sum, pair) => sum + pair.count, 0)
     return word('graphLabel', rate(traffic.edge.rate), versions.join(', '), String(count))
   }
+}
+
+/** A host of a cluster by its first two labels; what is longer than its box is cut. */
+function shortened(name, width) {
+  const short = name.replace(/\.svc(?:\.|$).*$/, '')
+  const room = Math.floor((width - 22) / 7.6)
+  return short.length > room ? `${short.slice(0, room - 1)}…` : short
 }
 
 function laneShape({ version, hue, x, y, w, h }) {
