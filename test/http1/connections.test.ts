@@ -267,6 +267,23 @@ describe('leaving early', () => {
     // One report for each request that was handed over, none twice.
     expect(set.proxy.outcomes.length).toBeLessThanOrEqual(480)
   })
+
+  it('with half a body behind an earlier request ends the connection once that is answered', async () => {
+    const release: (() => void)[] = []
+    await play(async (line) => {
+      await line.message()
+      await new Promise<void>((resolve) => release.push(resolve))
+      line.write(ok('x'))
+    })
+    const client = set.client().write(`${get}POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`)
+    await until(() => release.length === 1)
+    client.socket.end()
+    await sleep(50)
+    release.shift()!()
+    expect((await client.message()).body).toBe('x')
+    await until(() => client.closed, 2000)
+    expect(set.proxy.outcomes.length).toBe(2)
+  })
 })
 
 describe('closing', () => {

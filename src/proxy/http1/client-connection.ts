@@ -292,6 +292,8 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
       exchange.onBadBody('bad-request')
       return
     }
+    // It ended its side while an earlier answer was on the way: the rest of this body never comes.
+    if (!this.requestRead && this.ended) return this.destroy()
     if (this.requestRead && stop < buffer.length) this.#pending = buffer.subarray(stop)
     exchange.start(buffer, this.#spanStart, this.#spanEnd)
     if (!this.requestRead && !this.#paused && this.#exchange === exchange) this.waitFor(owner.limits.bodyIdleTimeoutMs)
