@@ -2,13 +2,12 @@
 
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { describeWithChromium } from './chromium.ts'
-import { loadLazily, open, openIn, PageStage, partsOf, versionsOf, whole } from './page-stage.ts'
+import { describeWithPages, loadLazily, open, openIn, PageStage, partsOf, versionsOf, whole } from './page-stage.ts'
 
 const promoted = { stable: 'v2', draining: ['v1'] }
 const rolledBack = { stable: 'v1', draining: ['v2'] }
 
-describeWithChromium('what the browser keeps', () => {
+describeWithPages('what the browser keeps', () => {
   let stage: PageStage
   let browser: Browser
   beforeAll(async () => {

@@ -2,10 +2,9 @@
 
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { describeWithChromium } from './chromium.ts'
-import { open, openIn, PageStage, partsOf, type Routes, whole } from './page-stage.ts'
+import { describeWithPages, open, openIn, PageStage, partsOf, type Routes, whole } from './page-stage.ts'
 
-describeWithChromium('an app and its API on two hosts', () => {
+describeWithPages('an app and its API on two hosts', () => {
   let stage: PageStage
   let browser: Browser
   let app = ''

@@ -6,10 +6,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, chromium, type LaunchOptions, type Page } from 'playwright-core'
+import { describe } from 'vitest'
 import { stringify } from 'yaml'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
-import { Authority } from '../tls/authority.ts'
-import { launchOptions } from './chromium.ts'
+import { Authority, withoutOpenssl } from '../tls/authority.ts'
+import { describeWithChromium, launchOptions } from './chromium.ts'
 import { startVersionedSite, type VersionedSite } from './versioned-site.ts'
 
 /** What of routes.yaml a test says; the rest stands still. */
@@ -22,6 +23,12 @@ export interface Routes {
   readonly services?: object
   /** Further top-level keys. */
   readonly more?: object
+}
+
+/** `describe` for tests on this stage: they need Chromium, and openssl for its certificates. */
+export function describeWithPages(name: string, tests: () => void): void {
+  if (withoutOpenssl) describe.skip(`${name} (left out: openssl is missing)`, tests)
+  else describeWithChromium(name, tests)
 }
 
 export class PageStage implements AsyncDisposable {

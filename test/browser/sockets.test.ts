@@ -2,13 +2,12 @@
 
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { describeWithChromium } from './chromium.ts'
-import { open, openIn, PageStage, partsOf, type Routes, whole } from './page-stage.ts'
+import { describeWithPages, open, openIn, PageStage, partsOf, type Routes, whole } from './page-stage.ts'
 
 const services = { site: { onSwitch: { closeWithin: '300ms' } } }
 const promoted: Routes = { services, stable: 'v2', draining: ['v1'] }
 
-describeWithChromium('sockets at a switch', () => {
+describeWithPages('sockets at a switch', () => {
   let stage: PageStage
   let browser: Browser
   beforeAll(async () => {

@@ -2,12 +2,11 @@
 
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { describeWithChromium } from './chromium.ts'
-import { loadLazily, open, openIn, PageStage, partsOf, whole } from './page-stage.ts'
+import { describeWithPages, loadLazily, open, openIn, PageStage, partsOf, whole } from './page-stage.ts'
 
 const promoted = { stable: 'v2', draining: ['v1'] }
 
-describeWithChromium('two tabs', () => {
+describeWithPages('two tabs', () => {
   let stage: PageStage
   let browser: Browser
   beforeAll(async () => {

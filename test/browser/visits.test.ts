@@ -5,12 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { describeWithChromium } from './chromium.ts'
-import { open, openIn, PageStage, partsOf, versionsOf, whole } from './page-stage.ts'
+import { describeWithPages, open, openIn, PageStage, partsOf, versionsOf, whole } from './page-stage.ts'
 
 const promoted = { stable: 'v2', draining: ['v1'] }
 
-describeWithChromium('visits', () => {
+describeWithPages('visits', () => {
   let stage: PageStage
   let browser: Browser
   beforeAll(async () => {
