@@ -22,7 +22,7 @@ export async function startFlakyBackend(name = 'flaky', port = 0): Promise<Flaky
   const heard: string[] = []
   const fields: IncomingMessage['headers'][] = []
   const counts = new Map<string, number>()
-  const server = createServer((request, response) => void play(request, response))
+  const server = createServer((request, response) => void play(request, response).catch(() => {}))
 
   async function play(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asked = (field: string): number => Number(request.headers[field] ?? 0)
