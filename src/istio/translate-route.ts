@@ -134,11 +134,12 @@ function rewriteSpec({ uri, authority, uriRegexRewrite }: HttpRewrite): RewriteS
 
 // --- retries, fault, mirrors, cors -----------------------------------------------------------------------------------------------------
 
-function retriesSpec(retries: HttpRetry | undefined, isHashed: boolean): RetriesSpec | undefined {
+function retriesSpec(retries: HttpRetry | undefined, isHashed: boolean): RetriesSpec {
   const { attempts = 0, retryOn = '', perTryTimeout = 0, backoff } = retries ?? {}
   const ignorePreviousHosts = retries?.retryIgnorePreviousHosts ?? !isHashed
   if (retries === undefined) return { ...istioDefaultRetries, ignorePreviousHosts }
-  if (attempts <= 0) return undefined
+  // Not even a refused connection, which the engine would take to the next endpoint of its own accord.
+  if (attempts <= 0) return { ...istioDefaultRetries, attempts: 0 }
   const asked = retryOn === '' ? istioDefaultRetries : parseRetryOn(retryOn)
   // Validation has refused words that are none.
   const { retryOn: conditions, statusCodes } = 'unknown' in asked ? istioDefaultRetries : asked

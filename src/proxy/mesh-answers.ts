@@ -60,10 +60,8 @@ export function failureAnswer(failure: UpstreamFailure, attempts: number): EdgeA
       return textAnswer(503, `${upstreamError}${reset(attempts)}connection termination`)
     case 'connect-timeout':
       return textAnswer(503, `${upstreamError}${reset(attempts)}connection timeout`)
-    case 'connect-refused': {
-      const why = 'remote connection failure, transport failure reason: delayed connect error: Connection refused'
-      return textAnswer(503, `${upstreamError}${reset(attempts)}${why}`)
-    }
+    case 'connect-refused':
+      return textAnswer(503, `${upstreamError}${reset(attempts)}remote connection failure`)
   }
 }
 

@@ -219,7 +219,6 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
   // --- Forwarding: the engine calls ----------------------------------------------------------------------------------------------
 
   endpoint(attempt: number): Endpoint | undefined | 'overflow' {
-    this.record.attempts = attempt
     const before = this.#endpoint
     if (before !== undefined) {
       this.#leave(before)
@@ -228,6 +227,7 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
     const next = this.#pick()
     if (next === undefined) return undefined
     if (this.pool!.policy?.enter() === false) return 'overflow'
+    this.record.attempts = attempt
     this.#endpoint = next
     next.inFlight++
     this.record.endpoint = next.label
