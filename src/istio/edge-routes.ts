@@ -57,7 +57,7 @@ export interface EdgeRoutes {
 }
 
 /** Values of a list that are written out; a longer one would make a table of thousands of routes. */
-export const longestList = 500
+const longestList = 500
 
 type Conjunction = readonly Condition[]
 

@@ -8,7 +8,7 @@ import { compilePools } from '../rules/version-pools.ts'
 import { type EdgeRoute, planEdgeRoutes } from './edge-routes.ts'
 import { istioActions } from './export-actions.ts'
 import { istioMatch } from './export-match.ts'
-import { DnsNames } from './export-names.ts'
+import { DnsNames, labelValue } from './export-names.ts'
 import { destinationRule, serviceEntry, servicePort } from './export-services.ts'
 import { Commented, writeYaml } from './write-yaml.ts'
 
@@ -240,7 +240,9 @@ class ReleaseExport {
     }
     const names = [...versions.keys()]
     const http = [
-      ...names.flatMap((version) => rule(version, `from-${version}`, { sourceLabels: { version: labelOf(version) } })),
+      ...names.flatMap((version) =>
+        rule(version, `from-${version}`, { sourceLabels: { version: labelValue(version) } }),
+      ),
       ...names.flatMap((version) =>
         rule(version, `asked-${version}`, { headers: { [pin.header]: { exact: version } } }),
       ),
@@ -257,16 +259,12 @@ class ReleaseExport {
   #pools(service: ServiceSpec): readonly unknown[] {
     const owners = this.#owners(service).map((owner) => ({
       subset: this.#subsets.of(owner),
-      label: labelOf(owner),
+      label: labelValue(owner),
       upstreams: this.#release.versions.get(owner)?.pools.get(service.name) ?? [],
     }))
     const around = { host: this.#host(service.name), namespace: this.#namespace, apiVersion, service, owners }
     return [serviceEntry(around), destinationRule(around, (problem) => this.omissions.push(problem))]
   }
-}
-
-function labelOf(version: string): string {
-  return version.replaceAll(/[^A-Za-z0-9]+$/g, '')
 }
 
 /** Routes that differ in nothing but their one match are one route with several: a list of addresses stays one rule. */

@@ -159,7 +159,7 @@ function lintRest(resource: Resource<'VirtualService'>, { origins }: Manifests, 
 // --- as our own matches ------------------------------------------------------------------------------------------------------------------------
 
 /** For comparison only: a namespace and gateways are kept as labels that no pod has. */
-export function requestMatch(match: HttpMatchRequest, place: Place): RequestMatchSpec {
+function requestMatch(match: HttpMatchRequest, place: Place): RequestMatchSpec {
   const labels = new Map(withoutNulls(match.sourceLabels))
   if (match.sourceNamespace !== undefined) labels.set('\0namespace', match.sourceNamespace)
   if (match.gateways !== undefined) labels.set('\0gateways', match.gateways.join(' '))

@@ -73,7 +73,7 @@ export function analyze(manifests: Manifests): readonly LintProblem[] {
 }
 
 /** Files as they were read, lines from the top. */
-export function inOrder<P extends Problem>(problems: readonly P[], { resources }: Manifests): readonly P[] {
+function inOrder<P extends Problem>(problems: readonly P[], { resources }: Manifests): readonly P[] {
   const files = new Map<string, number>()
   for (const { place } of resources) if (!files.has(place.file)) files.set(place.file, files.size)
   const rank = (place: Place): number => files.get(place.file) ?? -1

@@ -24,7 +24,7 @@ export function coversMatch(wide: RequestMatchSpec, narrow: RequestMatchSpec): b
 const singles = ['scheme', 'method', 'authority'] as const
 
 /** Every value that fits `narrow` fits `wide`. */
-export function coversText(wide: StringMatchSpec, narrow: StringMatchSpec): boolean {
+function coversText(wide: StringMatchSpec, narrow: StringMatchSpec): boolean {
   if (wide.kind === 'present' || takesAnything(wide)) return true
   switch (narrow.kind) {
     case 'exact':
