@@ -97,7 +97,7 @@ function gatewayDocument(
   omissions: Problem[],
 ): object {
   const edges = listen.filter((listener) => !listener.internal)
-  const hosts = releases.flatMap((release) => release.hosts)
+  const hosts = widest(releases.flatMap((release) => release.hosts))
   const settings = { trust, path, header: releases[0]?.pin.header }
   const servers = edges.map((listener, index) => {
     const port = listener.port === 0 ? 80 : listener.port
@@ -119,6 +119,16 @@ function gatewayDocument(
     metadata: { name, namespace, annotations: { [settingsAnnotation]: JSON.stringify(settings) } },
     spec: { selector: { istio: 'ingressgateway' }, servers },
   }
+}
+
+/**
+ * Hosts that no other covers. A Gateway's host and a VirtualService's meet in the narrower of the two: with `shop.test` beside `*` the
+ * routes of a VirtualService for `*` would be put behind those of `shop.test`.
+ */
+function widest(hosts: readonly string[]): readonly string[] {
+  return [...new Set(hosts)].filter(
+    (host) => !hosts.some((wide) => wide !== host && wide.startsWith('*') && host.endsWith(wide.slice(1))),
+  )
 }
 
 // --- one release -------------------------------------------------------------------------------------------------------------------------

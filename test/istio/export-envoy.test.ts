@@ -1,8 +1,7 @@
 // What the real Envoy decides with an exported bootstrap is what graylane decides: 300 random files, every request a first one.
 
-import { createServer, request as httpRequest, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -11,6 +10,7 @@ import { parse } from 'yaml'
 import { loadConfiguration } from '../../src/config/load.ts'
 import { exportEnvoy } from '../../src/istio/export-envoy.ts'
 import { rehearse, type Rehearsal } from '../../src/rehearse.ts'
+import { ask, decided, portOf, startBackend } from './decisions.ts'
 import { envoyBinary, type RunningEnvoy, startEnvoy } from './envoy.ts'
 import { randomRoutes, type RandomRequest } from './random-routes.ts'
 
@@ -47,7 +47,7 @@ describe.skipIf(envoyBinary === undefined)('export envoy (skipped without envoy-
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'graylane-differential-'))
-    for (let index = 0; index < 3 * 13; index += 1) backends.push(await startBackend(index))
+    for (let index = 0; index < 3 * 13; index += 1) backends.push(await startBackend())
     const url = (service: number, version: number): string =>
       `http://127.0.0.1:${portOf(backends[service * 13 + version] as Server)}`
     for (let seed = 1; cases.length < wanted; seed += 1) {
@@ -107,57 +107,6 @@ describe.skipIf(envoyBinary === undefined)('export envoy (skipped without envoy-
     `)
   })
 })
-
-// --- both sides ------------------------------------------------------------------------------------------------------------------------------
-
-/** What has to be alike: the answer's own status, or who was asked for what; and the version. */
-function decided({ explain, configuration }: Rehearsal, request: RandomRequest): { kind: string; text: string } {
-  const headers = [['host', request.host] as const, ...request.headers]
-  const seen = explain({ ip: request.from, method: request.method, url: request.path, headers })
-  if (seen.forwards !== undefined) {
-    const name = seen.steps.find(({ step }) => step === 'release')?.outcome.split(',')[0]
-    const release = configuration.releases.find((one) => one.name === name)
-    const port = release?.versions.get(seen.poolVersion)?.pools.get(seen.service)?.[0]?.port
-    return { kind: seen.reason, text: `${port} ${seen.version} ${seen.forwards.target} ${seen.forwards.host}` }
-  }
-  if (seen.edgeCode === 'EDGE_NO_SERVICE' || seen.edgeCode === 'EDGE_NO_RELEASE') return { kind: 'none', text: '404' }
-  return { kind: 'direct', text: `${seen.status} ${seen.version}` }
-}
-
-function ask(port: number, { method, path, host, from, headers }: RandomRequest): Promise<string> {
-  const flat = ['host', host, ...headers.flat(), 'connection', 'close']
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(
-      { host: '127.0.0.1', port, localAddress: from, method, path, headers: flat, agent: false, setHost: false },
-      (answer) => {
-        answer.resume()
-        answer.on('error', reject)
-        answer.on('end', () => {
-          const asked = answer.headers['x-asked']
-          const version = answer.headers['x-version']
-          const { statusCode } = answer
-          if (typeof asked === 'string') resolve(asked.replace(' ', ` ${version} `))
-          else resolve(statusCode === 404 ? '404' : `${statusCode} ${version}`)
-        })
-      },
-    )
-    request.on('error', reject)
-    request.end()
-  })
-}
-
-async function startBackend(index: number): Promise<Server> {
-  const server = createServer((request, response) => {
-    response.setHeader('x-asked', `${portOf(server)} ${request.url} ${request.headers.host}`)
-    response.end(String(index))
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return server
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port
-}
 
 /** One bootstrap: a listener for each case, and each backend once. */
 function joined(cases: readonly Case[]): object {

@@ -1,0 +1,139 @@
+// The manifests that export writes, served in Istio mode, decide as the routes.yaml does; and behind them callers stay on their version.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { createGateway } from '../../src/gateway.ts'
+import { exportIstio } from '../../src/istio/export-istio.ts'
+import { rehearse } from '../../src/rehearse.ts'
+import { ask, decided, portOf, startBackend } from './decisions.ts'
+import { randomRoutes } from './random-routes.ts'
+
+const wanted = 40
+const general = new Set([
+  'export-pin',
+  'export-document',
+  'export-unavailable',
+  'export-users',
+  'export-never',
+  'export-draining',
+])
+
+describe('export istio', () => {
+  const backends: Server[] = []
+  let folder: string
+  const url = (service: number, version: number): string =>
+    `http://127.0.0.1:${portOf(backends[service * 13 + version] as Server)}`
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'graylane-export-'))
+    for (let index = 0; index < 3 * 13; index += 1) backends.push(await startBackend())
+  })
+  afterAll(async () => {
+    for (const backend of backends) backend.close()
+    await rm(folder, { recursive: true })
+  })
+
+  it(`is decided by Istio mode as the original: ${wanted} random files`, { timeout: 120_000 }, async () => {
+    const differences: string[] = []
+    let compared = 0
+    for (let seed = 1; compared < wanted; seed += 1) {
+      const { text, requests } = randomRoutes(seed, { url }, { requests: 12, everything: false })
+      const path = join(folder, `${seed}.yaml`)
+      await writeFile(path, text)
+      const original = await rehearse(path)
+      if (!('explain' in original)) throw new Error(JSON.stringify(original.problems))
+      const { trust, path: normalization } = original.configuration
+      const exported = exportIstio(original.configuration, { namespace: 'default' })
+      if (exported.omissions.some(({ code }) => !general.has(code))) continue
+      compared += 1
+      const manifests = join(folder, `${seed}-istio.yaml`)
+      await writeFile(manifests, exported.text)
+      const gateway = await createGateway({
+        configPath: manifests,
+        watch: false,
+        manifests: {
+          ports: new Map([[8080, 0]]),
+          address: '127.0.0.1',
+          accessLog: 'off',
+          meshConfig: {
+            pathNormalization: { normalization: normalization === 'strict' ? 'MERGE_SLASHES' : normalization },
+            defaultConfig: { gatewayTopology: { numTrustedProxies: trust.hops ?? 0 } },
+          },
+        },
+      })
+      try {
+        const port = gateway.listeners()[0]?.port as number
+        for (const request of requests) {
+          const [ours, theirs] = [decided(original, request).text, await ask(port, request)]
+          if (ours !== theirs)
+            differences.push(
+              `seed ${seed}: ${JSON.stringify(request)}\n routes.yaml ${ours}\n manifests   ${theirs}\n${text}\n${exported.text}`,
+            )
+        }
+      } finally {
+        await gateway.close()
+      }
+    }
+    expect(differences.slice(0, 1).join('')).toBe('')
+    expect(differences).toHaveLength(0)
+  })
+
+  it('keeps callers in the mesh on their version: by their label, by the header they pass on, else stable', async () => {
+    const path = join(folder, 'coupled.yaml')
+    const versions = {
+      v1: { api: url(0, 0), frontend: url(2, 0) },
+      v2: { api: url(0, 1), frontend: url(2, 1) },
+      v3: { frontend: url(2, 2), base: 'v2' },
+    }
+    await writeFile(
+      path,
+      JSON.stringify({
+        name: 'shop',
+        listen: [{ port: 8080 }],
+        services: { api: '/api/', frontend: {} },
+        versions,
+        stable: 'v1',
+      }),
+    )
+    const rehearsal = await rehearse(path)
+    if (!('explain' in rehearsal)) throw new Error(JSON.stringify(rehearsal.problems))
+    const manifests = join(folder, 'coupled-istio.yaml')
+    await writeFile(manifests, exportIstio(rehearsal.configuration, { namespace: 'default' }).text)
+    const callers = [{ version: 'v1' }, { version: 'v2' }, { version: 'v3' }, { app: 'other' }]
+    const internal = callers.map((labels) => ({
+      port: 0,
+      servicePort: 80,
+      namespace: 'default',
+      labels: new Map(Object.entries(labels)),
+    }))
+    const gateway = await createGateway({
+      configPath: manifests,
+      watch: false,
+      manifests: { ports: new Map([[8080, 0]]), address: '127.0.0.1', accessLog: 'off', internal },
+    })
+    try {
+      const ports = gateway
+        .listeners()
+        .filter((listener) => listener.internal)
+        .map(({ port }) => port)
+      const call = (index: number, headers: [string, string][] = []): Promise<string> =>
+        ask(ports[index] as number, { method: 'GET', path: '/devices', host: 'api', from: '127.0.0.2', headers })
+      const of = (version: number, name: string): string =>
+        `${portOf(backends[version] as Server)} ${name} /devices api`
+      expect([await call(0), await call(1), await call(2), await call(3)]).toEqual([
+        of(0, 'v1'),
+        of(1, 'v2'),
+        of(1, 'v3'),
+        of(0, 'v1'),
+      ])
+      expect(await call(3, [['x-version', 'v2']])).toBe(of(1, 'v2'))
+      expect(await call(0, [['x-version', 'v2']])).toBe(of(0, 'v1'))
+    } finally {
+      await gateway.close()
+    }
+  })
+})
