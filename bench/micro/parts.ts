@@ -20,6 +20,7 @@ import { parseAddress } from '../../src/rules/address.ts'
 import { decide } from '../../src/rules/decide.ts'
 import type { Pin, PinReading, Release } from '../../src/rules/types.ts'
 import { routesOf } from '../contenders/graylane.ts'
+import { meshParts } from './mesh-parts.ts'
 import { observingParts } from './observing.ts'
 import { browserHeaders } from '../scenarios.ts'
 
@@ -50,6 +51,7 @@ export async function parts(): Promise<readonly Part[]> {
     ...pinParts(few, pin, value),
     { name: 'decide: 3 rules, a pin that holds', call: deciding(few, bytes, { state: 'held', pin }, nowSeconds) },
     { name: 'decide: 1000 rules more, none hits', call: deciding(many, bytes, { state: 'held', pin }, nowSeconds) },
+    ...(await meshParts()),
     ...observingParts(),
   ]
 }

@@ -13,7 +13,7 @@ import { isHttp } from './validate-gateway.ts'
 import { joinRoutes, type PlacedRoute, type RootService, routesFor, servicesSeenBy } from './virtual-hosts.ts'
 
 /** What Istio's own ingress gateway bears. */
-export const ingressLabels: ReadonlyMap<string, string> = new Map([
+const ingressLabels: ReadonlyMap<string, string> = new Map([
   ['istio', 'ingressgateway'],
   ['app', 'istio-ingressgateway'],
 ])

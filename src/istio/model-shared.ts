@@ -11,7 +11,6 @@ export const destination = message('Destination', { host: string, subset: string
 export type Destination = ValueOf<typeof destination>
 
 export const port = message('Port', { number: uint, protocol: string, name: string, targetPort: uint })
-export type Port = ValueOf<typeof port>
 
 export const workloadSelector = message('WorkloadSelector', { labels: mapOf(string), matchLabels: mapOf(string) })
 

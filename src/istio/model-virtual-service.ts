@@ -63,7 +63,7 @@ export const httpRedirect = message(
 )
 export type HttpRedirect = ValueOf<typeof httpRedirect>
 
-export const httpBody = message('HTTPBody', { string, bytes }, ['string', 'bytes'])
+const httpBody = message('HTTPBody', { string, bytes }, ['string', 'bytes'])
 export const httpDirectResponse = message('HTTPDirectResponse', { status: uint, body: nested(httpBody) })
 export type HttpDirectResponse = ValueOf<typeof httpDirectResponse>
 
@@ -101,11 +101,10 @@ export const httpFaultInjection = message('HTTPFaultInjection', {
 })
 export type HttpFaultInjection = ValueOf<typeof httpFaultInjection>
 
-export const httpMirrorPolicy = message('HTTPMirrorPolicy', {
+const httpMirrorPolicy = message('HTTPMirrorPolicy', {
   destination: nested(destination),
   percentage: nested(percent),
 })
-export type HttpMirrorPolicy = ValueOf<typeof httpMirrorPolicy>
 
 export const corsPolicy = message('CorsPolicy', {
   allowOrigin: list(string),
@@ -119,7 +118,7 @@ export const corsPolicy = message('CorsPolicy', {
 })
 export type CorsPolicy = ValueOf<typeof corsPolicy>
 
-export const delegate = message('Delegate', { name: string, namespace: string })
+const delegate = message('Delegate', { name: string, namespace: string })
 
 export const httpRoute = message('HTTPRoute', {
   name: string,
@@ -151,12 +150,12 @@ const l4Match = {
 }
 const l4Route = list(nested(message('RouteDestination', { destination: nested(destination), weight: int })))
 
-export const tlsRoute = message('TLSRoute', {
+const tlsRoute = message('TLSRoute', {
   match: list(nested(message('TLSMatchAttributes', { sniHosts: list(string), ...l4Match }))),
   route: l4Route,
 })
 
-export const tcpRoute = message('TCPRoute', {
+const tcpRoute = message('TCPRoute', {
   match: list(nested(message('L4MatchAttributes', l4Match))),
   route: l4Route,
 })

@@ -179,11 +179,11 @@ class ManifestReader {
   }
 }
 
-export function entryAt(node: YamlNode | undefined, key: string): YamlEntry | undefined {
+function entryAt(node: YamlNode | undefined, key: string): YamlEntry | undefined {
   return node?.kind === 'map' ? node.entries.find((entry) => entry.key === key) : undefined
 }
 
-export function textAt(node: YamlNode | undefined, key: string): string | undefined {
+function textAt(node: YamlNode | undefined, key: string): string | undefined {
   const value = entryAt(node, key)?.value
   return value?.kind === 'scalar' && value.text !== '' ? value.text : undefined
 }

@@ -118,7 +118,7 @@ class MessageReader {
   }
 }
 
-export function isNull(node: YamlNode): boolean {
+function isNull(node: YamlNode): boolean {
   return node.kind === 'scalar' && scalarType(node) === 'null'
 }
 

@@ -108,7 +108,7 @@ function durationOf(node: YamlScalar, type: ScalarType): ScalarResult {
   return ms === undefined ? wrong : good(ms)
 }
 
-export function durationMs(text: string): number | undefined {
+function durationMs(text: string): number | undefined {
   if (text === '0') return 0
   const sign = text.startsWith('-') ? -1 : 1
   const rest = text.replace(/^[-+]/, '')

@@ -14,7 +14,7 @@ export interface RawAnswer {
 
 const limitMs = 10_000
 
-export function headOf(request: CaseRequest): Buffer {
+function headOf(request: CaseRequest): Buffer {
   const { method, path, host, headers, body } = request
   let head = `${method} ${path} HTTP/1.1\r\n`
   if (host !== null) head += `Host: ${host}\r\n`

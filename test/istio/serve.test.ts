@@ -1,0 +1,251 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, request as httpRequest, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+
+import { graylane, ServingProcess } from '../cli/graylane-process.ts'
+
+const examples = resolve(import.meta.dirname, '../../examples/istio')
+const folder = mkdtempSync(join(tmpdir(), 'graylane-istio-'))
+const servers: Server[] = []
+let serving: ServingProcess | undefined
+
+afterEach(async () => {
+  await serving?.kill()
+  serving = undefined
+})
+afterAll(async () => {
+  rmSync(folder, { recursive: true })
+  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))))
+})
+
+interface Answer {
+  readonly status: number
+  readonly user: string | undefined
+  readonly body: string
+}
+
+function get(at: string, host: string, path = '/', headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  const [address, port] = at.split(':') as [string, string]
+  return new Promise((done, failed) => {
+    const options = { host: address, port: Number(port), path, agent: false }
+    httpRequest({ ...options, headers: { host, ...headers } }, (response) => {
+      let body = ''
+      response.setEncoding('utf8').on('data', (part: string) => (body += part))
+      response.on('end', () =>
+        done({ status: response.statusCode ?? 0, user: response.headers['user'] as string, body }),
+      )
+    })
+      .on('error', failed)
+      .end()
+  })
+}
+
+async function listen(handle: Parameters<typeof createServer>[1]): Promise<number> {
+  const server = createServer(handle)
+  servers.push(server)
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  return (server.address() as AddressInfo).port
+}
+
+/** Ports by which the process says that it listens, in the order of its listeners. */
+function ports({ err }: ServingProcess): readonly number[] {
+  return [...err.matchAll(/listening on http:\/\/\S+?:(\d+)(?:,|$)/gm)].map((found) => Number(found[1]))
+}
+
+describe("the story's manifests, corrected", () => {
+  const versions = ['v1', 'v2', 'v3'] as const
+  const insides = new Map<string, number>()
+  const resolves: string[] = []
+
+  beforeAll(async () => {
+    for (const version of versions) {
+      const backend = await listen((_, response) => response.end(`backend ${version}`))
+      resolves.push('--resolve', `mqtt-server-${version}:8000=127.0.0.1:${backend}`)
+      // A frontend asks its own sidecar for the backend, as it would in the mesh: it knows nothing of versions.
+      const frontend = await listen((_, response) => {
+        void get(`127.0.0.1:${insides.get(version)}`, 'mqtt-server:8000', '/devices').then(({ body, user }) =>
+          response.end(`frontend ${version}, ${body}, user ${user}`),
+        )
+      })
+      const name = version === 'v1' ? 'frontend' : `frontend-${version}`
+      resolves.push('--resolve', `${name}:80=127.0.0.1:${frontend}`)
+    }
+  })
+
+  async function start(...args: readonly string[]): Promise<string> {
+    const internal = versions.flatMap((version) => ['--internal', `0=8000,app=frontend,version=${version}`])
+    serving = await ServingProcess.start(examples, ['--port', '80=0', ...resolves, ...internal, ...args])
+    const [gateway, ...inside] = ports(serving)
+    for (const [index, version] of versions.entries()) insides.set(version, inside[index] as number)
+    return `127.0.0.1:${gateway}`
+  }
+
+  const office = { 'x-forwarded-for': '192.168.0.58' }
+  const others = { 'x-forwarded-for': '192.168.0.59' }
+
+  it.each([[[]], [['--workers', '2']]])('show its three situations, %j', async (args) => {
+    const gateway = await start(...args)
+    const page = async (headers: Record<string, string>): Promise<string> =>
+      (await get(gateway, 'shop.example.com', '/', headers)).body
+    expect(await page(others)).toBe('frontend v1, backend v1, user v1')
+    expect(await page(office)).toBe('frontend v2, backend v2, user v2')
+    const both = await Promise.all(Array.from({ length: 60 }, (_, i) => page(i % 2 === 0 ? office : others)))
+    expect(both.filter((body) => body === 'frontend v2, backend v2, user v2')).toHaveLength(30)
+    expect(both.filter((body) => body === 'frontend v1, backend v1, user v1')).toHaveLength(30)
+  })
+
+  it('give each caller inside its own version, and v1 to those that have none', async () => {
+    await start()
+    for (const version of versions) {
+      expect(await get(`127.0.0.1:${insides.get(version)}`, 'mqtt-server')).toMatchObject({
+        body: `backend ${version}`,
+        user: version,
+      })
+    }
+    expect((await get(`127.0.0.1:${insides.get('v1')}`, 'unheard-of')).status).toBe(502)
+  })
+
+  it('do not let a client claim an address that the load balancer did not say', async () => {
+    const gateway = await start()
+    const claims = { 'x-forwarded-for': '192.168.0.58, 10.1.2.3', 'x-envoy-external-address': '192.168.0.58' }
+    expect((await get(gateway, 'shop.example.com', '/', claims)).body).toContain('frontend v1')
+  })
+
+  it('answer 404 to hosts that no VirtualService has', async () => {
+    const gateway = await start()
+    expect(await get(gateway, 'other.example.com')).toEqual({ status: 404, user: undefined, body: '' })
+  })
+})
+
+describe('serve on manifests', () => {
+  const route = (subset: string): string => `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: front}
+spec:
+  hosts: ["*"]
+  gateways: [edge]
+  http:
+  - route: [{destination: {host: front, subset: ${subset}}}]
+`
+  const mesh = (port1: number, port2: number): string => `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: front}
+spec:
+  hosts: [front.default.svc.cluster.local]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  endpoints:
+  - {address: 127.0.0.1, ports: {http: ${port1}}, labels: {version: v1}}
+  - {address: 127.0.0.1, ports: {http: ${port2}}, labels: {version: v2}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: front}
+spec:
+  host: front
+  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
+`
+  let directory = ''
+  beforeAll(async () => {
+    directory = mkdtempSync(join(folder, 'd-'))
+    const one = await listen((_, response) => response.end('v1'))
+    const two = await listen((_, response) => response.end('v2'))
+    writeFileSync(join(directory, 'mesh.yaml'), mesh(one, two))
+    writeFileSync(join(directory, 'routes.yaml'), route('v1'))
+  })
+
+  async function comesTo(gateway: string, body: string): Promise<void> {
+    for (const end = Date.now() + 4000; Date.now() < end;) {
+      if ((await get(gateway, 'a.test')).body === body) return
+      await new Promise((later) => setTimeout(later, 50))
+    }
+    expect((await get(gateway, 'a.test')).body).toBe(body)
+  }
+
+  it('follows a directory: a file that changes, one that comes, one that goes', async () => {
+    const own = mkdtempSync(join(folder, 'd-'))
+    cpSync(directory, own, { recursive: true })
+    serving = await ServingProcess.start(own, ['--port', '80=0'])
+    const gateway = `127.0.0.1:${ports(serving)[0]}`
+    await comesTo(gateway, 'v1')
+    writeFileSync(join(own, 'routes.yaml'), route('v2'))
+    await comesTo(gateway, 'v2')
+    writeFileSync(join(own, 'more.yaml'), route('v1').replace('name: front', 'name: a-first'))
+    await comesTo(gateway, 'v1')
+    rmSync(join(own, 'more.yaml'))
+    await comesTo(gateway, 'v2')
+  })
+
+  it.each([
+    ['is no YAML', 'a: [', /error yaml/],
+    [
+      'Istio would refuse',
+      route('v2').replace('  - route', '  - timeout: 0s\n    route'),
+      /routes\.yaml:8:\d+: error IST0106: duration must be greater/,
+    ],
+  ])('keeps what is in force when a file %s', async (_, bad, said) => {
+    const own = mkdtempSync(join(folder, 'd-'))
+    cpSync(directory, own, { recursive: true })
+    serving = await ServingProcess.start(own, ['--port', '80=0'])
+    const gateway = `127.0.0.1:${ports(serving)[0]}`
+    writeFileSync(join(own, 'routes.yaml'), bad)
+    await serving.says(/configuration refused/)
+    await serving.says(said)
+    expect((await get(gateway, 'a.test')).body).toBe('v1')
+  })
+
+  it('starts without what Istio would refuse, and says so', async () => {
+    const own = mkdtempSync(join(folder, 'd-'))
+    cpSync(directory, own, { recursive: true })
+    writeFileSync(
+      join(own, 'bad.yaml'),
+      route('v2').replace('name: front', 'name: bad').replace('subset: v2', 'subset: V_2!'),
+    )
+    serving = await ServingProcess.start(own, ['--port', '80=0'])
+    expect(serving.err).toMatch(/bad\.yaml:\d+:\d+: error IST0106: subset name is invalid: V_2!/)
+    expect((await get(`127.0.0.1:${ports(serving)[0]}`, 'a.test')).body).toBe('v1')
+  })
+
+  it('says what it does not honour', async () => {
+    const own = mkdtempSync(join(folder, 'd-'))
+    cpSync(directory, own, { recursive: true })
+    writeFileSync(
+      join(own, 'filter.yaml'),
+      'apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f}\nspec: {}\n',
+    )
+    serving = await ServingProcess.start(own, ['--port', '80=0'])
+    expect(serving.err).toMatch(/filter\.yaml:1:1: warning not-honoured: EnvoyFilter default\/f/)
+  })
+
+  it.each([
+    [['--port', '80'], /--port wants FROM=TO/],
+    [['--port', '80=80800'], /--port wants FROM=TO/],
+    [['--resolve', '10.0.0.1=127.0.0.1:80'], /--resolve wants/],
+    [['--internal', '15001'], /--internal wants/],
+    [['--internal', '15001=80,version'], /is no label=value/],
+  ])('refuses %j', async (args, said) => {
+    const { code, err } = await graylane(['serve', '--config', directory, ...args])
+    expect(code).toBe(2)
+    expect(err).toMatch(said)
+  })
+
+  it('needs a port to serve', async () => {
+    const file = join(folder, 'alone.yaml')
+    writeFileSync(file, readFileSync(join(directory, 'routes.yaml')))
+    const { code, err } = await graylane(['serve', '--config', file])
+    expect(code).toBe(1)
+    expect(err).toMatch(/no Gateway opens a port/)
+  })
+})
