@@ -163,7 +163,7 @@ describeWithChromium('the dashboard', () => {
     await page.getByLabel('Client address').fill('192.168.0.58')
     await page.locator('#explain button').click()
     await result.waitFor()
-    expect(await result.innerText()).toMatch(/v2[\s\S]*frontend of v2[\s\S]*rule, rule office/)
+    expect(await result.innerText()).toMatch(/v2[\s\S]*frontend of v2[\s\S]*because: rule office/)
 
     await page.getByLabel('Client address').fill('192.168.0.57')
     await page.getByLabel('URL or path').fill('/api/devices')

@@ -93,7 +93,8 @@ export class Explain {
     if (status !== 200)
       return replace(result, h('div', { class: 'explained' }, h('p', { class: 'refusal' }, word('failed', body.title))))
     const hue = Math.max(0, this.#release?.versions.findIndex(({ name }) => name === body.version) ?? 0) % 6
-    const reason = [body.reason, body.rule === '' ? '' : word('ofRule', body.rule)].filter(Boolean).join(', ')
+    const rule = body.rule === '' ? '' : word('ofRule', body.rule)
+    const reason = body.reason === 'rule' ? rule : [body.reason, rule].filter(Boolean).join(', ')
     const where =
       body.forwards === undefined
         ? word('answersItself', `${body.status ?? ''} ${body.edgeCode}`.trim())
@@ -115,7 +116,12 @@ export class Explain {
           'ol',
           { class: 'steps' },
           body.steps.map(({ step, outcome }) =>
-            h('li', {}, h('span', { class: 'step' }, step), h('span', { class: 'outcome' }, outcome)),
+            h(
+              'li',
+              {},
+              h('span', { class: 'step' }, withoutFolder(step)),
+              h('span', { class: 'outcome' }, withoutFolder(outcome)),
+            ),
           ),
         ),
       ),
@@ -125,4 +131,9 @@ export class Explain {
 
 function field(label, element) {
   return h('label', { class: element.tagName === 'TEXTAREA' ? 'wide' : null }, word(label), element)
+}
+
+/** `/etc/graylane/routes.yaml:17` is routes.yaml:17 to people. */
+function withoutFolder(text) {
+  return text.replaceAll(/[^\s(]*\/(?=[^\s/]+:\d)/g, '')
 }

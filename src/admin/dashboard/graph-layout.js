@@ -7,6 +7,8 @@ const endpointGap = 6
 const lanePadding = 12
 const laneHead = 26
 const laneGap = 12
+/** How far links of other versions end from the one that belongs there. */
+const besides = 10
 
 /**
  * @param behind names of services that other services call; they stand in a column of their own
@@ -148,13 +150,17 @@ function addLink(shapes, key, same, places, edge, release) {
   if (from === undefined) return
   const hue = release.versions.findIndex(({ name }) => name === version)
   const flow = sumOf(same)
+  const isLent = version !== pool
   shapes.links.push(
-    link(key, from, to, from.middle, to.middle, { flow, hue, isLent: version !== pool, via: shapes.columns }),
+    link(key, from, to, from.middle, to.middle + (isLent ? besides : 0), { flow, hue, isLent, via: shapes.columns }),
   )
   for (const { served, count } of same.flatMap(({ crossings }) => crossings)) {
     const wrong = places.get(`${service}@${served}`)
     if (wrong === undefined) continue
-    const crossing = link(`${key} ${served}`, from, wrong, from.middle, wrong.middle, { flow, via: shapes.columns })
+    const crossing = link(`${key} ${served}`, from, wrong, from.middle, wrong.middle - besides, {
+      flow,
+      via: shapes.columns,
+    })
     shapes.links.push({ ...crossing, isCrossing: true, count })
   }
 }
