@@ -194,7 +194,10 @@ function readJwk(jwk: Jwk): TokenKey | string {
     const secret = Buffer.from(typeof jwk.k === 'string' ? jwk.k : '', 'base64url')
     if (secret.byteLength < secretBytesAtLeast)
       return `this secret has ${secret.byteLength} bytes; at least ${secretBytesAtLeast} are needed`
-    return { id, algorithms: [named ?? 'HS256'], form: 'raw', secret }
+    const isForSecrets = named === undefined || algorithmsOf['raw']?.includes(named) === true
+    return isForSecrets
+      ? { id, algorithms: [named ?? 'HS256'], form: 'raw', secret }
+      : `alg ${quote(named)} is not for such a key`
   }
   const key: TokenKey = { id, algorithms: [], form: 'jwk', secret: Buffer.from(JSON.stringify(jwk)) }
   const object = readKey(key)

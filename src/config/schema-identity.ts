@@ -13,7 +13,7 @@ import {
   Whole,
 } from './schema-parts.ts'
 
-export const tokenAlgorithms = [
+const tokenAlgorithms = [
   'HS256',
   'HS384',
   'HS512',

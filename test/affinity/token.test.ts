@@ -219,6 +219,12 @@ describe('identity in routes.yaml', () => {
     ],
     ['a JWK Set that is cut off', 'keys: [{ file: k }]', { k: '{"keys":' }, 'error key: not a JWK Set'],
     ['an empty JWK Set', 'keys: [{ file: k }]', { k: '{"keys":[]}' }, 'error key: a JWK Set without a key'],
+    [
+      'a shared secret for an algorithm of public keys',
+      'keys: [{ file: k }]',
+      { k: JSON.stringify({ kty: 'oct', alg: 'RS256', k: Buffer.alloc(32, 7).toString('base64url') }) },
+      'error key: alg "RS256" is not for such a key',
+    ],
     ['a short secret', 'keys: [{ env: SHORT_KEY }]', {}, 'error key: this secret has 5 bytes; at least 32 are needed'],
     [
       'a variable that is not set',

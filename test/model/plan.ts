@@ -37,6 +37,12 @@ export function addressOf(service: string, version: string): string {
   return `127.1.${allVersions.indexOf(version as 'v1')}.${services.indexOf(service as 'api') + 1}`
 }
 
+/** The other way round. */
+export function whoIs(address: string): { readonly service: string; readonly version: string } {
+  const [, , version, service] = address.split('.').map(Number)
+  return { service: services[service! - 1]!, version: allVersions[version!]! }
+}
+
 /** Of v1, the oldest of all, which always has everything. */
 const lender = 'v1'
 

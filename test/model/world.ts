@@ -5,7 +5,7 @@ import { createKeyRing } from '../../src/affinity/key-ring.ts'
 import { edited } from './administrator.ts'
 import { Gateways } from './gateways.ts'
 import { type Answer, key } from './model-gateway.ts'
-import { addressOf, allVersions, ownerOf, ownersOf, type Plan, services } from './plan.ts'
+import { addressOf, allVersions, ownerOf, ownersOf, type Plan, services, whoIs } from './plan.ts'
 import { type Due, dueToPage, dueToPart, type Held, heldAfter, isPinDue, type View } from './promise.ts'
 import { below, bytesOf, chance } from './random.ts'
 
@@ -83,10 +83,7 @@ class World {
       random,
       randomBytes: bytesOf(random),
       isDead: (address: string) => this.#dead.has(address),
-      whoIs: (address: string) => {
-        const [, , version, service] = address.split('.').map(Number)
-        return { service: services[service! - 1]!, version: allVersions[version!]! }
-      },
+      whoIs,
     }
     this.#first = {
       versions: ['v1', 'v2'],

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ModelGateway } from '../model/model-gateway.ts'
-import { allVersions, type Plan, services } from '../model/plan.ts'
+import { type Plan, whoIs } from '../model/plan.ts'
 import { bytesOf, chance } from '../model/random.ts'
 
 const visitors = 50_000
@@ -15,10 +15,7 @@ const around = {
   random,
   randomBytes: bytesOf(random),
   isDead: () => false,
-  whoIs: (address: string) => {
-    const [, , version, service] = address.split('.').map(Number)
-    return { service: services[service! - 1]!, version: allVersions[version!]! }
-  },
+  whoIs,
 }
 
 const before: Plan = {

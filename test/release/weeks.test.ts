@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { ModelGateway } from '../model/model-gateway.ts'
-import { allVersions, type Plan, services, ttlSeconds } from '../model/plan.ts'
+import { type Plan, ttlSeconds, whoIs } from '../model/plan.ts'
 import { bytesOf, chance } from '../model/random.ts'
 
 const ruled: Plan = {
@@ -29,10 +29,7 @@ async function scene() {
     random,
     randomBytes: bytesOf(random),
     isDead: () => false,
-    whoIs: (address) => {
-      const [, , version, service] = address.split('.').map(Number)
-      return { service: services[service! - 1]!, version: allVersions[version!]! }
-    },
+    whoIs,
   })
   let cookie: string | undefined
   const ask = (path: string, mode: string) => {
