@@ -18,6 +18,7 @@ Exit code: 0 clean, 1 errors (with --strict: or warnings), 2 wrong usage.
 
   --strict                     warnings count as errors
   --format text|json|github    github: annotations for a workflow's log (default text)
+  --json                       the same as --format json
 `
 
 const formats = ['text', 'json', 'github'] as const
@@ -122,12 +123,13 @@ function readOptions(args: string[]): CheckOptions | 'help' {
     {
       strict: { type: 'boolean', default: false },
       format: { type: 'string', default: 'text' },
+      json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
     true,
   )
   if (values.help) return 'help'
-  const format = formats.find((known) => known === values.format)
+  const format = values.json ? 'json' : formats.find((known) => known === values.format)
   if (format === undefined)
     throw new UsageError(`--format is text, json or github, not ${JSON.stringify(values.format)}`)
   if (positionals.length === 0) throw new UsageError('which files?')

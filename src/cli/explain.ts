@@ -18,6 +18,8 @@ Says which version a request gets, and why. URL is http://host/path or a path.
   --port PORT           of the listener that takes it, an internal one too (default: the first edge listener)
   --json                the answer as JSON
 
+Exit code: 0 explained, 1 the configuration cannot be used, 2 wrong usage.
+
   graylane explain --ip 192.168.0.58 -H 'Accept: text/html' http://shop.example/
 `
 

@@ -17,6 +17,9 @@ error with its place, and in comments.
   --config FILE      routes.yaml (default ${defaultConfigPath})
   --namespace NAME   of the manifests (default default)
   --strict           exit with 1 when anything was left out
+  --json             { text, problems } on standard output
+
+Exit code: 0 written, 1 the configuration cannot be used, 2 wrong usage.
 
   graylane export istio > istio.yaml && graylane check istio.yaml
 `
@@ -36,8 +39,11 @@ export async function runExport(args: string[]): Promise<ExitCode> {
   if (!('snapshot' in compiled)) return complain(compiled.problems)
   const { text, omissions } =
     options.kind === 'istio' ? exportIstio(loaded.configuration, options) : exportEnvoy(loaded.configuration)
-  process.stdout.write(text)
-  say(omissions)
+  if (options.json) process.stdout.write(`${JSON.stringify({ text, problems: omissions }, undefined, 2)}\n`)
+  else {
+    process.stdout.write(text)
+    say(omissions)
+  }
   return options.strict && omissions.length > 0 ? 1 : 0
 }
 
@@ -60,6 +66,7 @@ function readOptions(args: string[]) {
       config: { type: 'string', default: defaultConfigPath },
       namespace: { type: 'string', default: 'default' },
       strict: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
     true,
@@ -72,5 +79,5 @@ function readOptions(args: string[]) {
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(values.namespace)) {
     throw new UsageError(`--namespace: ${JSON.stringify(values.namespace)} is no namespace`)
   }
-  return { kind, config: values.config, namespace: values.namespace, strict: values.strict }
+  return { kind, config: values.config, namespace: values.namespace, strict: values.strict, json: values.json }
 }

@@ -15,6 +15,9 @@ Writes a routes.yaml from the VirtualServices, DestinationRules, ServiceEntries 
 could not carry over, or what was meant rather than said, is named on standard error with its place.
 
   --strict   exit with 1 when anything was left out
+  --json     { text, problems } on standard output
+
+Exit code: 0 written, 1 nothing to make a routes.yaml of, 2 wrong usage.
 
   graylane import manifests/ > routes.yaml && graylane check routes.yaml
 `
@@ -23,7 +26,11 @@ could not carry over, or what was meant rather than said, is named on standard e
 export async function runImport(args: string[]): Promise<ExitCode> {
   const { values, positionals } = readArguments(
     args,
-    { strict: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+    {
+      strict: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
     true,
   )
   if (values.help) {
@@ -39,6 +46,10 @@ export async function runImport(args: string[]): Promise<ExitCode> {
   const manifests = await loadManifests(named, new Sources('.', report), report)
   const { text, notes } = importManifests(manifests)
   const all = [...problems, ...allProblems(manifests), ...notes]
+  if (values.json) {
+    process.stdout.write(`${JSON.stringify({ text, problems: all }, undefined, 2)}\n`)
+    return text === undefined || (values.strict && all.length > 0) ? 1 : 0
+  }
   const paint = painter(process.stderr)
   for (const problem of all) {
     process.stderr.write(`${paint(problem.severity === 'error' ? 'red' : 'yellow', formatProblem(problem))}\n`)

@@ -17,7 +17,7 @@ const usage = `graylane serve [OPTIONS]
 
 Runs the gateway. Ready when GET /readyz on the admin address answers 200.
 
-  --config FILE|DIR         routes.yaml (default ${defaultConfigPath}), or Istio's manifests, a file or a directory of them
+  --config FILE|DIR         routes.yaml (default ${defaultConfigPath}), or Istio's manifests (file or directory)
   --admin ADDRESS:PORT      admin server (default 127.0.0.1:9901); elsewhere than on loopback it needs a token:
                             GRAYLANE_ADMIN_TOKEN or --admin-token-file FILE, at least 16 characters
   --probe ADDRESS:PORT      a second address with only /healthz, /readyz and /metrics
@@ -27,6 +27,7 @@ Runs the gateway. Ready when GET /readyz on the admin address answers 200.
 ${manifestUsage}
 SIGTERM and SIGINT end it when open requests have ended, 30 s at most; a second one ends it at once.
 SIGHUP reads the configuration again and opens the access log anew.
+Exit code: 0 ended as told, 1 could not start, 2 wrong usage.
 `
 
 /** How long open requests may go on once the listeners are closed. */

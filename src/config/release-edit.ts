@@ -10,6 +10,7 @@ import type { Release, RequestFacts } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'
 import type { Surroundings } from './draft.ts'
 import { editRoutes, type Refusal, type ReleaseVerb } from './edit-routes.ts'
+import { lintConfiguration } from './lint.ts'
 import { loadConfiguration, type Problem } from './load.ts'
 import { compileConfiguration, type Snapshot } from './snapshot.ts'
 import { type ReadFile, readBounded } from './sources.ts'
@@ -66,7 +67,7 @@ export async function planEdit(path: string, verb: ReleaseVerb, now: Date): Prom
       verb,
       changes: edited.changes,
       patch: textPatch(path, text, edited.text),
-      problems: newProblems(before.problems, after.problems),
+      problems: newProblems(told(before), told(after)),
       text: mark + edited.text,
       hash: digest(bytes),
     }
@@ -112,6 +113,11 @@ export async function isWritable(file: string): Promise<boolean> {
   }
 }
 
+/** As `check` tells them, tests apart. */
+function told({ snapshot, problems }: GoodRead): readonly Problem[] {
+  return [...problems, ...lintConfiguration(snapshot.configuration)]
+}
+
 function newProblems(before: readonly Problem[], after: readonly Problem[]): readonly Problem[] {
   const known = new Set(before.map(({ code, message }) => `${code} ${message}`))
   return after.filter(({ code, message }) => !known.has(`${code} ${message}`))
@@ -119,9 +125,12 @@ function newProblems(before: readonly Problem[], after: readonly Problem[]): rea
 
 // --- the result, judged -------------------------------------------------------------------------------------------------------------
 
-export type Read =
-  | { readonly snapshot: Snapshot; readonly problems: readonly Problem[] }
-  | { readonly problems: readonly Problem[] }
+interface GoodRead {
+  readonly snapshot: Snapshot
+  readonly problems: readonly Problem[]
+}
+
+export type Read = GoodRead | { readonly problems: readonly Problem[] }
 
 /** As a gateway would load it, keys apart; with other text in the file's place. */
 export async function loadSnapshot(path: string, text?: string): Promise<Read> {

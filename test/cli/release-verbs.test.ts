@@ -35,7 +35,7 @@ const stages: readonly (readonly [args: readonly string[], line: RegExp])[] = [
 ]
 
 describe('release verbs', () => {
-  it('take a version from its first visitors to everybody and back, in a file that stays good', async () => {
+  it('take a version from its first visitors to everybody and back, in a good file', { timeout: 120_000 }, async () => {
     for (const [args, line] of stages) {
       const { code, err } = await run(...args)
       expect({ args, code, err }).toEqual({ args, code: 0, err: '' })

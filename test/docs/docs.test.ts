@@ -23,7 +23,7 @@ describe('a page of the docs', () => {
     expect(played).toEqual(expect.arrayContaining(['docs/seven-steps.md']))
   })
 
-  it.each(played)('%s shows commands that do what it says', { timeout: 120_000 }, async (page) => {
+  it.each(played)('%s shows commands that do what it says', { timeout: 240_000 }, async (page) => {
     expect(await play(page)).toEqual([])
   })
 
@@ -46,7 +46,7 @@ describe('a page of the docs', () => {
 describe('a command that is shown and not run', () => {
   const shown = [...new Set(pages.flatMap((page) => commandsOf(readFileSync(join(root, page), 'utf8'))))]
 
-  it.each(shown)('%s is one that there is', { timeout: 20_000 }, async (command) => {
+  it.each(shown)('%s is one that there is', { timeout: 60_000 }, async (command) => {
     const [verb = '', ...words] = command.split(/\s+/)
     if (verb.startsWith('-')) return
     const { code, out } = await graylane([verb, '--help'])
