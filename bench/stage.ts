@@ -14,7 +14,7 @@ import { type Children, freePort, hasEnded } from './children.ts'
 import type { Contender, Setting } from './contender.ts'
 import type { Participant } from './result.ts'
 
-const patienceMs = 15_000
+const patienceMs = 30_000
 
 export interface Running {
   readonly contender: Contender

@@ -4,78 +4,40 @@
 import { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { Client, type Dispatcher, errors } from 'undici'
-import { Timed } from './http1/deadlines.ts'
 import type { BodyFraming } from './http1/outgoing-head.ts'
+import { BODY, CONNECTING, ENDED, PooledConnection, TUNNEL } from './http1/pooled-connection.ts'
 import { ResponseMessage, parseResponse } from './http1/response-head.ts'
-import {
-  type Breakage,
-  isOurFault,
-  isWebsocketAnswer,
-  type UpstreamLink,
-  type UpstreamUser,
-} from './http1/upstream-connection.ts'
+import { type Breakage, isOurFault, isWebsocketAnswer } from './http1/upstream-link.ts'
 import type { EndpointPool } from './http1/upstreams.ts'
 import type { SecureEndpoint } from './tls/upstream-trust.ts'
 import { requestForUndici } from './undici-request.ts'
-
-const CONNECTING = 0
-const IDLE = 1
-const HEAD = 2
-const BODY = 3
-const TUNNEL = 4
-const ENDED = 5
-const CLOSED = 6
 
 /** Request body that waits for undici to write it. */
 const BODY_BYTES = 65_536
 const EMPTY = Buffer.alloc(0)
 const responseHead = new ResponseMessage()
 
-export class HttpsUpstream extends Timed implements UpstreamLink {
-  readonly pool: EndpointPool
+export class HttpsUpstream extends PooledConnection {
   readonly socket: TLSSocket
   readonly #endpoint: SecureEndpoint
-  used = false
-  silent = true
-  #user: UpstreamUser | null = null
-  #held = true
-  #state = CONNECTING
   #client: Client | null = null
   #controller: Dispatcher.DispatchController | null = null
   /** The request's body, where not all of it was there at once. */
   #body: Readable | null = null
   #bodyIsFull = false
-  #reusable = false
-  #paused = false
   /** What undici, or the system, held against the connection. */
   #brokenBy: Breakage = 'reset'
 
   constructor(pool: EndpointPool, endpoint: SecureEndpoint) {
-    super()
-    this.pool = pool
+    super(pool)
     this.#endpoint = endpoint
     const { upstreams } = pool
     this.socket = upstreams.trust.connect(endpoint)
     this.socket.on('secureConnect', () => this.#onConnect())
     this.socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error))
-    this.socket.on('timeout', () => this.#break('reset'))
+    this.socket.on('timeout', () => this.breakOff('reset'))
     this.socket.on('close', () => this.#onClose())
     upstreams.deadlines.set(this, pool.connectTimeoutMs)
-  }
-
-  get connecting(): boolean {
-    return this.#state === CONNECTING
-  }
-
-  assign(user: UpstreamUser): void {
-    this.#user = user
-    this.#held = true
-    this.#reusable = false
-    this.silent = true
-    if (this.#state === IDLE) {
-      this.#state = HEAD
-      this.pool.upstreams.deadlines.clear(this)
-    }
   }
 
   // ------------------------------------------------------------------------------------------ the request
@@ -108,7 +70,7 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
   #onBodyDrain(): void {
     if (!this.#bodyIsFull) return
     this.#bodyIsFull = false
-    this.#user?.onUpstreamDrain()
+    this.user?.onUpstreamDrain()
   }
 
   // ------------------------------------------------------------------------------------------ the answer
@@ -121,29 +83,29 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
       onResponseStart: (controller, status, _fields, reason = '') =>
         this.#onHead(controller, `${status} ${latin1(reason)}`, rawFields(controller)),
       onResponseData: (controller, chunk) => {
-        if (this.#user?.onBody(chunk, 0, chunk.length, false) === false) this.#pause(controller)
+        if (this.user?.onBody(chunk, 0, chunk.length, false) === false) this.#pause(controller)
       },
       // undici decides on the connection's fate once this has returned; only then can it be told whether it may be used again.
       onResponseEnd: () => process.nextTick(() => this.#onAnswerEnd()),
-      onResponseError: (_controller, error) => this.#break(breakageOf(error)),
+      onResponseError: (_controller, error) => this.breakOff(breakageOf(error)),
     }
   }
 
   #onHead(controller: Dispatcher.DispatchController, statusLine: string, fields: readonly Uint8Array[]): void {
-    const user = this.#user
+    const user = this.user
     if (user === null) return
     if (statusLine.startsWith('1')) {
-      if (statusLine.startsWith('101') || !this.#interim(statusLine, fields)) this.#break('bad-response')
+      if (statusLine.startsWith('101') || !this.#interim(statusLine, fields)) this.breakOff('bad-response')
       return
     }
     const head = this.#read(statusLine, fields)
     if (head === undefined) {
-      this.#break('bad-response')
+      this.breakOff('bad-response')
       return
     }
-    this.#state = BODY
+    this.state = BODY
     const framing = framingOf(head, user.asksHead)
-    this.#reusable = head.keepsAlive && framing !== 'until-close'
+    this.reusable = head.keepsAlive && framing !== 'until-close'
     if (!user.onHead(head, framing, EMPTY, 0, 0, false)) this.#pause(controller)
   }
 
@@ -158,93 +120,66 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
 
   #interim(statusLine: string, fields: readonly Uint8Array[]): boolean {
     const head = this.#read(statusLine, fields)
-    return head !== undefined && this.#user !== null && this.#user.onInterim(head)
+    return head !== undefined && this.user !== null && this.user.onInterim(head)
   }
 
   #pause(controller: Dispatcher.DispatchController): void {
-    this.#paused = true
+    this.paused = true
     controller.pause()
   }
 
   #onAnswerEnd(): void {
-    if (this.#state !== BODY) return
-    this.#state = ENDED
-    this.#user?.onBody(EMPTY, 0, 0, true)
+    if (this.state !== BODY) return
+    this.state = ENDED
+    this.user?.onBody(EMPTY, 0, 0, true)
   }
 
   #onUpgrade(status: number, fields: readonly Uint8Array[]): void {
     const { socket } = this
-    const user = this.#user
+    const user = this.user
     const head = this.#read(`${status} Switching Protocols`, fields)
     if (user === null || status !== 101 || head === undefined || !user.asksWebsocket || !isWebsocketAnswer(head)) {
-      this.#break('bad-response')
+      this.breakOff('bad-response')
       return
     }
-    this.#state = TUNNEL
+    this.state = TUNNEL
     socket.on('data', (bytes: Buffer) => {
-      if (this.#user?.onTunnelData(bytes, 0, bytes.length) !== false) return
-      this.#paused = true
+      if (this.user?.onTunnelData(bytes, 0, bytes.length) !== false) return
+      this.paused = true
       socket.pause()
     })
-    socket.on('end', () => this.#user?.onTunnelEnd())
-    socket.on('drain', () => this.#user?.onUpstreamDrain())
+    socket.on('end', () => this.user?.onTunnelEnd())
+    socket.on('drain', () => this.user?.onUpstreamDrain())
     if (user.onHead(head, 'tunnel', EMPTY, 0, 0, false)) return
-    this.#paused = true
+    this.paused = true
     socket.pause()
   }
 
   resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    if (this.#state === TUNNEL) this.socket.resume()
+    if (!this.paused) return
+    this.paused = false
+    if (this.state === TUNNEL) this.socket.resume()
     else this.#controller?.resume()
   }
 
   // ------------------------------------------------------------------------------------------ the connection
 
-  release(): void {
-    const { pool, socket } = this
-    const clean = this.#state === ENDED && this.#reusable && this.#user !== null && this.#user.requestSent
-    this.#user = null
-    if (!clean || pool.retired || socket.destroyed || socket.writableLength > 0) {
-      this.destroy()
-      return
-    }
-    this.used = true
-    this.#state = IDLE
-    this.#held = false
+  protected override rest(): number {
+    this.letGo()
+    this.paused = false
+    return this.pool.idleTimeoutMs
+  }
+
+  protected override letGo(): void {
     this.#controller = null
     this.#body = null
-    this.#paused = false
-    pool.upstreams.deadlines.set(this, pool.idleTimeoutMs)
-    pool.release(this)
-  }
-
-  destroy(): void {
-    this.#user = null
-    this.#retireState()
-    this.socket.destroy()
-  }
-
-  destroySoon(): void {
-    this.#user = null
-    this.#retireState()
-    this.socket.setTimeout(this.pool.upstreams.limits.writeStallTimeoutMs)
-    this.socket.destroySoon()
-  }
-
-  override onDeadline(): void {
-    if (this.#state === CONNECTING) this.#break('connect-timeout')
-    else if (this.#state === IDLE) this.destroy()
   }
 
   #onConnect(): void {
-    if (this.#state !== CONNECTING) return
-    this.pool.upstreams.deadlines.clear(this)
+    if (!this.becomeConnected()) return
     this.#client = this.#speakOn(this.socket)
-    this.#state = HEAD
     this.pool.connected()
-    this.#user?.onConnected()
+    this.user?.onConnected()
   }
 
   /** An undici client of this one connection: when it has gone, there is no other. */
@@ -270,40 +205,20 @@ export class HttpsUpstream extends Timed implements UpstreamLink {
   }
 
   #onError(error: NodeJS.ErrnoException): void {
-    if (this.#state !== CONNECTING) this.#brokenBy = breakageOf(error)
-    else if (isOurFault(error.code)) this.#break('exhausted')
+    if (this.state !== CONNECTING) this.#brokenBy = breakageOf(error)
+    else if (isOurFault(error.code)) this.breakOff('exhausted')
     else {
       this.pool.upstreams.trust.noteFailure(this.#endpoint, error)
-      this.#break('refused')
+      this.breakOff('refused')
     }
   }
 
   #onClose(): void {
     // undici has the last word on an answer that ends with its connection; it hears of the end before we do.
     process.nextTick(() => {
-      if (this.#state !== ENDED) this.#break(this.#brokenBy)
-      else this.#retireState()
+      if (this.state !== ENDED) this.breakOff(this.#brokenBy)
+      else this.retire()
     })
-  }
-
-  #break(why: Breakage): void {
-    if (this.#state !== CLOSED) {
-      const user = this.#user
-      this.#user = null
-      this.#retireState()
-      this.socket.destroy()
-      user?.onBroken(this, why)
-    } else this.socket.destroy()
-  }
-
-  #retireState(): void {
-    if (this.#state === CLOSED) return
-    const wasConnecting = this.connecting
-    this.#state = CLOSED
-    this.#controller = null
-    this.#body = null
-    this.pool.upstreams.deadlines.forget(this)
-    this.pool.closed(this, this.#held, wasConnecting)
   }
 }
 

@@ -13,7 +13,7 @@ import type { RequestMessage } from './request-head.ts'
 import { Replay } from './replay.ts'
 import type { ResponseMessage } from './response-head.ts'
 import { Tunnel } from './tunnel.ts'
-import type { Breakage, UpstreamLink, UpstreamUser } from './upstream-connection.ts'
+import type { Breakage, UpstreamLink, UpstreamUser } from './upstream-link.ts'
 import type { EndpointPool } from './upstreams.ts'
 
 const EMPTY = Buffer.alloc(0)

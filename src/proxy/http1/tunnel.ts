@@ -2,7 +2,7 @@
 // other, each ended on its own. Bytes to the client go the way of all answers, through the exchange.
 
 import type { ClientConnection } from './client-connection.ts'
-import type { UpstreamLink } from './upstream-connection.ts'
+import type { UpstreamLink } from './upstream-link.ts'
 
 /** A peer that vanished without a word is noticed by TCP: while both sides are open a tunnel may be silent as long as it likes. */
 const KEEPALIVE_MS = 30_000

@@ -6,7 +6,7 @@ import { HttpsUpstream } from '../https-upstream.ts'
 import { isSecure, UpstreamTrust } from '../tls/upstream-trust.ts'
 import { Deadlines } from './deadlines.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
-import type { UpstreamLink, UpstreamUser } from './upstream-connection.ts'
+import type { UpstreamLink, UpstreamUser } from './upstream-link.ts'
 import type { Limits } from './limits.ts'
 
 export class EndpointPool {
