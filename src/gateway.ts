@@ -247,6 +247,7 @@ class RunningGateway implements PhasedGateway {
   #startEngine({ limits }: Configuration): void {
     if (this.#server !== undefined) return
     this.#upstreams = new Upstreams(limits, new UpstreamTrust(this.#options.log))
+    this.#inForce.mirrors.trust = this.#upstreams.trust
     this.#server = createHttp1Server({ handler: this.#handler(), upstreams: this.#upstreams, limits })
     this.#server.countsAlone = (address) => !this.#inForce.trusts(address)
     this.#overload = new OverloadWatch(this.#server, this.#admission, this.metrics.overloaded, this.#options.pressure)

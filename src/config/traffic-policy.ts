@@ -97,7 +97,7 @@ function cookieKey(draft: Draft, text: NonNullable<ConsistentHashText['httpCooki
   }
 }
 
-export function isPrime(number: number): boolean {
+function isPrime(number: number): boolean {
   for (let divisor = 2; divisor * divisor <= number; divisor++) if (number % divisor === 0) return false
   return number > 1
 }

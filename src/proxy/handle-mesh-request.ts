@@ -11,7 +11,7 @@ import { codecAnswer, emptyAnswer } from './mesh-answers.ts'
 import { identify, joined, joinSingleLines, keepPassed, removeSteering } from './mesh-fields.ts'
 import { MeshFacts } from './mesh-facts.ts'
 import { MeshRequest } from './mesh-request.ts'
-import type { Surroundings } from './route-execution.ts'
+import type { Surroundings } from './request-context.ts'
 import { normalizeTarget } from './target.ts'
 
 interface Circumstances {

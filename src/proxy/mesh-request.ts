@@ -9,7 +9,8 @@ import type { EdgeAnswer, Exchange, Head, ResponseHead, UpstreamFailure } from '
 import type { AnswerHead } from './field-list.ts'
 import { errorAnswer, failureAnswer, serverName, textAnswer } from './mesh-answers.ts'
 import { chooseDestination, type Route } from './route-actions.ts'
-import { RouteExecution, type Surroundings } from './route-execution.ts'
+import type { Surroundings } from './request-context.ts'
+import { RouteExecution } from './route-execution.ts'
 
 export class MeshRequest extends RouteExecution {
   readonly version = ''

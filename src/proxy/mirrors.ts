@@ -17,14 +17,14 @@ export type MirrorOutcome = 'answered' | 'failed' | 'dropped'
 
 export class Mirrors {
   readonly #report: (outcome: MirrorOutcome) => void
-  readonly #trust: UpstreamTrust
+  /** Of HTTPS endpoints; the one of the upstreams, which is prepared and tells what it refuses. */
+  trust = new UpstreamTrust()
   readonly #pools = new Map<string, Pool>()
   #underWay = 0
 
   /** @param report is told of each copy once */
-  constructor(report: (outcome: MirrorOutcome) => void = () => {}, trust = new UpstreamTrust()) {
+  constructor(report: (outcome: MirrorOutcome) => void = () => {}) {
     this.#report = report
-    this.#trust = trust
   }
 
   /**
@@ -43,10 +43,6 @@ export class Mirrors {
       headersTimeout: patience,
       bodyTimeout: patience,
     }
-    this.#poolOf(endpoint).dispatch(copy, this.#discard())
-  }
-
-  #discard(): Dispatcher.DispatchHandler {
     let open = true
     const end = (good: boolean): void => {
       if (!open) return
@@ -54,12 +50,11 @@ export class Mirrors {
       this.#underWay--
       this.#report(good ? 'answered' : 'failed')
     }
-    return {
-      onRequestStart: () => {},
-      onResponseStart: () => {},
-      onResponseData: () => {},
-      onResponseEnd: () => end(true),
-      onResponseError: () => end(false),
+    try {
+      this.#poolOf(endpoint).dispatch(copy, discarding(end))
+    } catch {
+      // undici refuses what it cannot write; whatever it is, the request itself has long been sent.
+      end(false)
     }
   }
 
@@ -82,7 +77,7 @@ export class Mirrors {
   ): void {
     const secure = isSecure(endpoint)
     const socket = secure
-      ? this.#trust.connect(endpoint)
+      ? this.trust.connect(endpoint)
       : connectPlain({ host: endpoint.address, port: endpoint.port, noDelay: true })
     socket.setTimeout(patienceMs, () => socket.destroy(new Error('no connection')))
     socket.once('error', (error: Error) => done(error, null))
@@ -102,5 +97,15 @@ export class Mirrors {
   close(): void {
     for (const pool of this.#pools.values()) void pool.destroy().catch(() => {})
     this.#pools.clear()
+  }
+}
+
+function discarding(end: (good: boolean) => void): Dispatcher.DispatchHandler {
+  return {
+    onRequestStart: () => {},
+    onResponseStart: () => {},
+    onResponseData: () => {},
+    onResponseEnd: () => end(true),
+    onResponseError: () => end(false),
   }
 }

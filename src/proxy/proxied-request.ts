@@ -16,7 +16,8 @@ import type { Client } from './peer.ts'
 import { LiveAssets } from './live-assets.ts'
 import { type LongConnection, streamPlaces } from './long-connections.ts'
 import type { Mirror, RouteActions } from './route-actions.ts'
-import { RouteExecution, type Surroundings } from './route-execution.ts'
+import type { Surroundings } from './request-context.ts'
+import { RouteExecution } from './route-execution.ts'
 
 export class ProxiedRequest extends RouteExecution {
   protected readonly tellsUpstream = false

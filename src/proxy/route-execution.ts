@@ -27,8 +27,6 @@ import { RequestContext, type Surroundings } from './request-context.ts'
 import { backOffMs, replayBytes, retriesAnswer, retriesFailure } from './retry-policy.ts'
 import type { Mirror, RouteActions } from './route-actions.ts'
 
-export type { Surroundings } from './request-context.ts'
-
 const noMirrors: readonly Mirror[] = []
 const noHash: RequestHash = { hash: undefined, cookies: [] }
 
