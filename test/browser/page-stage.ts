@@ -136,8 +136,9 @@ export async function openIn(page: Page, url: string): Promise<{ page: Page; err
   return { page, errors }
 }
 
-/** Makes one request of each kind from the open page. */
-export function partsOf(page: Page): Promise<Parts> {
+/** Makes one request of each kind from the open page, once it is loaded. */
+export async function partsOf(page: Page): Promise<Parts> {
+  await page.waitForLoadState()
   return page.evaluate<Parts>(`(async () => ({
     page: pageVersion,
     app: appVersion,
@@ -167,7 +168,8 @@ export function whole(version: string): Parts {
 }
 
 /** The version of the page that is open, by content; and that of its script. */
-export function versionsOf(page: Page): Promise<readonly [page: string, app: string]> {
+export async function versionsOf(page: Page): Promise<readonly [page: string, app: string]> {
+  await page.waitForLoadState()
   return page.evaluate<[string, string]>('[pageVersion, appVersion]')
 }
 
