@@ -2,7 +2,7 @@
 // bad. Runs in one process of a gateway; the others follow what it decides. Never sends a request of a client.
 
 import { connect, type Socket } from 'node:net'
-import { Client } from 'undici'
+import { type buildConnector, Client } from 'undici'
 import type { HealthCheckSpec } from '../rules/health-check.ts'
 import type { Edge } from './edge.ts'
 import type { Endpoints, EndpointState, PoolEndpoints } from './endpoints.ts'
@@ -23,11 +23,13 @@ export class HealthChecks {
     const before = new Map(this.#rounds.map((round) => [round.key, round]))
     const next: Round[] = []
     for (const pool of edge.pools) {
-      const check = checkOf(edge, pool)
-      if (check === undefined) continue
-      const key = `${pool.pool.key} ${JSON.stringify(check)}`
+      const release = edge.table.releases.find(({ name }) => name === pool.pool.release)
+      const check = release?.services.find(({ name }) => name === pool.pool.service)?.spec.healthCheck
+      if (release === undefined || check === undefined) continue
+      const { header } = release.spec.pin
+      const key = `${pool.pool.key} ${header} ${JSON.stringify(check)}`
       const round = before.get(key)
-      if (round === undefined) next.push(new Round(key, pool, check, this.#endpoints, this.#trust))
+      if (round === undefined) next.push(new Round(key, pool, header, check, this.#endpoints, this.#trust))
       else {
         before.delete(key)
         round.pool = pool
@@ -44,34 +46,41 @@ export class HealthChecks {
   }
 }
 
-function checkOf(edge: Edge, { pool }: PoolEndpoints): HealthCheckSpec | undefined {
-  const release = edge.table.releases.find(({ name }) => name === pool.release)
-  return release?.services.find(({ name }) => name === pool.service)?.spec.healthCheck
-}
-
-/** The checks of one pool, one after the other interval. */
+/** The checks of one pool: all its endpoints, once an interval. */
 class Round {
   readonly key: string
   pool: PoolEndpoints
   readonly #check: HealthCheckSpec
+  /** By which a backend is told its version. */
+  readonly #header: string
   readonly #endpoints: Endpoints
   readonly #trust: UpstreamTrust
   readonly #asked = new Map<EndpointState, Asked>()
   readonly #timer: NodeJS.Timeout
+  readonly #first: NodeJS.Immediate
 
-  constructor(key: string, pool: PoolEndpoints, check: HealthCheckSpec, endpoints: Endpoints, trust: UpstreamTrust) {
+  constructor(
+    key: string,
+    pool: PoolEndpoints,
+    header: string,
+    check: HealthCheckSpec,
+    endpoints: Endpoints,
+    trust: UpstreamTrust,
+  ) {
     this.key = key
     this.pool = pool
+    this.#header = header
     this.#check = check
     this.#endpoints = endpoints
     this.#trust = trust
     this.#timer = setInterval(() => this.#ask(), check.intervalMs)
     this.#timer.unref()
-    setImmediate(() => this.#ask())
+    this.#first = setImmediate(() => this.#ask())
   }
 
   close(): void {
     clearInterval(this.#timer)
+    clearImmediate(this.#first)
     for (const state of this.#asked.keys()) this.#forget(state)
   }
 
@@ -79,7 +88,8 @@ class Round {
     for (const state of this.#asked.keys()) if (!this.pool.list.includes(state)) this.#forget(state)
     for (const state of this.pool.list) {
       let asked = this.#asked.get(state)
-      if (asked === undefined) this.#asked.set(state, (asked = new Asked(state, this.pool, this.#check, this.#trust)))
+      if (asked === undefined)
+        this.#asked.set(state, (asked = new Asked(state, this.pool, this.#header, this.#check, this.#trust)))
       void asked.ask((good) => this.#note(state, asked, good))
     }
   }
@@ -117,14 +127,20 @@ class Asked {
   readonly #check: HealthCheckSpec
   #isUnderWay = false
 
-  constructor(state: EndpointState, { pool }: PoolEndpoints, check: HealthCheckSpec, trust: UpstreamTrust) {
+  constructor(
+    state: EndpointState,
+    { pool }: PoolEndpoints,
+    header: string,
+    check: HealthCheckSpec,
+    trust: UpstreamTrust,
+  ) {
     const origin = `${isSecure(state) ? 'https' : 'http'}://${authorityOf(state)}`
     this.#client = new Client(origin, { connect: (_options, done) => open(state, trust, check.timeoutMs, done) })
     this.#check = check
     this.#headers = {
       host: check.host ?? hostOf(pool.upstreams, state),
       'user-agent': 'graylane-health-check',
-      'x-version': pool.owner,
+      [header]: pool.owner,
     }
   }
 
@@ -150,10 +166,7 @@ class Asked {
   }
 }
 
-type Connected = (error: Error | null, socket: Socket | null) => void
-
-function open(state: EndpointState, trust: UpstreamTrust, timeoutMs: number, done: (...args: never) => void): void {
-  const connected = done as unknown as Connected
+function open(state: EndpointState, trust: UpstreamTrust, timeoutMs: number, connected: buildConnector.Callback): void {
   const secure = isSecure(state)
   const socket: Socket = secure ? trust.connect(state) : connect({ host: state.address, port: state.port })
   socket.setTimeout(timeoutMs, () => socket.destroy(new Error('timed out')))
