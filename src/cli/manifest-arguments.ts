@@ -9,11 +9,11 @@ export const manifestArguments = {
   internal: { type: 'string', multiple: true, default: [] as string[] },
 } as const
 
-export const manifestUsage = `  --port FROM=TO            Istio's manifests: bind TO for the Gateway server's port FROM (repeatable; TO 0: any free port)
-  --resolve A:P=B:Q         send what is for the endpoint A:P to B:Q, as curl does (repeatable); A may be a Deployment's name
+export const manifestUsage = `  --port FROM=TO            Istio's manifests: bind TO for the Gateway server's port FROM (repeatable; 0: any free port)
+  --resolve A:P=B:Q         send what is for the endpoint A:P to B:Q, as curl does (repeatable); A may be a Deployment
   --internal PORT=SERVICEPORT[,namespace=NAME][,label=value]...
-                            bind PORT on loopback for calls to services at SERVICEPORT, as the sidecar of a workload with
-                            these labels would (repeatable): gives sourceLabels and sourceNamespace their meaning
+                            bind PORT on loopback for calls to services at SERVICEPORT, as the sidecar of a workload
+                            with these labels would (repeatable): gives sourceLabels and sourceNamespace their meaning
 `
 
 /** Undefined when none of them is given. Throws UsageError. */
