@@ -1,5 +1,5 @@
-// The admin server: how the gateway is, what it was told, why it decides as it does, and reload. On a port of its own, loopback unless
-// a token is set; beside it an optional probe port for kubelet and Prometheus. Never on the path of a user's request.
+// The admin server: how the gateway is, what it was told, why it decides as it does, reloads and releases. On a port of its own,
+// loopback unless a token is set; beside it an optional probe port for kubelet and Prometheus. Never on the path of a user's request.
 
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -111,7 +111,8 @@ function newServer(guard: (request: GuardedRequest) => Refusal | undefined): Fas
 
 /** The dashboard itself, which asks for the token. */
 function isOpen({ routeOptions }: FastifyRequest): boolean {
-  return (routeOptions.config as { readonly open?: boolean }).open === true
+  // Behind no route there is no configuration.
+  return (routeOptions.config as { readonly open?: boolean } | undefined)?.open === true
 }
 
 /** All lines of a field joined: Node keeps the first of two Hosts, and two of anything here are one too many. */

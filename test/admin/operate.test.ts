@@ -2,6 +2,7 @@ import { chmod } from 'node:fs/promises'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { createAdminServer } from '../../src/admin/server.ts'
 import { dashboardFiles } from '../../src/admin/dashboard-files.ts'
 import type { GatewayState } from '../../src/admin/gateway-state.ts'
 import type { TrafficView } from '../../src/observe/traffic-ring.ts'
@@ -199,5 +200,29 @@ describe('the dashboard’s files', () => {
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'")
     const again = await live.ask('/', { headers: { 'if-none-match': page.headers.get('etag')! } })
     expect(again.status).toBe(304)
+  })
+})
+
+describe('with a token', () => {
+  it('the dashboard’s files are open, since they ask for it; everything else, what there is not too, wants it', async () => {
+    const admin = await createAdminServer({
+      view: live.gateway,
+      metrics: live.gateway.metrics,
+      listen: { host: '127.0.0.1', port: 0 },
+      token: 'a-token-of-sixteen-letters',
+    })
+    const status = async (path: string, init: RequestInit = {}): Promise<number> =>
+      (await fetch(`http://${admin.address}${path}`, init)).status
+    try {
+      expect(await status('/')).toBe(200)
+      expect(await status('/dashboard/app.js')).toBe(200)
+      for (const path of ['/state', '/traffic', '/metrics', '/openapi.json', '/nothing', '/dashboard/nothing.js']) {
+        expect([path, await status(path)]).toEqual([path, 401])
+      }
+      expect(await status('/release/promote', { method: 'POST' })).toBe(401)
+      expect(await status('/state', { headers: { authorization: 'Bearer a-token-of-sixteen-letters' } })).toBe(200)
+    } finally {
+      await admin.close()
+    }
   })
 })
