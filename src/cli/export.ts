@@ -16,7 +16,7 @@ error with its place, and in comments.
 
   --config FILE      routes.yaml (default ${defaultConfigPath})
   --namespace NAME   of the manifests (default default)
-  --strict           exit with 1 when anything was left out
+  --strict           exit with 1 when a rule or a part of one was left out
   --json             { text, problems } on standard output
 
 Exit code: 0 written, 1 the configuration cannot be used, 2 wrong usage.
@@ -44,7 +44,7 @@ export async function runExport(args: string[]): Promise<ExitCode> {
     process.stdout.write(text)
     say(omissions)
   }
-  return options.strict && omissions.length > 0 ? 1 : 0
+  return options.strict && omissions.some(({ severity }) => severity === 'warning') ? 1 : 0
 }
 
 function complain(problems: readonly Problem[]): ExitCode {
@@ -52,10 +52,12 @@ function complain(problems: readonly Problem[]): ExitCode {
   return 1
 }
 
+const colours = { error: 'red', warning: 'yellow', info: 'blue' } as const
+
 function say(problems: readonly Problem[]): void {
   const paint = painter(process.stderr)
   for (const problem of problems) {
-    process.stderr.write(`${paint(problem.severity === 'error' ? 'red' : 'yellow', formatProblem(problem))}\n`)
+    process.stderr.write(`${paint(colours[problem.severity], formatProblem(problem))}\n`)
   }
 }
 

@@ -289,7 +289,9 @@ class Planner {
   #omit(place: Place, what: string, message: string): void {
     // The same condition of a service is met once for each rule.
     if (this.#omissions.some((other) => other.message === message && other.line === place.line)) return
-    this.#omissions.push({ ...place, severity: 'warning', code: `export-${what}`, message })
+    // A draining version draws nobody here either, and a list is there, if only as it is now.
+    const severity = what === 'draining' || what === 'users' ? 'info' : 'warning'
+    this.#omissions.push({ ...place, severity, code: `export-${what}`, message })
   }
 }
 

@@ -10,7 +10,7 @@ import { envoyCluster } from './envoy-clusters.ts'
 import { envoyMatch } from './envoy-match.ts'
 import { versionWritten } from './export-actions.ts'
 import { durationText } from './export-names.ts'
-import type { Exported } from './export-istio.ts'
+import { type Exported, ofEveryFile } from './export-istio.ts'
 import { Commented, writeYaml } from './write-yaml.ts'
 
 export function exportEnvoy(configuration: Configuration): Exported {
@@ -38,7 +38,7 @@ function generalOmissions({ releases, file, trust }: Configuration): readonly Pr
   const place = releases[0]?.place ?? { file, line: 1, column: 1 }
   const say = (code: string, message: string): Problem => ({
     ...place,
-    severity: 'warning',
+    severity: ofEveryFile.has(code) ? 'info' : 'warning',
     code: `export-${code}`,
     message,
   })

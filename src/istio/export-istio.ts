@@ -49,12 +49,16 @@ export function exportIstio(configuration: Configuration, { namespace }: IstioEx
 
 // --- the whole file ----------------------------------------------------------------------------------------------------------------------
 
+/** Said of every file: nothing that its author could change. */
+export const ofEveryFile: ReadonlySet<string> = new Set(['pin', 'document', 'unavailable'])
+
 /** What no manifest can say, whatever the rules are. */
 function generalOmissions({ releases, listen, trust, file }: Configuration): readonly Problem[] {
   const found: Problem[] = []
   const place = releases[0]?.place ?? { file, line: 1, column: 1 }
   const say = (code: string, message: string, at = place): void => {
-    found.push({ ...at, severity: 'warning', code: `export-${code}`, message })
+    const severity = ofEveryFile.has(code) ? 'info' : 'warning'
+    found.push({ ...at, severity, code: `export-${code}`, message })
   }
   say('pin', 'pins are not expressed: the mesh keeps nobody on a version, each request is decided by the rules anew')
   say(

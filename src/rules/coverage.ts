@@ -1,7 +1,7 @@
 // Whether one match takes every request that another takes, as far as their texts tell for certain. For linters: a yes is sure, a no may
 // only mean that it cannot be seen. Runs no request.
 
-import { compileStringMatch } from './string-match.ts'
+import { compileStringMatch, type StringMatch } from './string-match.ts'
 import { parseCidr } from './address.ts'
 import type { RequestMatchSpec, StringMatchSpec } from './types.ts'
 import { asciiLowerCase, wireText } from './wire-text.ts'
@@ -21,6 +21,7 @@ export function coversMatch(wide: RequestMatchSpec, narrow: RequestMatchSpec): b
   )
 }
 
+const comparisonsAtMost = 100_000
 const singles = ['scheme', 'method', 'authority'] as const
 
 /** Every value that fits `narrow` fits `wide`. */
@@ -59,8 +60,12 @@ function fits(match: StringMatchSpec, value: string): boolean {
   return fitsAll(match, [value])
 }
 
+/** A thousand rules are compared with each other: each regex is compiled once. */
+const compiledMatches = new WeakMap<StringMatchSpec, StringMatch>()
+
 function fitsAll(match: StringMatchSpec, values: Iterable<string>): boolean {
-  const compiled = compileStringMatch(match, () => {})
+  const compiled = compiledMatches.get(match) ?? compileStringMatch(match, () => {})
+  compiledMatches.set(match, compiled)
   for (const value of values) if (!compiled.fits(wireText(value))) return false
   return true
 }
@@ -102,7 +107,10 @@ function lower(match: StringMatchSpec): StringMatchSpec {
 }
 
 function coversAddresses(wide: readonly string[] | undefined, narrow: readonly string[] | undefined): boolean {
-  return wide === undefined || (narrow?.every((cidr) => wide.some((block) => holds(block, cidr))) ?? false)
+  if (wide === undefined) return true
+  // Lists from files may hold a million: nothing is said of those.
+  if (narrow === undefined || wide.length * narrow.length > comparisonsAtMost) return false
+  return narrow.every((cidr) => wide.some((block) => holds(block, cidr)))
 }
 
 function holds(block: string, cidr: string): boolean {

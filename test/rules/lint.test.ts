@@ -147,6 +147,12 @@ describe('the linter of releases', () => {
     ).toEqual([])
   })
 
+  it('takes its time with no list, however long: a million comparisons are left undone', () => {
+    const many = Array.from({ length: 60_000 }, (_, index) => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`)
+    const rules = Array.from({ length: 20 }, (_, index) => rule(`r${index}`, 'v2', ip(...many)))
+    expect(messages({ gray: rules })).toEqual([])
+  })
+
   it('puts findings in the order of the file', () => {
     const late = rule('late', 'v2', users(), { place: place(9) })
     const early = rule('early', 'v2', share(0), { place: place(3) })
