@@ -18,7 +18,6 @@ import {
   Name,
   nameKeys,
   Nothing,
-  NotYet,
   Percentage,
   poolKeys,
   Refused,
@@ -262,7 +261,9 @@ export const routesDocument = Section(
     page: pageSection,
     tests: Type.Array(routeTest, { default: [], description: 'Run by `graylane check`.' }),
     assets: assetsSection,
-    istio: NotYet('istio'),
+    istio: Refused(
+      "Istio's manifests are a configuration of their own: serve --config DIR, with --port and --internal for the ports",
+    ),
     tls: Refused('tls stands under a listener, as in listen: [{ port: 8443, tls: { cert: site.pem, key: site.key } }]'),
   },
   { title: 'graylane routes.yaml' },

@@ -28,6 +28,7 @@ import type {
   HttpRewrite,
   HttpRoute,
 } from './model-virtual-service.ts'
+import { isFieldName } from './validate-headers.ts'
 import { originSpec } from './translate-match.ts'
 
 /** Where a rule is carried out. */
@@ -48,8 +49,26 @@ export function routeSpec(route: HttpRoute, context: RouteContext): RouteSpec {
   const destinations = targets.map(({ target, cluster }): RouteDestinationSpec => {
     return { pool: cluster?.pool, weight: target.weight ?? 0, ...headerSpecs(target.headers) }
   })
+  const wrong = invalidName([route.headers, ...targets.map(({ target }) => target.headers)])
+  if (wrong !== undefined && destinations.length > 0) return invalidNameRoute(wrong, headerSpecs(route.headers))
   const clusters = targets.map(({ cluster }) => cluster)
   return { ...actionsSpec(route, context, clusters), destinations }
+}
+
+/** Envoy takes a configuration with such a name, and then fails to send: every request of the route is answered so. */
+function invalidNameRoute(name: string, { responseHeaders }: ReturnType<typeof headerSpecs>): RouteSpec {
+  const directResponse = { status: 503, body: `invalid header name: ${name}` }
+  return {
+    timeoutMs: 0,
+    directResponse,
+    ...(responseHeaders === undefined ? {} : { responseHeaders }),
+    destinations: [],
+  }
+}
+
+function invalidName(levels: readonly HttpRoute['headers'][]): string | undefined {
+  const names = levels.flatMap((headers) => [...(headers?.request?.set ?? []), ...(headers?.request?.add ?? [])])
+  return names.map(([name]) => name.toLowerCase()).find((name) => !isFieldName(name) && name !== ':authority')
 }
 
 function actionsSpec(
@@ -92,9 +111,11 @@ function operationsSpec({ set, add, remove }: HeaderOperations): HeaderOperation
   return { set: sorted(set), add: sorted(add), remove: (remove ?? []).map((name) => name.toLowerCase()) }
 }
 
-/** Istio writes them sorted by name, as it was given. */
+/** Istio writes them sorted by name, as it was given. Validation has told of names that cannot be sent. */
 function sorted(map: ReadonlyMap<string, string | null> = new Map()): ReadonlyMap<string, string> {
-  const entries = Array.from(map, ([name, value]) => [name, value ?? ''] as const)
+  const entries = Array.from(map, ([name, value]) => [name, value ?? ''] as const).filter(
+    ([name]) => isFieldName(name) || name.toLowerCase() === ':authority',
+  )
   const inOrder = entries.toSorted(([a], [b]) => (a < b ? -1 : 1))
   return new Map(inOrder.map(([name, value]) => [name.toLowerCase(), value] as const))
 }

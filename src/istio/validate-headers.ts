@@ -6,6 +6,11 @@ import type { HeaderOperations, Headers } from './model-shared.ts'
 const token = /^[-!#$%&'*+.^_`|~A-Za-z0-9]+$/
 const pseudo = new Set([':method', ':scheme', ':authority', ':path', ':status'])
 
+/** RFC 9110 5.1. */
+export function isFieldName(name: string): boolean {
+  return token.test(name)
+}
+
 /** Of a match. */
 export function headerNameProblem(name: string): string | undefined {
   if (name === '') return 'header name cannot be empty'
@@ -23,6 +28,10 @@ function checkOperations(operations: HeaderOperations | undefined, findings: Fin
     for (const [name, value] of map ?? []) {
       const problem = operationNameProblem(name, mayNameHost) ?? valueProblem(value ?? '')
       if (problem !== undefined) findings.error(map as object, name, problem)
+      else if (!isFieldName(name) && name !== ':authority') {
+        const outcome = mayNameHost ? 'every request of this route is answered 503' : 'it is left out'
+        findings.notHonoured(map as object, name, `${JSON.stringify(name)} is no header name: ${outcome}`)
+      }
     }
   }
   for (const [index, name] of (operations?.remove ?? []).entries()) {

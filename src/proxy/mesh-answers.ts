@@ -33,7 +33,7 @@ const refusalStatus: Record<Refusal, number> = {
   'request-timeout': 408,
   'head-too-large': 431,
   'target-too-long': 431,
-  'version-not-supported': 400,
+  'version-not-supported': 426,
   'method-not-allowed': 405,
   'not-implemented': 501,
   'expectation-failed': 417,

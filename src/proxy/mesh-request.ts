@@ -109,6 +109,11 @@ export class MeshRequest extends RouteExecution {
   }
 
   protected assertOnAnswer(head: AnswerHead): void {
+    const status = this.actions?.directResponse?.status ?? 0
+    // Envoy names the request itself, where a direct response is of a kind that names something.
+    if (status === 201 || (status >= 300 && status < 400)) {
+      head.set('location', `${this.scheme}://${this.authority}${this.target}`)
+    }
     this.changeAnswer(head)
   }
 
