@@ -57,7 +57,7 @@ export function layOut({ release, traffic, out, width, behind }) {
   const middle = shapes.height / 2
   const edgeFlows = flows.filter((flow) => !flow.internal)
   const total = sumOf(edgeFlows)
-  const own = sumOf(edgeFlows.filter((flow) => flow.pool === ''))
+  const own = sumOf(edgeFlows.filter((flow) => flow.pool === '' && flow.endpoints.length === 0))
   if (columns.clients !== undefined) {
     shapes.nodes.unshift({ id: 'clients', kind: 'clients', ...columns.clients, y: middle - 23, h: 46, flow: total })
     shapes.links.push(link('clients', columns.clients, columns.edge, middle, middle, { flow: total }))

@@ -184,7 +184,8 @@ function shortened(name, width) {
 }
 
 function laneShape({ version, hue, x, y, w, h }) {
-  const { name, role, share: hundredths } = version
+  const { role, share: hundredths } = version
+  const name = version.name === '' ? word('noSubset') : version.name
   const details = [word(role === 'draining' ? 'drainingRole' : role)]
   if (hundredths > 0) details.push(word('shareOf', share(hundredths)))
   return svg(

@@ -1,10 +1,10 @@
 // Releases as they can be seen from traffic alone, where no routes.yaml lists any: services and versions of those that answered. So the
-// graph has lanes for manifests of a mesh, too.
+// graph has lanes for manifests of a mesh, too; a route without a subset leads to a version without a name.
 
 /** In the form of /state's releases. */
 export function seenReleases({ lanes }) {
   const byRelease = Object.groupBy(
-    lanes.filter(({ pool }) => pool !== ''),
+    lanes.filter(({ service, endpoints }) => service !== '' && endpoints.length > 0),
     ({ release }) => release,
   )
   return Object.entries(byRelease)

@@ -34,7 +34,11 @@ export class Versions {
   }
 
   #build(release) {
-    this.#cards = new Map(release.versions.map((version, hue) => [version.name, this.#card(version, hue, release)]))
+    this.#cards = new Map(
+      release.versions.flatMap((version, hue) =>
+        version.name === '' ? [] : [[version.name, this.#card(version, hue, release)]],
+      ),
+    )
     replace(
       this.#place,
       [...this.#cards.values()].map(({ element }) => element),

@@ -47,6 +47,7 @@ const words = {
   gray: ['gray', '灰度'],
   drainingRole: ['draining', '排空中'],
   idle: ['no rule', '无规则'],
+  noSubset: ['no subset', '无子集'],
   seen: ['seen in traffic', '流量中所见'],
   shareOf: ['{0} % share', '{0} % 流量'],
   ruleCount: ['{0} rules', '{0} 条规则'],
