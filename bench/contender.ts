@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
 import type { Ports } from './backend.ts'
+import type { CertificateFiles } from './certificate.ts'
 import type { Command } from './children.ts'
 
 export interface Setting {
@@ -12,6 +13,8 @@ export interface Setting {
   readonly port: number
   /** A second free port, for an admin server that cannot be left out. */
   readonly adminPort: number
+  /** A third port, for TLS, and what to present there. Undefined where no certificate can be made. */
+  readonly secure: ({ readonly port: number } & CertificateFiles) | undefined
   readonly backends: Ports
   /** A folder of its own: configuration, logs, temporary files. */
   readonly folder: string

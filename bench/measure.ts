@@ -39,7 +39,8 @@ export async function measure(
       const order = round % 2 === 0 ? contenders : contenders.toReversed()
       for (const name of order) {
         const one = checked.find(({ contender }) => contender.name === name)
-        if (one !== undefined) samples.push(await sample(one, scenario, round, plan, generator))
+        if (one !== undefined && canTake(one, scenario))
+          samples.push(await sample(one, scenario, round, plan, generator))
       }
     }
     for (const { contender, setting } of checked) await contender.tidy?.(setting)
@@ -49,9 +50,16 @@ export async function measure(
   return samples
 }
 
+/** Not those over TLS where no certificate could be made. */
+function canTake({ setting }: Checked, { secure }: Scenario): boolean {
+  return !secure || setting.secure !== undefined
+}
+
 /** Pools are filled, and code is compiled by requests of the kinds to come. */
 async function warmUp(one: Checked, plan: Rounds, generator: LoadGenerator): Promise<void> {
-  const own = plan.scenarios.filter(({ contenders }) => contenders.includes(one.contender.name))
+  const own = plan.scenarios.filter(
+    ({ scenario, contenders }) => contenders.includes(one.contender.name) && canTake(one, scenario),
+  )
   const [first] = own
   if (first === undefined) return
   const { connections, warmUp: warm } = plan
@@ -87,12 +95,13 @@ async function sample(
 }
 
 function run(
-  { port, verdict }: Checked,
+  { port, setting, verdict }: Checked,
   scenario: Scenario,
   { seconds, connections }: Pick<Rounds, 'seconds' | 'connections'>,
   generator: LoadGenerator,
 ): ReturnType<LoadGenerator['run']> {
-  const { method, path, bodyBytes, newConnections } = scenario
+  const { method, path, bodyBytes, newConnections, secure } = scenario
   const headers = browserHeaders(verdict.pins.v2)
-  return generator.run({ port, method, path, headers, bodyBytes, newConnections, connections, seconds })
+  const at = { port: secure ? setting.secure!.port : port, secure }
+  return generator.run({ ...at, method, path, headers, bodyBytes, newConnections, connections, seconds })
 }

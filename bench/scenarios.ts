@@ -11,6 +11,8 @@ export interface Scenario {
   readonly bodyBytes: number
   /** Each request opens a connection of its own. */
   readonly newConnections: boolean
+  /** Over TLS. */
+  readonly secure: boolean
   /** Names of who takes part, and of the few who do with --quick. */
   readonly contenders: readonly string[]
   readonly quickly: readonly string[]
@@ -26,6 +28,7 @@ function scenario(name: string, title: string, path: string, further: Partial<Sc
     path,
     bodyBytes: 0,
     newConnections: false,
+    secure: false,
     contenders: namesOf(main),
     quickly: core,
     ...further,
@@ -33,6 +36,9 @@ function scenario(name: string, title: string, path: string, further: Partial<Sc
 }
 
 const pairs = manyRules.flatMap(({ name }) => [name.slice(0, name.indexOf(',')), name])
+
+/** Those that are set up for TLS as well. */
+const encrypting = ['graylane', 'nginx']
 
 export const scenarios: readonly Scenario[] = [
   scenario('small', 'small GET, browser headers', '/', {
@@ -44,6 +50,13 @@ export const scenarios: readonly Scenario[] = [
   scenario('post-1k', 'POST of 1 KiB', '/post', { method: 'POST', bodyBytes: 1024 }),
   scenario('post-1m', 'POST of 1 MiB', '/post', { method: 'POST', bodyBytes: 1024 * 1024, quickly: [] }),
   scenario('new-connection', 'new connection per request', '/', { newConnections: true }),
+  scenario('https', 'small GET over TLS', '/', { secure: true, contenders: encrypting, quickly: [] }),
+  scenario('https-new', 'new TLS connection per request', '/', {
+    secure: true,
+    newConnections: true,
+    contenders: encrypting,
+    quickly: [],
+  }),
   scenario('rules', '1000 rules more', '/', { contenders: pairs, quickly: pairs.slice(0, 2) }),
   scenario('workers', 'two workers', '/', {
     contenders: ['graylane', twoWorkers.name],

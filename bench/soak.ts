@@ -28,7 +28,7 @@ export interface SoakResult {
 
 const sampleSeconds = 10
 /** One turn: a second of load of one kind, a second of visitors, some broken connections. */
-const kinds = scenarios.filter(({ name }) => name !== 'rules' && name !== 'workers')
+const kinds = scenarios.filter(({ name, secure }) => !secure && name !== 'rules' && name !== 'workers')
 
 export function soak(minutes: number, say: (line: string) => void): Promise<SoakResult> {
   return onStage(async (children, folder) => {

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Ports } from './backend.ts'
+import { certificateIn } from './certificate.ts'
 import { checkBackend, checkContender, type Verdict } from './check.ts'
 import { type Children, freePort, hasEnded } from './children.ts'
 import type { Contender, Setting } from './contender.ts'
@@ -48,7 +49,9 @@ export async function startContender(
 ): Promise<Running | string> {
   const own = join(folder, contender.name.replaceAll(/\W+/g, '-'))
   await mkdir(own, { recursive: true })
-  const setting = { port: await freePort(), adminPort: await freePort(), backends, folder: own }
+  const files = await certificateIn(folder)
+  const secure = files && { port: await freePort(), ...files }
+  const setting = { port: await freePort(), adminPort: await freePort(), secure, backends, folder: own }
   const command = await contender.command(setting)
   if (command === undefined) return { contender, setting, child: undefined, port: backends.v2 }
   const child = children.start(command)

@@ -74,7 +74,7 @@ export function routesOf(setting: Setting, variant: GraylaneVariant): string {
   const pools = Object.entries(backends).map(([version, at]) => `  ${version}: { web: "http://127.0.0.1:${at}" }`)
   const gray = variant.shares === undefined ? explicitRules(variant.rules ?? 0) : shareRules(variant.shares)
   return `name: bench
-listen: [{ port: ${port}, address: 127.0.0.1 }]
+listen: [{ port: ${port}, address: 127.0.0.1 }${secureListener(setting)}]
 trust: [127.0.0.0/8]
 services: { web: {} }
 versions:
@@ -85,6 +85,12 @@ ${gray.join('\n')}
 pin: { keys: [{ env: GRAYLANE_BENCH_KEY }] }
 accessLog: { path: ${variant.log === true ? JSON.stringify(logPath(setting)) : 'off'} }
 `
+}
+
+function secureListener({ secure }: Setting): string {
+  if (secure === undefined) return ''
+  const files = `cert: ${JSON.stringify(secure.cert)}, key: ${JSON.stringify(secure.key)}`
+  return `, { port: ${secure.port}, address: 127.0.0.1, tls: { ${files} } }`
 }
 
 function explicitRules(further: number): readonly string[] {

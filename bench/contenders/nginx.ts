@@ -22,7 +22,7 @@ export function nginx(name: string, rules = 0): Contender {
   }
 }
 
-function configuration({ port, backends, folder }: Setting, rules: readonly FurtherRule[]): string {
+function configuration({ port, secure, backends, folder }: Setting, rules: readonly FurtherRule[]): string {
   const entries = (by: FurtherRule['by']): string =>
     rules.map((rule) => (rule.by === by ? `${rule.value} ${rule.version};` : '')).join('')
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((of) => `${of}_temp_path ${folder}/${of};`)
@@ -30,6 +30,10 @@ function configuration({ port, backends, folder }: Setting, rules: readonly Furt
   const upstreams = versions.map((version) => `upstream ${version} { server 127.0.0.1:${backends[version]}; ${keep} }`)
   // Workers of a master that is root would otherwise be another user, who may not enter the folder.
   const user = process.getuid?.() === 0 ? 'user root;' : ''
+  const listenSecurely =
+    secure === undefined
+      ? ''
+      : `listen 127.0.0.1:${secure.port} ssl backlog=4096; ssl_certificate ${secure.cert}; ssl_certificate_key ${secure.key};`
   return `${user} worker_processes 1; daemon off; pid ${folder}/nginx.pid; worker_rlimit_nofile 20000;
 events { worker_connections 15000; }
 http {
@@ -47,6 +51,7 @@ http {
   ${upstreams.join('\n  ')}
   server {
     listen 127.0.0.1:${port} backlog=4096;
+    ${listenSecurely}
     location / {
       proxy_pass http://$version; proxy_http_version 1.1;
       proxy_set_header Connection ""; proxy_set_header Host $http_host;

@@ -31,7 +31,7 @@ async function fire(load: Load): Promise<LoadResult> {
   const headers = Object.fromEntries(load.headers)
   if (load.newConnections) headers['Connection'] = 'close'
   const result = await run({
-    url: `http://127.0.0.1:${load.port}${load.path}`,
+    url: `${load.secure ? 'https' : 'http'}://127.0.0.1:${load.port}${load.path}`,
     method: load.method,
     headers,
     connections: load.connections,

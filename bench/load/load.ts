@@ -7,6 +7,8 @@ import { wrk } from './wrk.ts'
 
 export interface Load {
   readonly port: number
+  /** Over TLS. */
+  readonly secure?: boolean
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly headers: readonly (readonly [name: string, value: string])[]

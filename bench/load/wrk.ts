@@ -19,7 +19,7 @@ export function wrk(folder: string, children: Children): LoadGenerator {
       for (const [name, value] of load.headers) args.push('-H', `${name}: ${value}`)
       if (load.newConnections) args.push('-H', 'Connection: close')
       if (load.method === 'POST') args.push('-s', await postScript(folder, load.bodyBytes))
-      args.push(`http://127.0.0.1:${load.port}${load.path}`)
+      args.push(`${load.secure ? 'https' : 'http'}://127.0.0.1:${load.port}${load.path}`)
       const child = children.start({ name: 'wrk', file: 'wrk', args, readOutput: true })
       const [report] = await Promise.all([text(child.stdout!), once(child, 'exit')])
       return readReport(report)

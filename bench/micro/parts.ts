@@ -145,7 +145,7 @@ function requestBytes(pin: string): Buffer {
 async function releaseWith(rules: number): Promise<Release> {
   const folder = await mkdtemp(join(tmpdir(), 'graylane-micro-'))
   const path = join(folder, 'routes.yaml')
-  const setting = { port: 8080, adminPort: 9901, backends: { v1: 81, v2: 82, v3: 83 }, folder }
+  const setting = { port: 8080, adminPort: 9901, secure: undefined, backends: { v1: 81, v2: 82, v3: 83 }, folder }
   const unsigned = routesOf(setting, { name: '', about: '', rules }).replace(/^pin: .*$/m, 'pin: {}')
   try {
     await writeFile(path, unsigned)
