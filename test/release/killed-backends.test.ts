@@ -107,7 +107,8 @@ async function visit(user: string, isOver: () => boolean, wrong: string[]): Prom
         ...(method === 'POST' && { body: 'order' }),
       })
       const by = await body.text()
-      if (statusCode !== 200) continue
+      // A first page that failed leaves no page behind to which anything could belong.
+      if (statusCode !== 200 || (version === '' && !isPage)) continue
       answered += 1
       if (isPage) version = by
       if (by !== headers['x-version'] || by !== version)
