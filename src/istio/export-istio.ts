@@ -19,6 +19,7 @@ export interface Exported {
 }
 
 export interface IstioExportOptions {
+  /** Of all manifests. */
   readonly namespace: string
 }
 
@@ -28,23 +29,18 @@ const apiVersion = 'networking.istio.io/v1'
 export const settingsAnnotation = 'graylane/settings'
 
 export function exportIstio(configuration: Configuration, { namespace }: IstioExportOptions): Exported {
-  const names = new DnsNames()
   const omissions: Problem[] = [...generalOmissions(configuration)]
-  const [first] = configuration.releases
-  const gateway = names.of(`${first?.name ?? 'graylane'}-gateway`)
-  const documents: unknown[] = []
-  documents.push(head(configuration, omissions), gatewayDocument(gateway, namespace, configuration, omissions))
-  const usedServices = new DnsNames()
-  for (const release of configuration.releases) {
-    const exporter = new ReleaseExport(configuration, release, namespace, usedServices)
-    documents.push(...exporter.documents(gateway))
+  const name = new DnsNames().of(`${configuration.releases[0]?.name ?? 'graylane'}-gateway`)
+  const gateway = gatewayDocument(name, namespace, configuration, omissions)
+  const first = new Commented(headLines(configuration, omissions), gateway)
+  const names = new DnsNames()
+  const releases = configuration.releases.flatMap((release) => {
+    const exporter = new ReleaseExport(configuration, release, namespace, names)
+    const documents = exporter.documents(name)
     omissions.push(...exporter.omissions)
-  }
-  const [comment, ...manifests] = documents
-  return {
-    text: writeYaml([new Commented((comment as Commented).comment, manifests[0]), ...manifests.slice(1)]),
-    omissions,
-  }
+    return documents
+  })
+  return { text: writeYaml([first, ...releases]), omissions }
 }
 
 // --- the whole file ----------------------------------------------------------------------------------------------------------------------
@@ -75,23 +71,17 @@ function generalOmissions({ releases, listen, trust, file }: Configuration): rea
   return found
 }
 
-function head(configuration: Configuration, omissions: readonly Problem[]): Commented {
-  const { trust, path } = configuration
-  const mesh = [
+/** What applies to the whole file, as a comment above it. */
+function headLines({ trust, path, file }: Configuration, omissions: readonly Problem[]): readonly string[] {
+  return [
+    `Made by graylane export istio from ${file}. The mesh needs in its MeshConfig:`,
+    'meshConfig:',
     ...(trust.hops === undefined ? [] : [`  defaultConfig: { gatewayTopology: { numTrustedProxies: ${trust.hops} } }`]),
     `  pathNormalization: { normalization: ${path === 'strict' ? 'MERGE_SLASHES' : path} }`,
+    'Not expressed:',
+    ...omissions.map(({ message }) => `- ${message}`),
+    'What is left out of single rules stands beside them.',
   ]
-  return new Commented(
-    [
-      `Made by graylane export istio from ${configuration.file}. The mesh needs in its MeshConfig:`,
-      'meshConfig:',
-      ...mesh,
-      'Not expressed:',
-      ...omissions.map(({ message }) => `- ${message}`),
-      'What is left out of single rules stands beside them.',
-    ],
-    undefined,
-  )
 }
 
 function gatewayDocument(

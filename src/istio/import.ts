@@ -74,9 +74,7 @@ class Importer {
       )
       return undefined
     }
-    const documents = edges.flatMap((resource, index) =>
-      this.#release(resource, index === 0 ? inner : [], edges.length > 1),
-    )
+    const documents = edges.flatMap((resource, index) => this.#release(resource, index === 0 ? inner : []))
     if (documents.length === 0) return undefined
     const [first, ...rest] = documents as [Record<string, unknown>, ...Record<string, unknown>[]]
     const { name, hosts, ...body } = first
@@ -141,17 +139,13 @@ class Importer {
   }
 
   #path(): string {
-    const { path } = this.#settings
-    return path ?? this.#manifests.meshConfig.pathNormalization?.normalization ?? 'BASE'
+    const written = this.#manifests.meshConfig.pathNormalization?.normalization
+    return this.#settings.path ?? (written === undefined || written === 'DEFAULT' ? 'BASE' : written)
   }
 
   // --- one release -------------------------------------------------------------------------------------------------------------------------
 
-  #release(
-    resource: VirtualService,
-    inner: readonly VirtualService[],
-    isOneOfSeveral: boolean,
-  ): readonly Record<string, unknown>[] {
+  #release(resource: VirtualService, inner: readonly VirtualService[]): readonly Record<string, unknown>[] {
     const flat = (resource.spec.http ?? []).flatMap((route, index) => this.#flat(resource, route, index))
     const notes: ImportNotes = { say: this.#say, proxies: this.#proxies, addressHeader: this.#settings.trust?.header }
     const taken = takeApart(
@@ -173,7 +167,7 @@ class Importer {
     const name = resource.metadata.name.replace(/-edge$/, '')
     return [
       {
-        name: isOneOfSeveral || name !== 'default' ? name : undefined,
+        name,
         hosts: [...(resource.spec.hosts ?? ['*'])],
         services: onLines(this.#services(resource, taken, routeOf, backs)),
         versions: onLines(versions),
