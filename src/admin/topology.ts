@@ -1,5 +1,5 @@
 // What is configured, as the dashboard draws it: releases, their versions and pools, and the rules in their order. Made of the
-// configuration in force; lists of people are told by their number only.
+// configuration in force; of long lists the first few are told, of credentials only that they are asked for.
 
 import type { Configuration } from '../config/configuration.ts'
 
@@ -112,8 +112,12 @@ function matchText(match: RequestMatch): string {
   return parts.length === 0 ? 'everybody' : parts.join(' and ')
 }
 
+const secretName = /authorization|token|secret|password|session|api-?key/i
+
 function mapText(what: string, matches: ReadonlyMap<string, StringMatch> | undefined): string[] {
-  return [...(matches ?? [])].flatMap(([name, match]) => stringText(`${what} ${name}`, match))
+  return [...(matches ?? [])].flatMap(([name, match]) =>
+    secretName.test(name) ? [`${what} ${name} (not shown)`] : stringText(`${what} ${name}`, match),
+  )
 }
 
 function stringText(what: string, match: StringMatch | undefined): string[] {
