@@ -66,7 +66,8 @@ async function warmUp(one: Checked, plan: Rounds, generator: LoadGenerator): Pro
   const seconds = one.contender.compilesAsItRuns ? warm.compiling : 1
   await run(one, first.scenario, { connections, seconds }, generator)
   if (!warm.everyScenario) return
-  for (const { scenario } of own.slice(1)) await run(one, scenario, { connections, seconds: 1 }, generator)
+  const more = one.contender.compilesAsItRuns ? 2 : 1
+  for (const { scenario } of own.slice(1)) await run(one, scenario, { connections, seconds: more }, generator)
 }
 
 async function sample(

@@ -90,7 +90,7 @@ function planOf(
     rounds: rounds ?? (quick ? 2 : 6),
     seconds: 1,
     connections: 64,
-    warmUp: quick ? { compiling: 4, everyScenario: false } : { compiling: 5, everyScenario: true },
+    warmUp: quick ? { compiling: 6, everyScenario: false } : { compiling: 12, everyScenario: true },
     budgetSeconds: quick ? 95 : 3600,
     idle: { connections: 5000, contenders: whole ? idle : [] },
     coupling: whole ? { seconds: quick ? 3 : 15, visitors: 32 } : undefined,
