@@ -26,7 +26,7 @@ export function compare(of: Case, request: CaseRequest, verdict: Verdict, observ
     }
   }
   const { answer } = observed
-  const { main, mirrors } = separate(of, verdict, observed.received)
+  const { main, mirrors } = separate(observed.received)
   same('outcome', outcomeOf(answer, main), verdict.outcome)
   if (differences.length > 0)
     return [`${differences[0]} (status ${answer.status} ${JSON.stringify(answer.body.slice(0, 80))})`]
@@ -68,16 +68,16 @@ function outcomeOf(answer: RawAnswer, main: readonly Received[]): Verdict['outco
   return main.length > 0 ? 'upstream' : 'direct'
 }
 
-/** Shadow requests go to clusters that the route does not lead to; the others are attempts of the request itself. */
-export function separate(
-  of: Case,
-  verdict: Verdict,
-  received: readonly Received[],
-): { readonly main: readonly Received[]; readonly mirrors: readonly Received[] } {
-  const isMirror = ({ headers }: Received): boolean => headers.some(([name]) => name === 'x-envoy-internal')
-  void of
-  void verdict
+/** Shadow requests are told by a field that Envoy sets on them alone; the others are attempts of the request itself. */
+export function separate(received: readonly Received[]): {
+  readonly main: readonly Received[]
+  readonly mirrors: readonly Received[]
+} {
   return { main: received.filter((one) => !isMirror(one)), mirrors: received.filter(isMirror) }
+}
+
+export function isMirror({ headers }: Received): boolean {
+  return headers.some(([name]) => name === 'x-envoy-internal')
 }
 
 /** The cluster that was hit, by its endpoint; of several that share it the expected one. */

@@ -9,16 +9,14 @@ export function compareDistribution(
   request: CaseRequest,
   verdict: Verdict,
   observed: readonly Observed[],
+  withLateMirrors: readonly Observed[],
   weights: ReadonlyMap<string, number>,
 ): readonly string[] {
   const differences: string[] = []
   const count = request.repeat ?? observed.length
-  const clusters = countBy(
-    observed,
-    ({ received }) => clusterOf(of, verdict, separate(of, verdict, received).main.at(-1)) ?? '-',
-  )
+  const clusters = countBy(observed, ({ received }) => clusterOf(of, verdict, separate(received).main.at(-1)) ?? '-')
   differences.push(...outOfBounds('cluster', clusters, weights, count))
-  const endpoints = countBy(observed, ({ received }) => separate(of, verdict, received).main.at(-1)?.endpoint ?? '')
+  const endpoints = countBy(observed, ({ received }) => separate(received).main.at(-1)?.endpoint ?? '')
   if (Object.keys(verdict.endpointDistribution ?? {}).length === 1 && clusters.size === 1 && count > 1) {
     // Consistent hashing, or one endpoint: equal requests go to one.
     const [name] = clusters.keys()
@@ -28,7 +26,7 @@ export function compareDistribution(
   const ours = countBy(observed, ({ answer }) => String(answer.status))
   for (const status of ours.keys())
     if (!statuses.has(status)) differences.push(`status ${status}, Envoy ${[...statuses].join(', ')}`)
-  differences.push(...mirrorDifferences(of, verdict, observed, count))
+  differences.push(...mirrorDifferences(of, verdict, withLateMirrors, count))
   return differences
 }
 
@@ -55,7 +53,7 @@ function mirrorDifferences(
   count: number,
 ): readonly string[] {
   const theirs = new Map(Object.entries(verdict.mirrorDistribution ?? {}))
-  const mirrors = observed.flatMap(({ received }) => separate(of, verdict, received).mirrors)
+  const mirrors = observed.flatMap(({ received }) => separate(received).mirrors)
   const ours = countBy(mirrors, ({ endpoint }) => {
     return [...theirs.keys()].find((name) => of.clusters.get(name)?.includes(endpoint)) ?? endpoint
   })

@@ -5,9 +5,9 @@ import { loadManifests } from '../../src/istio/load-manifests.ts'
 import type { Manifests } from '../../src/istio/read-manifests.ts'
 import { isRefused } from '../../src/istio/resource.ts'
 import { Sources } from '../../src/config/sources.ts'
-import { type Backends, startBackends } from './backends.ts'
+import { type Backends, type Received, startBackends } from './backends.ts'
 import type { Case, CaseRequest, Verdict } from './case.ts'
-import { compare, type Observed } from './compare.ts'
+import { compare, isMirror, type Observed } from './compare.ts'
 import { compareDistribution } from './distribution.ts'
 import { exchange } from './raw-exchange.ts'
 import { sharesFor } from './weights.ts'
@@ -137,37 +137,32 @@ async function playRequest(
 ): Promise<readonly string[]> {
   if (port === undefined) return verdict.outcome === 'no-listener' ? [] : ['nothing listens on that port']
   if (verdict.outcome === 'no-listener') return [`port ${port} is open, with Envoy it is not`]
+  const address = request.sourceAddress ?? of.clientAddress
   try {
-    if (verdict.outcome !== 'repeated')
-      return compare(of, request, verdict, await send(of, request, port, backends, mirrorsOf(verdict)))
+    backends.take()
+    if (verdict.outcome !== 'repeated') {
+      const answer = await exchange(port, address, request)
+      const received = await withMirrors(backends, verdict.mirrors?.length ?? 0)
+      return compare(of, request, verdict, { answer, received })
+    }
     const observed: Observed[] = []
-    const mirrors = Object.keys(verdict.mirrorDistribution ?? {}).length > 0 ? -1 : 0
-    for (let i = 0; i < (request.repeat ?? 1); i++) observed.push(await send(of, request, port, backends, mirrors))
-    return compareDistribution(of, request, verdict, observed, sharesFor(of, manifests, verdict))
+    for (let i = 0; i < (request.repeat ?? 1); i++) {
+      observed.push({ answer: await exchange(port, address, request), received: backends.take() })
+    }
+    const sent = observed.flatMap(({ received }) => received).filter(isMirror).length
+    const counts = Object.values(verdict.mirrorDistribution ?? {})
+    const late = await withMirrors(backends, counts.reduce((sum, count) => sum + count, 0) - sent)
+    const all = [...observed, { answer: observed[0]!.answer, received: late }]
+    return compareDistribution(of, request, verdict, observed, all, sharesFor(of, manifests, verdict))
   } catch (error) {
     return [error instanceof Error ? error.message : String(error)]
   }
 }
 
-function mirrorsOf({ mirrors = [] }: Verdict): number {
-  return mirrors.length
-}
-
-/** @param mirrors how many shadow requests are to come; -1: perhaps some */
-async function send(
-  of: Case,
-  request: CaseRequest,
-  port: number,
-  backends: Backends,
-  mirrors: number,
-): Promise<Observed> {
-  backends.take()
-  const answer = await exchange(port, request.sourceAddress ?? of.clientAddress, request)
+/** What was received, once as many shadow requests are among it as are to come: nobody waits for them but we. */
+async function withMirrors(backends: Backends, expected: number): Promise<readonly Received[]> {
   const first = backends.take()
-  const isMirror = ({ headers }: (typeof first)[number]): boolean =>
-    headers.some(([name]) => name === 'x-envoy-internal')
-  const missing = mirrors - first.filter(isMirror).length
-  if (mirrors === -1) await new Promise((later) => setTimeout(later, 2))
-  else if (missing > 0) await backends.wait(missing, mirrorLimitMs)
-  return { answer, received: [...first, ...backends.take()] }
+  const missing = expected - first.filter(isMirror).length
+  if (missing > 0) await backends.wait(missing, mirrorLimitMs)
+  return [...first, ...backends.take()]
 }
