@@ -14,7 +14,7 @@ import { handleRequest } from './proxy/handle-request.ts'
 import { Reloads } from './reloads.ts'
 
 export interface GraylaneOptions {
-  /** Path of routes.yaml. Its `listen` and `limits` are not used here; services may do without pools of their own server. */
+  /** Path of routes.yaml. `listen`, `limits` and `overload` have no meaning here: the ports are the app's. */
   readonly configPath: string
   /** Follow changes of the files (default), or read them once. */
   readonly watch?: boolean
