@@ -126,8 +126,9 @@ function addTo(
   if (index === -1) {
     edit.insert(['gray'], { ...(name === undefined ? {} : { name }), version, [kind]: fresh }, place, 'stable')
   } else for (const value of fresh) edit.insert(['gray', index, kind], value)
-  const who = kind === 'ip' ? 'visitors from' : fresh.length === 1 ? 'user' : 'users'
-  changes.push(`${who} ${fresh.join(', ')} get ${version}`.replace(/^user (.*) get /, 'user $1 gets '))
+  const list = fresh.join(', ')
+  if (kind === 'ip') changes.push(`visitors from ${list} get ${version}`)
+  else changes.push(fresh.length === 1 ? `user ${list} gets ${version}` : `users ${list} get ${version}`)
 }
 
 // --- share ---------------------------------------------------------------------------------------------------------------------------

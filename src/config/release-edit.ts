@@ -13,7 +13,7 @@ import { editRoutes, type Refusal, type ReleaseVerb } from './edit-routes.ts'
 import { lintConfiguration } from './lint.ts'
 import { loadConfiguration, type Problem } from './load.ts'
 import { compileConfiguration, type Snapshot } from './snapshot.ts'
-import { type ReadFile, readBounded } from './sources.ts'
+import { bytesAtMost, type ReadFile, readBounded } from './sources.ts'
 import { textPatch } from './text-patch.ts'
 
 export type { Refusal, ReleaseVerb } from './edit-routes.ts'
@@ -48,11 +48,12 @@ export type Commit = 'written' | 'unchanged' | 'read-only' | 'changed'
  * Keys that come from environment variables need not be set here.
  */
 export async function planEdit(path: string, verb: ReleaseVerb, now: Date): Promise<EditPlan | RefusedEdit> {
-  const before = await loadSnapshot(path)
-  if (!('snapshot' in before)) {
+  // Read once: what is judged, edited and compared before the rename is the same text.
+  const bytes = await readBounded(path, bytesAtMost.configuration)
+  const before = await loadSnapshot(path, typeof bytes === 'string' ? undefined : bytes)
+  if (!('snapshot' in before) || typeof bytes === 'string') {
     return { refused: 'not-good', reason: `${path} has errors: mend it first`, problems: before.problems }
   }
-  const bytes = await readFile(path)
   const { mark, text } = decode(bytes)
   const edited = editRoutes(text, verb, now)
   if ('refused' in edited) return edited
@@ -133,7 +134,7 @@ interface GoodRead {
 export type Read = GoodRead | { readonly problems: readonly Problem[] }
 
 /** As a gateway would load it, keys apart; with other text in the file's place. */
-export async function loadSnapshot(path: string, text?: string): Promise<Read> {
+export async function loadSnapshot(path: string, text?: string | Uint8Array): Promise<Read> {
   const loaded = await loadConfiguration(path, surroundingsOf({ file: path, text }))
   if (!('configuration' in loaded)) return loaded
   const compiled = compileConfiguration(loaded.configuration)
@@ -146,7 +147,7 @@ export function surroundingsOf({
   text,
 }: {
   readonly file: string
-  readonly text?: string | undefined
+  readonly text?: string | Uint8Array | undefined
 }): Partial<Surroundings> {
   const read: ReadFile = async (path, most) =>
     path === file && text !== undefined ? Buffer.from(text) : readBounded(path, most)

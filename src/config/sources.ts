@@ -11,7 +11,7 @@ import { quote, type Report } from './problem.ts'
 import { decodeSource, type SourceText } from './source-text.ts'
 
 const mebibyte = 1024 * 1024
-const bytesAtMost = {
+export const bytesAtMost = {
   configuration: mebibyte,
   list: 64 * mebibyte,
   key: mebibyte / 16,
