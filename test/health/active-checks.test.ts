@@ -45,9 +45,13 @@ class Scene implements AsyncDisposable {
     return new Scene(gateway, directory, backends)
   }
 
-  async reloadWith(healthCheck: string): Promise<void> {
-    await writeFile(join(this.#directory, 'routes.yaml'), routes([this.stable, this.one, this.twin], healthCheck))
-    expect((await this.gateway.reload()).ok).toBe(true)
+  /** @param more further lines of the file */
+  async reloadWith(healthCheck: string, more = ''): Promise<void> {
+    await writeFile(
+      join(this.#directory, 'routes.yaml'),
+      routes([this.stable, this.one, this.twin], healthCheck) + more,
+    )
+    expect(await this.gateway.reload()).toMatchObject({ ok: true, changed: true })
   }
 
   async page(from = '127.0.0.58'): Promise<string> {
@@ -195,7 +199,7 @@ test('a reload that changes nothing about checks forgets nothing', async () => {
   await questions(scene.one, 2)
   scene.one.health = 503
   await questions(scene.one, 5)
-  await scene.reloadWith(`${check} # noted`.replace(' # noted', ''))
+  await scene.reloadWith(check, '# another edit\n')
   const before = scene.one.served
   await pages(scene, 6)
   expect(scene.one.served).toBe(before)
