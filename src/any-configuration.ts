@@ -45,7 +45,7 @@ type Read = NonNullable<Surroundings['read']>
 /** A directory, or a file whose documents say their apiVersion, in YAML or JSON. */
 async function holdsManifests(path: string, read: Read): Promise<boolean> {
   const content = await read(path, mostBytes)
-  if (typeof content !== 'string')
-    return /^(?:apiVersion|[\s{]*"apiVersion")\s*:/m.test(new TextDecoder().decode(content))
-  return typeof (await read(path.replace(/\/*$/, '/'), mostBytes)) !== 'string'
+  if (typeof content === 'string') return typeof (await read(path.replace(/\/*$/, '/'), mostBytes)) !== 'string'
+  const text = new TextDecoder().decode(content)
+  return /^apiVersion\s*:/m.test(text) || (/^\{/m.test(text) && /"apiVersion"\s*:/.test(text))
 }
