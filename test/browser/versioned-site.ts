@@ -20,7 +20,7 @@ export interface VersionedSite {
 }
 
 /** The name of a version's lazy chunk: only this version has it. */
-export function lazyChunk(version: string): string {
+function lazyChunk(version: string): string {
   return `/assets/lazy-0a1b2c${version}.js`
 }
 

@@ -8,13 +8,13 @@ import type { EndpointPool } from './upstreams.ts'
 
 export const CONNECTING = 0
 /** In its pool. */
-export const IDLE = 1
+const IDLE = 1
 /** A request has it, and no final head has come. */
 export const HEAD = 2
 export const TUNNEL = 3
 /** The answer has been read to its end. */
 export const ENDED = 4
-export const CLOSED = 5
+const CLOSED = 5
 /** States from here on are the subclass's own: ways to read a body. */
 export const BODY = 6
 
