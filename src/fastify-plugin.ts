@@ -177,6 +177,8 @@ class FastifyExchange implements Exchange {
       failure: undefined,
       bytesReceived: 0,
       bytesSent: 0,
+      wireBytesReceived: 0,
+      wireBytesSent: 0,
       durationMs,
       upstreamMs: -1,
       attempts: 0,

@@ -89,6 +89,8 @@ function variousRecords(): RequestRecord[] {
       attempts: 1,
       bytesReceived: 0,
       bytesSent: 1000 + i,
+      wireBytesReceived: 300,
+      wireBytesSent: 1200 + i,
       durationMs: 1.5 + i / 10,
       upstreamMs: 1.1 + i / 10,
       request: undefined,

@@ -125,8 +125,8 @@ function addIstioMetrics(exposition: Exposition, all: () => Iterable<IstioSeries
   })
   for (const [metric, part] of [
     [metricNames.istioDuration, 'durationMs'],
-    [metricNames.istioRequestBytes, 'bytesReceived'],
-    [metricNames.istioResponseBytes, 'bytesSent'],
+    [metricNames.istioRequestBytes, 'wireBytesReceived'],
+    [metricNames.istioResponseBytes, 'wireBytesSent'],
   ] as const) {
     exposition.add(metric, function* samples() {
       for (const series of all()) {

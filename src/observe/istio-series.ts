@@ -27,8 +27,8 @@ export interface IstioSeries {
   readonly destinationLabels: Readonly<Record<IstioLabel, string>> | undefined
   requests: number
   readonly durationMs: BucketCounts
-  readonly bytesReceived: BucketCounts
-  readonly bytesSent: BucketCounts
+  readonly wireBytesReceived: BucketCounts
+  readonly wireBytesSent: BucketCounts
 }
 
 /** Everything of a request that labels show, but its status and flags. */
@@ -51,15 +51,15 @@ export interface PlainSeries {
   readonly key: SeriesKey
   readonly requests: number
   readonly durationMs: PlainBuckets
-  readonly bytesReceived: PlainBuckets
-  readonly bytesSent: PlainBuckets
+  readonly wireBytesReceived: PlainBuckets
+  readonly wireBytesSent: PlainBuckets
 }
 
 export function countIn(series: IstioSeries, record: RequestRecord): void {
   series.requests++
   series.durationMs.observe(record.durationMs)
-  series.bytesReceived.observe(record.bytesReceived)
-  series.bytesSent.observe(record.bytesSent)
+  series.wireBytesReceived.observe(record.wireBytesReceived)
+  series.wireBytesSent.observe(record.wireBytesSent)
 }
 
 interface Lane {
@@ -98,22 +98,22 @@ export class IstioSeriesSet {
   }
 
   plain(): readonly PlainSeries[] {
-    return this.#all.map(({ key, requests, durationMs, bytesReceived, bytesSent }) => ({
+    return this.#all.map(({ key, requests, durationMs, wireBytesReceived, wireBytesSent }) => ({
       key,
       requests,
       durationMs: durationMs.plain(),
-      bytesReceived: bytesReceived.plain(),
-      bytesSent: bytesSent.plain(),
+      wireBytesReceived: wireBytesReceived.plain(),
+      wireBytesSent: wireBytesSent.plain(),
     }))
   }
 
   addPlain(all: readonly PlainSeries[]): void {
-    for (const { key, requests, durationMs, bytesReceived, bytesSent } of all) {
+    for (const { key, requests, durationMs, wireBytesReceived, wireBytesSent } of all) {
       const series = this.#seriesOf(this.#treeOf(key.lane.internal).findOrAdd(key.lane), key.flags, key.status)
       series.requests += requests
       series.durationMs.add(durationMs)
-      series.bytesReceived.add(bytesReceived)
-      series.bytesSent.add(bytesSent)
+      series.wireBytesReceived.add(wireBytesReceived)
+      series.wireBytesSent.add(wireBytesSent)
     }
   }
 
@@ -150,8 +150,8 @@ export class IstioSeriesSet {
       destinationLabels: reachedDestination(lane.key, flags) ? asDestination(labels) : undefined,
       requests: 0,
       durationMs: new BucketCounts(istioBuckets),
-      bytesReceived: new BucketCounts(istioBuckets),
-      bytesSent: new BucketCounts(istioBuckets),
+      wireBytesReceived: new BucketCounts(istioBuckets),
+      wireBytesSent: new BucketCounts(istioBuckets),
     }
     const byStatus = lane.series.get(flags)
     if (byStatus === undefined) lane.series.set(flags, new Map([[status, series]]))

@@ -51,8 +51,14 @@ export const metricNames = {
     'istio_request_duration_milliseconds',
     'Milliseconds from the first byte of a request to the end of its answer.',
   ),
-  istioRequestBytes: histogram('istio_request_bytes', 'Body bytes received from clients, without heads and framing.'),
-  istioResponseBytes: histogram('istio_response_bytes', 'Body bytes sent to clients, without heads and framing.'),
+  istioRequestBytes: histogram(
+    'istio_request_bytes',
+    'Bytes received from clients, on the wire: heads and framing included.',
+  ),
+  istioResponseBytes: histogram(
+    'istio_response_bytes',
+    'Bytes sent to clients, on the wire: heads and framing included.',
+  ),
 
   decisions: counter('graylane_decisions_total', 'Decisions by version and reason.', ['version', 'reason']),
   pins: counter(

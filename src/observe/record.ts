@@ -42,8 +42,12 @@ export interface RequestRecord {
   /** `address:port` of the endpoint that was tried last, else ''. */
   readonly endpoint: string
   readonly attempts: number
+  /** Of bodies. */
   readonly bytesReceived: number
   readonly bytesSent: number
+  /** With heads and framing. */
+  readonly wireBytesReceived: number
+  readonly wireBytesSent: number
   readonly durationMs: number
   /** -1 when no upstream answered. */
   readonly upstreamMs: number

@@ -122,6 +122,9 @@ export interface Outcome {
   /** Body bytes, without framing. */
   readonly bytesReceived: number
   readonly bytesSent: number
+  /** The same with heads (of 1xx answers too) and chunk framing: what came and went on the wire, as Envoy's wire bytes. */
+  readonly wireBytesReceived: number
+  readonly wireBytesSent: number
   /** Milliseconds from the first byte of the request head to the end. */
   readonly durationMs: number
   /** Milliseconds from sending to the upstream until its head came; -1 without one. */

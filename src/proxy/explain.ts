@@ -98,6 +98,8 @@ const nothingHappened = {
   failure: undefined,
   bytesReceived: 0,
   bytesSent: 0,
+  wireBytesReceived: 0,
+  wireBytesSent: 0,
   durationMs: 0,
   upstreamMs: -1,
   attempts: 0,

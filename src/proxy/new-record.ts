@@ -33,6 +33,8 @@ export function newRecord(exchange: Exchange, internal: boolean): RecordInTheMak
     attempts: 0,
     bytesReceived: 0,
     bytesSent: 0,
+    wireBytesReceived: 0,
+    wireBytesSent: 0,
     durationMs: 0,
     upstreamMs: -1,
     request,

@@ -303,6 +303,8 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
     record.status = outcome.status
     record.bytesReceived = outcome.bytesReceived
     record.bytesSent = outcome.bytesSent
+    record.wireBytesReceived = outcome.wireBytesReceived
+    record.wireBytesSent = outcome.wireBytesSent
     record.durationMs = outcome.durationMs
     record.upstreamMs = outcome.upstreamMs
     if (outcome.end === 'client-gone') record.flags = 'DC'

@@ -78,7 +78,7 @@ describe('the metrics of two workers', () => {
 
 describe('joint metrics', () => {
   const records: Partial<RequestRecord>[] = [
-    { durationMs: 3, bytesReceived: 10, bytesSent: 2000 },
+    { durationMs: 3, wireBytesReceived: 10, wireBytesSent: 2000 },
     { status: 503, flags: 'UF', edgeCode: 'EDGE_UPSTREAM_REFUSED' },
     { service: 'mqtt-server', version: 'v2', poolVersion: 'v2', servedVersion: 'v1', pinIn: 'held', pinOut: 'kept' },
     { internal: true, sourceVersion: 'v2', version: 'v2', poolVersion: 'v2', durationMs: 700_000 },

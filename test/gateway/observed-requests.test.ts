@@ -2,12 +2,15 @@
 // that others can trace it.
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { createGateway, type PhasedGateway } from '../../src/gateway.ts'
+import { samplesOf } from '../observe/exposition-text.ts'
 import { type Echo, type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { type RawAnswer, sendRaw } from '../support/raw-request.ts'
 
@@ -156,6 +159,30 @@ describe.each(['json', 'istio', 'istio-json'])('the log as %s', (format) => {
     expect(log).not.toContain(secret)
     expect(pin.length).toBeGreaterThan(20)
     expect(log).not.toContain(pin.slice(-20))
+  })
+})
+
+describe('bytes', () => {
+  it('are those on the wire in Istio’s metrics, of both reporters, and those of bodies in the log', async () => {
+    const body = 'x'.repeat(1000)
+    const asked = `POST /upload HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n${body}`
+    let answer = ''
+    const log = await withGateway('{ path: access.log }', async (gateway) => {
+      const socket = connect({ port: gateway.listeners()[0]!.port, host: '127.0.0.1' })
+      socket.end(asked)
+      answer = await text(socket)
+      const metrics = await gateway.metrics.text()
+      for (const [name, bytes] of [
+        ['istio_request_bytes', asked.length],
+        ['istio_response_bytes', Buffer.byteLength(answer)],
+      ] as const) {
+        const sums = samplesOf(metrics, `${name}_sum`).map(({ labels, value }) => [labels['reporter'], value])
+        expect([name, ...sums]).toEqual([name, ['source', bytes], ['destination', bytes]])
+      }
+    })
+    const answerBody = answer.slice(answer.indexOf('\r\n\r\n') + 4)
+    expect(answerBody.length).toBeGreaterThan(100)
+    expect(JSON.parse(log)).toMatchObject({ bytesReceived: 1000, bytesSent: answerBody.length })
   })
 })
 

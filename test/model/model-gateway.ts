@@ -145,6 +145,8 @@ const outcome = {
   failure: undefined,
   bytesReceived: 0,
   bytesSent: 0,
+  wireBytesReceived: 0,
+  wireBytesSent: 0,
   durationMs: 0,
   upstreamMs: 0,
   attempts: 1,

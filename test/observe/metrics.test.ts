@@ -150,9 +150,9 @@ describe('istio_requests_total', () => {
 describe('the histograms', () => {
   it('hold durations and bytes in Istio’s buckets, cumulative, with sum and count', async () => {
     const text = await metricsAfter(
-      { durationMs: 0.5, bytesReceived: 0, bytesSent: 5_000_000 },
-      { durationMs: 0.51, bytesReceived: 100, bytesSent: 100 },
-      { durationMs: 3_600_001, bytesReceived: 101, bytesSent: 0 },
+      { durationMs: 0.5, wireBytesReceived: 0, wireBytesSent: 5_000_000 },
+      { durationMs: 0.51, wireBytesReceived: 100, wireBytesSent: 100 },
+      { durationMs: 3_600_001, wireBytesReceived: 101, wireBytesSent: 0 },
     )
     const read = (name: string): Record<string, number> =>
       Object.fromEntries(samplesOf(text, `${name}_bucket`).map(({ labels, value }) => [labels['le'], value]))

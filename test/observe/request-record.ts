@@ -30,6 +30,8 @@ export function requestRecord(changes: Partial<RequestRecord> = {}): RequestReco
     attempts: 1,
     bytesReceived: 0,
     bytesSent: 1234,
+    wireBytesReceived: 89,
+    wireBytesSent: 1434,
     durationMs: 4.2,
     upstreamMs: 3.1,
     request: undefined,

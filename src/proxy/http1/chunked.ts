@@ -30,6 +30,8 @@ export class ChunkedDecoder {
   /** Where the data of the last decode() stands in its buffer. */
   dataStart = 0
   dataEnd = 0
+  /** Bytes of this message that were no data: sizes, extensions, line ends, trailers. */
+  framingBytes = 0
   #state = SIZE
   #digits = 0
   #left = 0
@@ -42,6 +44,7 @@ export class ChunkedDecoder {
     this.#left = 0
     this.#extensionBytes = 0
     this.#trailerBytes = 0
+    this.framingBytes = 0
   }
 
   /**
@@ -58,6 +61,7 @@ export class ChunkedDecoder {
         continue
       }
       const code = bytes[p++]!
+      this.framingBytes++
       const next = this.#step(code)
       if (next === BROKEN) return BROKEN
       if (next === MORE) return p

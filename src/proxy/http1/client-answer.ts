@@ -11,7 +11,7 @@ import type { BodyFraming } from './outgoing-head.ts'
 import { closeFrame, type EndKind, GentleEnd } from './gentle-end.ts'
 import type { RequestMessage } from './request-head.ts'
 import type { ResponseMessage } from './response-head.ts'
-import { writeAnswerSpan } from './span.ts'
+import { chunkFraming, writeAnswerSpan } from './span.ts'
 
 /** Deadlines are up to two tenths of a second late: too much for short ones. */
 const preciseBelowMs = 2000
@@ -31,7 +31,11 @@ export abstract class ClientAnswer<L> {
   /** The end of the answer is the end of the connection. */
   protected closeFramed = false
   protected status = 0
+  /** Of the body; those of a tunnel are counted there. */
+  protected bytesReceived = 0
   protected bytesSent = 0
+  /** Bytes of heads and chunk framing. */
+  protected framingSent = 0
   protected readonly startedAt = performance.now()
   /** Of answers that may have to end before their upstream ends them. */
   private gentle: GentleEnd | null = null
@@ -78,6 +82,12 @@ export abstract class ClientAnswer<L> {
     return (this.headAt || performance.now()) - this.startedAt
   }
 
+  /** Bytes of the request's head and of its chunk framing. */
+  protected get framingReceived(): number {
+    const { text, chunked } = this.request
+    return chunked ? text.length + this.connection.decoder!.framingBytes : text.length
+  }
+
   protected frameAnswer(head: ResponseMessage, framing: BodyFraming): string {
     const { request, connection } = this
     const unsized = framing === 'chunked' || framing === 'until-close'
@@ -87,7 +97,9 @@ export abstract class ClientAnswer<L> {
     // An error before the whole request was read refuses the rest; and who waits for 100 gets no other sign (RFC 9110 10.1.1).
     if (!connection.requestRead && (head.status >= 400 || request.continueAsked)) this.persist = false
     const announced = this.chunkedAnswer || (this.asksHead && head.chunked && request.minorVersion === 1)
-    return responseHeadText(head, framing, announced, this.connectionOption())
+    const text = responseHeadText(head, framing, announced, this.connectionOption())
+    this.framingSent += text.length
+    return text
   }
 
   private connectionOption(): '' | 'close' | 'keep-alive' {
@@ -133,9 +145,16 @@ export abstract class ClientAnswer<L> {
     return this.write(before, buffer, from, to, ended)
   }
 
+  /** A head before the final one (1xx). */
+  protected sendInterim(text: string): void {
+    this.framingSent += text.length
+    this.connection.socket.write(text, 'latin1')
+  }
+
   private write(before: string, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
     const { socket } = this.connection
     this.bytesSent += to - from
+    if (this.chunkedAnswer) this.framingSent += chunkFraming(to - from, ended)
     return this.written(ended, writeAnswerSpan(socket, before, buffer, from, to, this.chunkedAnswer, ended))
   }
 
@@ -211,6 +230,7 @@ export abstract class ClientAnswer<L> {
     if (!connection.requestRead && (request.continueAsked || !connection.restIsShort)) this.persist = false
     const text = edgeResponse(answer, this.connectionOption(), !this.asksHead)
     if (!this.asksHead) this.bytesSent += Buffer.byteLength(answer.body)
+    this.framingSent += text.length - this.bytesSent
     connection.socket.write(text, 'latin1')
     connection.waitFor(0)
     if (connection.socket.writableLength > 0) this.waitForClient(true, false)

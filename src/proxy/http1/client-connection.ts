@@ -35,11 +35,11 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
   ended = false
   /** All of the current request has been read. */
   requestRead = true
+  decoder: ChunkedDecoder | null = null
   #exchange: Http1Exchange<L> | null = null
   #requests = 0
   #pending: Buffer | null = null
   #bodyLeft = 0
-  #decoder: ChunkedDecoder | null = null
   #chunkedBody = false
   #drainLeft = 0
   #lingering = false
@@ -279,7 +279,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     this.#bodyLeft = head.contentLength
     this.#chunkedBody = head.chunked
     this.requestRead = !head.hasBody
-    if (head.chunked) (this.#decoder ??= new ChunkedDecoder()).reset()
+    if (head.chunked) (this.decoder ??= new ChunkedDecoder()).reset()
     owner.handler.handle(exchange)
     if (this.requestRead) {
       if (headEnd < buffer.length) this.#pending = buffer.subarray(headEnd)
@@ -305,7 +305,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
   /** Finds the body's data in buffer[at..]. Returns where the body ends, MORE, or BROKEN. */
   #measureBody(buffer: Buffer, at: number): number {
     if (this.#chunkedBody) {
-      const decoder = this.#decoder!
+      const decoder = this.decoder!
       const stop = decoder.decode(buffer, at, buffer.length)
       this.#spanStart = decoder.dataStart
       this.#spanEnd = decoder.dataEnd

@@ -37,7 +37,6 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   /** Of routes that retry or mirror. */
   #replay: Replay | null = null
   #failure: UpstreamFailure | undefined = undefined
-  #bytesReceived = 0
   #attempts = 0
   #interim = 0
   /** Nothing was waited for yet: it is still the time of startedAt. */
@@ -74,7 +73,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
 
   /** The handler has spoken; buffer[from..to) is what has come of the body. */
   start(buffer: Buffer, from: number, to: number): void {
-    this.#bytesReceived += to - from
+    this.bytesReceived += to - from
     if (to > from) this.#held = buffer.subarray(from, to)
     this.#go()
     this.#fresh = false
@@ -99,7 +98,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
 
   /** More of the body; connection.requestRead tells whether this was the last of it. */
   onRequestBody(buffer: Buffer, from: number, to: number): void {
-    this.#bytesReceived += to - from
+    this.bytesReceived += to - from
     const ended = this.connection.requestRead
     if (ended) this.startTimeout(this.#forwarding?.timeoutMs ?? 0)
     const upstream = this.#upstream
@@ -175,7 +174,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     head.dropId(CONTENT_LENGTH)
     // Cookies are looked at in final answers only, so none may come this way.
     head.dropId(SET_COOKIE)
-    this.connection.socket.write(`${head.statusLine()}${head.keptFields()}\r\n`, 'latin1')
+    this.sendInterim(`${head.statusLine()}${head.keptFields()}\r\n`)
     return true
   }
 
@@ -380,12 +379,15 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     this.#replay?.cancel()
     this.#forwarding = null
     this.#onFinish = null
+    const bytesReceived = this.tunnel === null ? this.bytesReceived : this.tunnel.bytesReceived
     const outcome: Outcome = {
       status: this.status,
       end,
       failure: this.#failure,
-      bytesReceived: this.tunnel === null ? this.#bytesReceived : this.tunnel.bytesReceived,
+      bytesReceived,
       bytesSent: this.bytesSent,
+      wireBytesReceived: this.framingReceived + bytesReceived,
+      wireBytesSent: this.framingSent + this.bytesSent,
       durationMs: this.durationMs,
       upstreamMs: this.#upstreamMs,
       attempts: this.#attempts,

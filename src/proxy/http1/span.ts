@@ -73,6 +73,12 @@ export function writeAnswerSpan(
   return true
 }
 
+/** Bytes that the chunked coding puts around a span. */
+export function chunkFraming(size: number, ended: boolean): number {
+  const digits = (35 - Math.clz32(size)) >> 2
+  return (size > 0 ? digits + 4 : 0) + (ended ? LAST_CHUNK.length : 0)
+}
+
 /** The span as text. `ended` adds the last chunk. */
 function spanText(buffer: Buffer, from: number, to: number, chunked: boolean, ended: boolean): string {
   const data = to > from ? buffer.toString('latin1', from, to) : ''
