@@ -138,7 +138,8 @@ export async function openIn(page: Page, url: string): Promise<{ page: Page; err
 
 /** Makes one request of each kind from the open page, once it is loaded. */
 export async function partsOf(page: Page): Promise<Parts> {
-  await page.waitForLoadState()
+  // Not by the load event: a page that the back button revives has none.
+  await page.waitForFunction(`document.readyState === 'complete'`)
   return page.evaluate<Parts>(`(async () => ({
     page: pageVersion,
     app: appVersion,
