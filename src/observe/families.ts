@@ -81,6 +81,7 @@ export function addFamilies(exposition: Exposition, build: string, view: () => V
       value: expiresAt,
     })),
   )
+  exposition.add(metricNames.istioBuild, () => [{ labels: { component: 'graylane', tag: build }, value: 1 }])
   exposition.add(metricNames.buildInfo, () => [{ labels: { version: build, node: process.version }, value: 1 }])
   exposition.add(metricNames.poolEndpoints, () =>
     view().pools.flatMap(({ release, service, version, ...counts }) =>

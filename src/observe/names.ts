@@ -105,6 +105,10 @@ export const metricNames = {
     ['listener', 'certificate'],
   ),
   configInfo: gauge('graylane_config_info', 'The configuration in force, by its hash.', ['hash']),
+  istioBuild: gauge('istio_build', 'The version of graylane, by the name that Istio dashboards ask for.', [
+    'component',
+    'tag',
+  ]),
   buildInfo: gauge('graylane_build_info', 'The version of graylane and of Node.', ['version', 'node']),
   overloads: counter(
     'graylane_overload_total',

@@ -186,6 +186,26 @@ describe('bytes', () => {
   })
 })
 
+describe('an endpoint that refuses', () => {
+  it('is out of its pool in the metrics, and the others are in', async () => {
+    await withGateway('{ path: access.log }', async (gateway) => {
+      const out = async (): Promise<unknown[]> =>
+        samplesOf(await gateway.metrics.text(), 'graylane_pool_endpoints')
+          .filter(({ labels }) => labels['state'] === 'out')
+          .map(({ labels, value }) => [labels['service'], labels['version'], value])
+      expect(await out()).toEqual([
+        ['frontend', 'v1', 0],
+        ['frontend', 'v2', 0],
+      ])
+      expect((await get(gateway, '/', 'X-Forwarded-For: 192.168.0.58')).status).toBe(503)
+      expect(await out()).toEqual([
+        ['frontend', 'v1', 0],
+        ['frontend', 'v2', 1],
+      ])
+    })
+  })
+})
+
 describe('a reload', () => {
   it('changes the format of the log', async () => {
     const log = await withGateway('{ path: access.log }', async (gateway) => {

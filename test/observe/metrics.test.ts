@@ -244,6 +244,9 @@ describe('graylane’s own counters', () => {
     expect(samplesOf(mended, 'graylane_config_last_reload_successful')[0]?.value).toBe(1)
     expect(samplesOf(mended, 'graylane_config_reloads_total')[0]?.value).toBe(1)
     expect(samplesOf(text, 'graylane_config_info').map(({ labels }) => labels)).toEqual([{ hash: 'second' }])
+    expect(samplesOf(text, 'istio_build')).toMatchObject([
+      { labels: { component: 'graylane', tag: '1.2.3' }, value: 1 },
+    ])
     expect(samplesOf(text, 'graylane_build_info')[0]?.labels).toEqual({ version: '1.2.3', node: process.version })
   })
 

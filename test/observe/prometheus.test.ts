@@ -24,6 +24,7 @@ const service = 'destination_service=~"frontend.shop"'
 const workload = 'destination_workload_namespace=~"shop", destination_workload=~"frontend-v1"'
 const istioQueries: [panel: string, query: string][] = [
   ['mesh: request volume', 'round(sum(irate(istio_requests_total{reporter="source"}[1m])), 0.01)'],
+  ['mesh: components', 'sum(istio_build) by (component, tag)'],
   [
     'mesh: success rate',
     'sum(rate(istio_requests_total{reporter=~"source|waypoint", response_code!~"5.*"}[1m])) / sum(rate(istio_requests_total{reporter=~"source|waypoint"}[1m]))',
