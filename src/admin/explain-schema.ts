@@ -2,25 +2,34 @@
 
 import { isIP } from 'node:net'
 
-import type { ExplainInput } from './view.ts'
+import type { AdminView, ExplainInput } from './view.ts'
 
+const aboutPort = 'Of the listener that takes it, an internal one too; default: the first edge listener.'
 const ip = { type: 'string', maxLength: 64 } as const
 const method = { type: 'string', pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}$" } as const
 const url = { type: 'string', minLength: 1, maxLength: 8192, pattern: '^[\\x21-\\x7e]+$' } as const
+const port = { type: 'integer', minimum: 1, maximum: 65_535, description: aboutPort } as const
+const portText = { type: 'string', pattern: '^[1-9][0-9]{0,4}$', description: aboutPort } as const
 const headerName = "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}"
 const headerValue = '[^\\x00\\r\\n]{0,8192}'
 const headerLine = { type: 'string', pattern: `^${headerName}:${headerValue}$` } as const
 const valueText = { type: 'string', pattern: `^${headerValue}$` } as const
 
-/** ?url=/a&ip=10.0.0.1&method=GET&header=Cookie:%20user=jason&header=... */
+/** ?url=/a&ip=10.0.0.1&method=GET&port=15001&header=Cookie:%20user=jason&header=... */
 export const explainQuerySchema = {
   type: 'object',
   required: ['url'],
   additionalProperties: false,
-  properties: { ip, method, url, header: { anyOf: [headerLine, { type: 'array', maxItems: 100, items: headerLine }] } },
+  properties: {
+    ip,
+    method,
+    url,
+    port: portText,
+    header: { anyOf: [headerLine, { type: 'array', maxItems: 100, items: headerLine }] },
+  },
 } as const
 
-/** { url, ip?, method?, headers?: { name: value | [values] } } */
+/** { url, ip?, method?, port?, headers?: { name: value | [values] } } */
 export const explainBodySchema = {
   type: 'object',
   required: ['url'],
@@ -29,6 +38,7 @@ export const explainBodySchema = {
     ip,
     method,
     url,
+    port,
     headers: {
       type: 'object',
       maxProperties: 100,
@@ -45,18 +55,27 @@ interface Question {
 }
 
 export interface ExplainQuery extends Question {
+  readonly port?: string
   readonly header?: string | readonly string[]
 }
 
 export interface ExplainBody extends Question {
+  readonly port?: number
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
 }
 
 /** The input for explain, or what is wrong with it. */
-export function explainInput(question: ExplainQuery | ExplainBody): ExplainInput | string {
+export function explainInput(
+  question: ExplainQuery | ExplainBody,
+  listeners: ReturnType<AdminView['listeners']>,
+): ExplainInput | string {
   const { url: target, ip: address = '127.0.0.1', method: verb = 'GET' } = question
   if (isIP(address) === 0) return `ip: ${JSON.stringify(address)} is no IP address`
-  return { ip: address, method: verb, url: target, headers: headersOf(question) }
+  const input = { ip: address, method: verb, url: target, headers: headersOf(question) }
+  if (question.port === undefined) return input
+  const listener = listeners.find((one) => one.port === Number(question.port))
+  if (listener !== undefined) return { ...input, listener: listener.name }
+  return `port: nothing listens at ${question.port}, but at ${listeners.map((one) => one.port).join(', ')}`
 }
 
 function headersOf(question: ExplainQuery | ExplainBody): [name: string, value: string][] {

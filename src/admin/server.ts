@@ -198,7 +198,7 @@ function addAdminRoutes(server: FastifyInstance, view: AdminView): void {
 }
 
 function explain(view: AdminView, question: ExplainQuery | ExplainBody, reply: FastifyReply): FastifyReply {
-  const input = explainInput(question)
+  const input = explainInput(question, view.listeners())
   return typeof input === 'string' ? problem(reply, 400, input) : reply.send(view.explain(input))
 }
 

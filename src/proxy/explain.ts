@@ -17,6 +17,8 @@ export interface ExplainInput {
   readonly headers: readonly (readonly [name: string, value: string])[]
   /** Of the listener that takes it, as configured; an internal one decides by its caller. Default: the first edge listener. */
   readonly port?: number | undefined
+  /** The same by the listener's name, where ports are those that are bound; wins over `port`. */
+  readonly listener?: string | undefined
 }
 
 export interface Explanation {
@@ -49,7 +51,7 @@ export interface ExplainContext {
 export function explainRequest(context: ExplainContext, input: ExplainInput): Explanation {
   const steps: Step[] = []
   let record: RequestRecord | undefined
-  const listener = listenerFor(context.edge, input.port)
+  const listener = listenerFor(context.edge, input)
   const exchange = new ImaginedExchange(input, listener.spec.port)
   handleRequest(
     {
@@ -69,7 +71,8 @@ export function explainRequest(context: ExplainContext, input: ExplainInput): Ex
   return explanationOf(exchange, record as RequestRecord, steps)
 }
 
-function listenerFor({ listeners }: Edge, port: number | undefined): EdgeListener {
+function listenerFor({ listeners }: Edge, { listener, port }: ExplainInput): EdgeListener {
+  if (listener !== undefined) return listeners.get(listener) ?? closedListener
   const all = [...listeners.values()]
   return all.find(({ spec }) => (port === undefined ? !spec.internal : spec.port === port)) ?? closedListener
 }

@@ -150,6 +150,8 @@ describe('/explain', () => {
       },
     ],
     ['one header by query', { target: '/explain?url=/a&header=a:b' }, { ...asked, headers: [['a', 'b']] }],
+    ['a port by query', { target: '/explain?url=/a&port=8080' }, { ...asked, listener: '0.0.0.0-8080' }],
+    ['a port by JSON', post({ url: '/a', port: 8080 }), { ...asked, listener: '0.0.0.0-8080' }],
     ['a path by JSON', post({ url: '/a' }), asked],
     [
       'everything by JSON',
@@ -177,6 +179,8 @@ describe('/explain', () => {
     ['no url', { target: '/explain' }, 400],
     ['an unknown parameter', { target: '/explain?url=/a&verb=GET' }, 400],
     ['an address that is none', { target: '/explain?url=/a&ip=010.8.0.1' }, 400],
+    ['a port where nothing listens', { target: '/explain?url=/a&port=8081' }, 400],
+    ['a port that is no number', { target: '/explain?url=/a&port=0x1F90' }, 400],
     ['a header without a colon', { target: '/explain?url=/a&header=cookie' }, 400],
     ['a header with a line feed', { target: '/explain?url=/a&header=a:b%0d%0ac:d' }, 400],
     ['a method with a space', { target: '/explain?url=/a&method=GET%20/' }, 400],

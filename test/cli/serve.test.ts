@@ -86,6 +86,20 @@ describe('graylane serve', () => {
     expect(explained).toMatchObject({ service: 'mqtt-server', version: 'v2', rule: 'line 13' })
   })
 
+  it('explains by admin calls of services too, at the internal port that is bound', async () => {
+    const inside = '  - { port: 0, internal: true, sourceLabels: { version: v2 } }\n'
+    await folder.write(shop().replace('services:\n', `${inside}services:\n`))
+    const { admin, err } = await serve()
+    const port = /:(\d+), service to service/.exec(err)?.[1] as string
+    const target = `/explain?url=http://mqtt-server/anything&port=${port}`
+    const explained = JSON.parse((await get(admin, target)).body) as { version: string; service: string }
+    expect(explained).toMatchObject({ service: 'mqtt-server', version: 'v2' })
+    const done = await rawRequest(`127.0.0.1:${port}`, { target: '/anything', fields: ['Host: mqtt-server'] })
+    expect(JSON.parse(done.body)).toMatchObject({ service: explained.service, version: explained.version })
+    const nowhere = await get(admin, '/explain?url=/&port=1')
+    expect([nowhere.status, nowhere.body]).toEqual([400, expect.stringContaining('nothing listens at 1, but at')])
+  })
+
   it('shows its configuration without the key that signs pins', async () => {
     const { admin } = await serve()
     const { body } = await get(admin, '/config')
