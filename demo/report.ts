@@ -60,6 +60,7 @@ export function invitation({
     '  as somebody new      a private window: the pin keeps a browser on its version',
     '  roll out             stable: v2 and draining: [v1] in the file below: open pages stay v1, the next load is v2',
     `                       ${configPath}`,
+    `  the dashboard        open ${adminUrl}/`,
     `  what it counted      curl ${adminUrl}/metrics`,
   ]
 }
