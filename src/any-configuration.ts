@@ -1,9 +1,11 @@
-// A configuration of either kind: routes.yaml, or Istio's manifests in a file or a directory. Which one it is, the content says.
+// A configuration of any kind: routes.yaml with releases or with the names of Istio's manifests, or those alone, in a file or a
+// directory. Which one it is, the content says.
 
 import type { Surroundings } from './config/draft.ts'
 import { anyAddress, loadConfiguration, type Loaded } from './config/load.ts'
 import { readBounded } from './config/sources.ts'
 import { loadManifestConfiguration } from './istio/load-configuration.ts'
+import { loadListedManifests } from './istio/load-listed-manifests.ts'
 import type { ManifestOptions } from './istio/manifest-options.ts'
 
 export type { InternalPort, ManifestOptions } from './istio/manifest-options.ts'
@@ -29,8 +31,10 @@ export function createLoader(
   let refusedBefore: ReadonlySet<string> | undefined
   return async (path, around = {}) => {
     const read = around.read ?? readBounded
-    if (!(await holdsManifests(path, read))) return loadConfiguration(path, around)
-    const { loaded, refused } = await loadManifestConfiguration(path, options, {
+    const kind = await kindOf(path, read)
+    if (kind === 'releases') return loadConfiguration(path, around)
+    const load = kind === 'manifests' ? loadManifestConfiguration : loadListedManifests
+    const { loaded, refused } = await load(path, options, {
       anyAddress: around.anyAddress ?? anyAddress(),
       read,
       mayBeRefused: refusedBefore,
@@ -42,10 +46,13 @@ export function createLoader(
 
 type Read = NonNullable<Surroundings['read']>
 
-/** A directory, or a file whose documents say their apiVersion, in YAML or JSON. */
-async function holdsManifests(path: string, read: Read): Promise<boolean> {
+/** Manifests: a directory, or a file whose documents say their apiVersion, in YAML or JSON. Listed: routes.yaml that names them. */
+async function kindOf(path: string, read: Read): Promise<'manifests' | 'listed' | 'releases'> {
   const content = await read(path, mostBytes)
-  if (typeof content === 'string') return typeof (await read(path.replace(/\/*$/, '/'), mostBytes)) !== 'string'
+  if (typeof content === 'string') {
+    return typeof (await read(path.replace(/\/*$/, '/'), mostBytes)) === 'string' ? 'releases' : 'manifests'
+  }
   const text = new TextDecoder().decode(content)
-  return /^apiVersion\s*:/m.test(text) || (/^\{/m.test(text) && /"apiVersion"\s*:/.test(text))
+  if (/^apiVersion\s*:/m.test(text) || (/^\{/m.test(text) && /"apiVersion"\s*:/.test(text))) return 'manifests'
+  return /^["']?istio["']?\s*:/m.test(text) ? 'listed' : 'releases'
 }

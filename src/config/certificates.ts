@@ -9,7 +9,7 @@ import type { CertificateText } from './schema.ts'
 
 /** In their order; those that were reported are left out. */
 export async function certificateSpecs(
-  draft: Draft,
+  draft: Draft<unknown>,
   tls: CertificateText | readonly CertificateText[] | undefined,
 ): Promise<readonly CertificateSpec[]> {
   const specs: CertificateSpec[] = []
@@ -29,7 +29,7 @@ function isList(tls: CertificateText | readonly CertificateText[]): tls is reado
   return Array.isArray(tls)
 }
 
-async function certificateSpec(draft: Draft, pair: CertificateText): Promise<CertificateSpec | undefined> {
+async function certificateSpec(draft: Draft<unknown>, pair: CertificateText): Promise<CertificateSpec | undefined> {
   const { sources, origins } = draft
   const certificateBytes = await sources.pem(pair.cert, origins.place(pair, 'cert'))
   const secret = await sources.pem(pair.key, origins.place(pair, 'key'))
@@ -55,7 +55,11 @@ async function certificateSpec(draft: Draft, pair: CertificateText): Promise<Cer
 }
 
 /** The certificates of a file, its own first; undefined after a report. Whatever else stands in the file is left there. */
-function readCertificates(draft: Draft, pair: CertificateText, bytes: Uint8Array): X509Certificate[] | undefined {
+function readCertificates(
+  draft: Draft<unknown>,
+  pair: CertificateText,
+  bytes: Uint8Array,
+): X509Certificate[] | undefined {
   const text = Buffer.from(bytes).toString('latin1')
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
   try {
@@ -67,7 +71,7 @@ function readCertificates(draft: Draft, pair: CertificateText, bytes: Uint8Array
   return undefined
 }
 
-function readKey(draft: Draft, pair: CertificateText, secret: Uint8Array): KeyObject | undefined {
+function readKey(draft: Draft<unknown>, pair: CertificateText, secret: Uint8Array): KeyObject | undefined {
   try {
     return createPrivateKey(Buffer.from(secret))
   } catch {
@@ -95,7 +99,11 @@ function day(date: Date): string {
   return date.toISOString().slice(0, 16).replace('T', ' ')
 }
 
-function checkDates(draft: Draft, pair: CertificateText, { validFromDate, validToDate }: X509Certificate): void {
+function checkDates(
+  draft: Draft<unknown>,
+  pair: CertificateText,
+  { validFromDate, validToDate }: X509Certificate,
+): void {
   const now = Date.now()
   if (validToDate.getTime() <= now) warn(draft, pair, 'certificate', `${pair.cert} expired at ${day(validToDate)} UTC`)
   if (validFromDate.getTime() > now) {
@@ -103,7 +111,7 @@ function checkDates(draft: Draft, pair: CertificateText, { validFromDate, validT
   }
 }
 
-function warn(draft: Draft, pair: CertificateText, code: string, message: string): void {
+function warn(draft: Draft<unknown>, pair: CertificateText, code: string, message: string): void {
   draft.report({ ...draft.origins.place(pair, 'cert'), severity: 'warning', code, message })
 }
 

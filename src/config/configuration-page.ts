@@ -18,7 +18,10 @@ interface Schema {
   readonly patternErrorMessage?: string
 }
 
-interface Document extends Schema {
+/** One of two forms: releases, or with `istio` manifests. */
+interface Document {
+  readonly then: Schema
+  readonly else: Schema
   readonly definitions: Readonly<Record<string, Schema>>
 }
 
@@ -36,18 +39,18 @@ Several releases in one file are YAML documents (\`---\`), each with \`name\` an
 stand in the first.
 `
 
+const manifestsIntroduction = `## The file with Istio's manifests
+
+With \`istio\` Istio's manifests are served in place of a release: they say the routes, this file says the ports. Beside the keys below,
+limits, overload and accessLog are those from above (headBytes and targetBytes are 61440 unless written, as in Envoy). Only plain
+HTTP servers of Gateways are taken; TLS is what \`listen\` says. [istio.md](istio.md) has an example.
+`
+
 /** @param editorSchema the text of routes.schema.json. Ends in a line feed. */
 export function configurationPage(editorSchema: string): string {
   const schema = JSON.parse(editorSchema) as Document
-  const inline: [title: string, schema: Schema][] = []
-  const parts = [introduction, '## The file\n', table(schema, 'The file', inline)]
-  // Sections found on the way are told right behind where they were found, as deep as they go.
-  for (let next = inline.shift(); next !== undefined; next = inline.shift()) {
-    const [title, section] = next
-    const more: [string, Schema][] = []
-    parts.push(`### ${title}\n`, ...intro(section), table(section, title, more))
-    inline.unshift(...more)
-  }
+  const parts = [introduction, '## The file\n', ...form(schema.else)]
+  parts.push(manifestsIntroduction, ...form(manifestsOwn(schema)))
   parts.push('## Parts that occur in several places\n')
   for (const [name, definition] of Object.entries(schema.definitions)) {
     const more: [string, Schema][] = []
@@ -59,6 +62,25 @@ export function configurationPage(editorSchema: string): string {
     }
   }
   return `${parts.join('\n').trimEnd()}\n`
+}
+
+/** Of a whole file. Sections found on the way are told right behind where they were found, as deep as they go. */
+function form(schema: Schema): string[] {
+  const inline: [title: string, schema: Schema][] = []
+  const parts = [table(schema, 'The file', inline)]
+  for (let next = inline.shift(); next !== undefined; next = inline.shift()) {
+    const [title, section] = next
+    const more: [string, Schema][] = []
+    parts.push(`### ${title}\n`, ...intro(section), table(section, title, more))
+    inline.unshift(...more)
+  }
+  return parts
+}
+
+/** The other form without what is the same in the first. */
+function manifestsOwn({ then: { properties = {}, ...schema } }: Document): Schema {
+  const own = ['istio', 'listen', 'trust'].map((key) => [key, properties[key] as Schema])
+  return { ...schema, properties: Object.fromEntries(own) }
 }
 
 function intro({ description }: Schema): string[] {

@@ -15,8 +15,9 @@ export interface Surroundings {
   readonly read?: ReadFile
 }
 
-export interface Draft {
-  readonly document: RoutesDocument
+/** The functions that read a part of the document want no more of it than that part. */
+export interface Draft<Document = RoutesDocument> {
+  readonly document: Document
   readonly origins: Origins
   readonly sources: Sources
   readonly surroundings: Surroundings
@@ -25,7 +26,7 @@ export interface Draft {
 
 /** Reports an error at the value of that key (or item), or at the owner itself. */
 export function complain(
-  draft: Draft,
+  draft: Draft<unknown>,
   owner: object,
   key: string | number | undefined,
   code: string,
@@ -36,7 +37,7 @@ export function complain(
 }
 
 /** The same at the key itself. */
-export function complainOfKey(draft: Draft, owner: object, key: string, code: string, message: string): void {
+export function complainOfKey(draft: Draft<unknown>, owner: object, key: string, code: string, message: string): void {
   const keyPath = draft.origins.path(owner, key)
   draft.report({ ...draft.origins.keyPlace(owner, key), severity: 'error', code, message, keyPath })
 }

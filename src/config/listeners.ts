@@ -12,7 +12,7 @@ type ListenerText = NonNullable<RoutesDocument['listen']>[number]
 
 const loopback = '127.0.0.1'
 
-export async function listenSpecs(draft: Draft): Promise<readonly ListenSpec[]> {
+export async function listenSpecs(draft: Draft<Pick<RoutesDocument, 'listen'>>): Promise<readonly ListenSpec[]> {
   const { listen } = draft.document
   if (listen === undefined) {
     complain(draft, draft.document, undefined, 'missing-key', 'listen is missing')
@@ -34,7 +34,7 @@ export async function listenSpecs(draft: Draft): Promise<readonly ListenSpec[]> 
   return specs
 }
 
-async function listenSpec(draft: Draft, item: ListenerText): Promise<ListenSpec> {
+async function listenSpec(draft: Draft<unknown>, item: ListenerText): Promise<ListenSpec> {
   const { port, internal, address, from, sourceLabels } = item
   if (address !== undefined && !isIp(address))
     complain(draft, item, 'address', 'value', `${quote(address)} is not an IP address`)
@@ -59,14 +59,14 @@ async function listenSpec(draft: Draft, item: ListenerText): Promise<ListenSpec>
 }
 
 /** Each item is an address or CIDR; reports those that are not. */
-export function checkCidrs(draft: Draft, list: readonly string[] | undefined): void {
+export function checkCidrs(draft: Draft<unknown>, list: readonly string[] | undefined): void {
   for (const [index, text] of list?.entries() ?? []) {
     if (parseCidr(text) === undefined)
       complain(draft, list as readonly string[], index, 'value', `${quote(text)} is not an address or CIDR`)
   }
 }
 
-export function trustSpec(draft: Draft): TrustSpec {
+export function trustSpec(draft: Draft<Pick<RoutesDocument, 'trust'>>): TrustSpec {
   const { trust = [] } = draft.document
   if (isList(trust)) {
     checkCidrs(draft, trust)

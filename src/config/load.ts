@@ -134,7 +134,7 @@ function checkTogether(drafts: readonly Draft[]): void {
   }
 }
 
-function limitsSpec(draft: Draft): LimitsSpec {
+export function limitsSpec(draft: Draft<Pick<RoutesDocument, 'limits'>>): LimitsSpec {
   const written: Record<string, number | string> = draft.document.limits ?? {}
   return limitsOf(written, (key, message) => complain(draft, written, key, 'value', message))
 }
@@ -161,7 +161,10 @@ function limitsOf(
   return spec as LimitsSpec
 }
 
-function accessLogSpec(file: string, written: RoutesDocument['accessLog'] = 'stdout'): Configuration['accessLog'] {
+export function accessLogSpec(
+  file: string,
+  written: RoutesDocument['accessLog'] = 'stdout',
+): Configuration['accessLog'] {
   const { path = 'stdout', format = 'json' } = typeof written === 'string' ? { path: written } : written
   return { path: path === 'stdout' || path === 'off' ? path : resolve(dirname(file), path), format }
 }

@@ -1,6 +1,7 @@
 // `overload` in its long form.
 
 import { complain, type Draft } from './draft.ts'
+import type { RoutesDocument } from './schema.ts'
 import { durationMs, hundredthsOfPercent } from './written-values.ts'
 
 /** Fits proxy/overload-ladder.ts. */
@@ -27,7 +28,7 @@ export const defaultOverload: OverloadText = {
 }
 
 /** Whole only when nothing was reported. */
-export function overloadSpec(draft: Draft): OverloadText {
+export function overloadSpec(draft: Draft<Pick<RoutesDocument, 'overload'>>): OverloadText {
   const { overload } = draft.document
   if (overload === undefined) return defaultOverload
   const [first, second, third] = inOrder.map((name) => {

@@ -115,7 +115,7 @@ const certificate = Section(
   { title: 'Certificate', description: 'Relative to this file. Followed for changes.' },
 )
 
-const listener = Section({
+export const listener = Section({
   port: port(0, '0: any free port.'),
   address: Type.Optional(Text('an IP address')),
   internal: Type.Boolean({ default: false, description: 'Service-to-service: the service is found by Host.' }),
@@ -261,9 +261,7 @@ export const routesDocument = Section(
     page: pageSection,
     tests: Type.Array(routeTest, { default: [], description: 'Run by `graylane check`.' }),
     assets: assetsSection,
-    istio: Refused(
-      "Istio's manifests are a configuration of their own: serve --config DIR, with --port and --internal for the ports",
-    ),
+    istio: Refused("Istio's manifests stand in place of releases: this file has none, or istio: does not begin a line"),
     tls: Refused('tls stands under a listener, as in listen: [{ port: 8443, tls: { cert: site.pem, key: site.key } }]'),
   },
   { title: 'graylane routes.yaml' },

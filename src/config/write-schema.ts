@@ -4,15 +4,19 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configurationPage } from './configuration-page.ts'
+import { manifestsDocument } from './schema-manifests.ts'
 import type { Shape } from './schema-parts.ts'
 import { routesDocument } from './schema.ts'
 
 /** The schema as JSON Schema (draft 7, which editors know best), parts with a title told once. Ends in a line feed. */
 export function editorSchema(): string {
   const definitions: Record<string, unknown> = {}
-  const { title, ...root } = plain(routesDocument as object, definitions) as { title: string }
+  const { title, ...releases } = plain(routesDocument as object, definitions) as { title: string }
+  const { title: _, ...manifests } = plain(manifestsDocument as object, definitions) as { title: string }
   const sorted = Object.fromEntries(Object.entries(definitions).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-  const schema = { $schema: 'http://json-schema.org/draft-07/schema#', title, ...root, definitions: sorted }
+  // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+  const forms = { type: 'object', if: { required: ['istio'] }, then: manifests, else: releases }
+  const schema = { $schema: 'http://json-schema.org/draft-07/schema#', title, ...forms, definitions: sorted }
   return `${JSON.stringify(schema, undefined, 2)}\n`
 }
 

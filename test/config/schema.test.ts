@@ -50,13 +50,20 @@ describe('an editor', () => {
     expect(editorTakes(shortest + lines)).toBe(true)
   })
 
+  test('takes the names of manifests in place of a release, and no misspelt key there', () => {
+    const listed = 'istio: [manifests]\nlisten: [{ port: 8080, gateway: 80 }]\ntrust: { hops: 1 }\n'
+    expect(editorTakes(listed)).toBe(true)
+    expect(editorTakes(listed.replace('gateway', 'gatway'))).toBe(false)
+    expect(editorTakes(`${listed}stable: v1\n`)).toBe(false)
+  })
+
   test.each([
     ['a misspelt key', 'drainin: [v2]\n'],
     ['a misspelt key further in', 'gray: [{ version: v2, match: [{ cookie: {} }] }]\n'],
     ['a share without its percent sign', 'gray: [{ version: v2, share: "5" }]\n'],
     ['a duration without a unit', 'pin: { ttl: "8" }\n'],
     ['an unknown choice', 'path: base\n'],
-    ['a key that is not honoured yet', 'istio: [a.yaml]\n'],
+    ['manifests beside a release', 'istio: [a.yaml]\n'],
     ['a port out of range', 'tests: [{ request: {}, expect: {} }]\n'],
     ['a pool named base', 'versions: { v1: { base: [http://a] } }\n'],
   ])('marks %s', (_what, lines) => {
