@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -7,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { rawRequest } from '../admin/raw-request.ts'
 import { graylane, ServingProcess } from '../cli/graylane-process.ts'
 import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
+import { Authority, withoutOpenssl } from '../tls/authority.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'graylane-listed-'))
 let folder = ''
@@ -157,6 +159,26 @@ describe('routes.yaml that lists manifests', () => {
     await serving!.says(/configuration refused/)
     await serving!.says(/more\.yaml:\d+:\d+: error yaml/)
     expect(await versionAt(edge, 'a.test', '192.168.0.59')).toBe('v2')
+  })
+
+  it.skipIf(withoutOpenssl)('serves a Gateway over HTTPS with a certificate of its own (needs openssl)', async () => {
+    const authority = await Authority.create(folder)
+    await authority.issue({ file: 'site', names: 'DNS:a.test' })
+    const secure = listed.replace('gateway: 80', 'gateway: 80, tls: { cert: site.pem, key: site.key }')
+    serving = await ServingProcess.start(write(secure))
+    const port = Number(/listening on https:\/\/127\.0\.0\.1:(\d+)/.exec(serving.err)?.[1])
+    const told = await new Promise<string>((done, failed) => {
+      const options = { host: '127.0.0.1', port, servername: 'a.test', ca: authority.pem, agent: false }
+      request({ ...options, headers: { host: 'a.test', 'x-forwarded-for': office } }, (response) => {
+        let body = ''
+        response.setEncoding('utf8').on('data', (part: string) => (body += part))
+        response.on('end', () => done(body))
+      })
+        .on('error', failed)
+        .end()
+    })
+    expect(JSON.parse(told)).toMatchObject({ version: 'v2' })
+    expect(told).toMatch(/"x-forwarded-proto","https"/i)
   })
 
   it('is good to check, and its requests are explained', async () => {
