@@ -85,7 +85,7 @@ async function idleConnections(
   const samples: IdleSample[] = []
   const alone = contenders.filter(({ name }) => plan.idle.contenders.includes(name))
   for (const contender of alone) {
-    const { checked } = await assemble([contender], backends, folder, children, () => undefined)
+    const { checked } = await assemble([contender], backends, folder, children, (line) => say(`idle: ${line}`))
     for (const one of checked) {
       const sample = await measureIdle(one, plan.idle.connections, generator)
       if (sample !== undefined) samples.push(sample)

@@ -100,7 +100,7 @@ describe('a tiny benchmark', () => {
   })
 
   it.runIf(costsAvailable)('counts the connections that wait', () => {
-    expect(result.idle).toMatchObject([{ contender: 'http-proxy-3', connections: 50, failed: 0 }])
+    expect(result.idle, said.join('\n')).toMatchObject([{ contender: 'http-proxy-3', connections: 50, failed: 0 }])
   })
 
   it('becomes a page and charts that say what was and what was not measured', async () => {
