@@ -16,7 +16,7 @@ import { measure } from './measure.ts'
 import type { Plan } from './options.ts'
 import type { BenchResult, CouplingSample, IdleSample } from './result.ts'
 import { reloadShares, sharing } from './shares.ts'
-import { assemble, startBackend, startContender } from './stage.ts'
+import { assemble, type Checked, startBackend, startContender } from './stage.ts'
 
 type Say = (line: string) => void
 
@@ -84,9 +84,12 @@ async function idleConnections(
 ): Promise<readonly IdleSample[]> {
   const samples: IdleSample[] = []
   const alone = contenders.filter(({ name }) => plan.idle.contenders.includes(name))
+  const startAlone = async (contender: Contender): Promise<readonly Checked[]> =>
+    (await assemble([contender], backends, folder, children, (line) => say(`idle: ${line}`))).checked
   for (const contender of alone) {
-    const { checked } = await assemble([contender], backends, folder, children, (line) => say(`idle: ${line}`))
-    for (const one of checked) {
+    const started = await startAlone(contender)
+    // It answered right a minute ago: on a machine that stalled it may do so again.
+    for (const one of started.length > 0 ? started : await startAlone(contender)) {
       const sample = await measureIdle(one, plan.idle.connections, generator)
       if (sample !== undefined) samples.push(sample)
       if (one.child !== undefined) await children.end(one.child)
