@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import { seedFor } from '../affinity/pin-policy.ts'
 import { parseAddress } from '../rules/address.ts'
+import { bareRequest } from '../rules/bare-request.ts'
 import { decide } from '../rules/decide.ts'
 import type { Address, PinReading, Release, RequestFacts, Visit } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'
@@ -99,7 +100,7 @@ interface Visitor {
 
 /** The same ones each time, so that two runs say the same. */
 function* drawn(): Generator<Visitor> {
-  const facts = factsOf(parseAddress('0.0.0.0') as Address)
+  const facts = bareRequest(parseAddress('0.0.0.0') as Address)
   for (let index = 0; index < drawnVisitors; index += 1) {
     const seed = createHash('sha256').update(String(index)).digest('base64url').slice(0, 16)
     yield { facts, identity: undefined, seed }
@@ -118,32 +119,17 @@ function* named(old: Release, now: Release): Generator<Visitor> {
   const nobody = parseAddress('0.0.0.0') as Address
   for (const user of users) {
     if (left-- === 0) return
-    yield visitorOf(now.name, factsOf(nobody), wireText(user))
+    yield visitorOf(now.name, bareRequest(nobody), wireText(user))
   }
   for (const cidr of addresses) {
     if (left-- === 0) return
     const address = parseAddress(cidr.replace(/\/.*$/, ''))
-    if (address !== undefined) yield visitorOf(now.name, factsOf(address), address.text)
+    if (address !== undefined) yield visitorOf(now.name, bareRequest(address), address.text)
   }
 }
 
 function visitorOf(release: string, facts: RequestFacts, identity: string): Visitor {
   return { facts, identity, seed: seedFor(release, { state: 'none' }, identity, () => new Uint8Array()) }
-}
-
-function factsOf(clientAddress: Address): RequestFacts {
-  return {
-    method: 'GET',
-    scheme: 'https',
-    authority: '',
-    path: '/',
-    query: '',
-    port: 0,
-    clientAddress,
-    sourceLabels: undefined,
-    headerLines: () => [],
-    cookie: () => undefined,
-  }
 }
 
 function movesOf(visitors: Iterable<Visitor>, old: Release, now: Release, kept: boolean): Moved {

@@ -6,7 +6,8 @@ import { constants } from 'node:fs'
 import { access, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseAddress } from '../rules/address.ts'
-import type { Release, RequestFacts } from '../rules/types.ts'
+import { bareRequest } from '../rules/bare-request.ts'
+import type { Release } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'
 import type { Surroundings } from './draft.ts'
 import { editRoutes, type Refusal, type ReleaseVerb } from './edit-routes.ts'
@@ -209,25 +210,13 @@ function taken(
 ): Refusal | undefined {
   const clientAddress = parseAddress(address.replace(/\/.*$/, ''))
   if (clientAddress === undefined) return undefined
-  const hit = release.firstExplicit({ ...bareRequest, clientAddress }, identity)
+  const hit = release.firstExplicit(bareRequest(clientAddress), identity)
   if (hit === undefined || hit.version === version) return undefined
   const rule = hit.label.startsWith('line ') ? `the rule at ${hit.label}` : `rule ${hit.label} (line ${hit.place.line})`
   return {
     refused: 'no-effect',
     reason: `${who} gets ${hit.version} by ${rule}, which stands further up: take it out there first`,
   }
-}
-
-const bareRequest: Omit<RequestFacts, 'clientAddress'> = {
-  method: 'GET',
-  scheme: 'https',
-  authority: '',
-  path: '/',
-  query: '',
-  port: 0,
-  sourceLabels: undefined,
-  headerLines: () => [],
-  cookie: () => undefined,
 }
 
 // --- texts -------------------------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // What a service does with a request, as the fields of Istio's HTTPRoute: word for word, with the version written where routes.yaml
 // says %VERSION%, and the header by which the next hop knows the version.
 
-import type { CorsPolicySpec, FaultSpec, RetriesSpec } from '../rules/route-actions.ts'
+import { type CorsPolicySpec, type FaultSpec, grpcStatuses, type RetriesSpec } from '../rules/route-actions.ts'
 import type { HeaderOperationsSpec, ServiceSpec } from '../rules/types.ts'
 import { stringMatchText } from './export-match.ts'
 import { durationText } from './export-names.ts'
@@ -83,17 +83,13 @@ function faultText({ delay, abort }: FaultSpec): object {
   return {
     delay: delay && { fixedDelay: durationText(delay.fixedDelayMs), percentage: { value: delay.percentage } },
     abort: abort && {
-      ...(abort.grpcStatus === undefined ? { httpStatus: abort.status } : { grpcStatus: grpcNames[abort.grpcStatus] }),
+      ...(abort.grpcStatus === undefined
+        ? { httpStatus: abort.status }
+        : { grpcStatus: grpcStatuses[abort.grpcStatus] }),
       percentage: { value: abort.percentage },
     },
   }
 }
-
-/** By number. */
-const grpcNames = (
-  'OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED RESOURCE_EXHAUSTED ' +
-  'FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED'
-).split(' ')
 
 function corsText(cors: CorsPolicySpec): object {
   return {

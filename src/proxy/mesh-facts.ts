@@ -1,6 +1,6 @@
 // A request as the routes of manifests see it: after Envoy's own changes to its fields, before those of the route.
 
-import { findCookies } from '../affinity/cookie-field.ts'
+import { firstCookie } from '../affinity/cookie-field.ts'
 import type { Address, RequestFacts } from '../rules/types.ts'
 import type { RequestHead } from './exchange.ts'
 import type { AcceptedTarget } from './target.ts'
@@ -45,6 +45,6 @@ export class MeshFacts implements RequestFacts {
 
   cookie(name: string): string | undefined {
     const field = this.#head.get('cookie')
-    return field === undefined ? undefined : findCookies(field, name)[0]
+    return field === undefined ? undefined : firstCookie(field, name)
   }
 }
