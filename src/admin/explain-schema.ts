@@ -10,6 +10,11 @@ const method = { type: 'string', pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}$" }
 const url = { type: 'string', minLength: 1, maxLength: 8192, pattern: '^[\\x21-\\x7e]+$' } as const
 const port = { type: 'integer', minimum: 1, maximum: 65_535, description: aboutPort } as const
 const portText = { type: 'string', pattern: '^[1-9][0-9]{0,4}$', description: aboutPort } as const
+const listenerName = {
+  type: 'string',
+  maxLength: 64,
+  description: 'The same by the name that GET /state gives it, where two addresses have one port; wins over port.',
+} as const
 const headerName = "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}"
 const headerValue = '[^\\x00\\r\\n]{0,8192}'
 const headerLine = { type: 'string', pattern: `^${headerName}:${headerValue}$` } as const
@@ -25,11 +30,12 @@ export const explainQuerySchema = {
     method,
     url,
     port: portText,
+    listener: listenerName,
     header: { anyOf: [headerLine, { type: 'array', maxItems: 100, items: headerLine }] },
   },
 } as const
 
-/** { url, ip?, method?, port?, headers?: { name: value | [values] } } */
+/** { url, ip?, method?, port?, listener?, headers?: { name: value | [values] } } */
 export const explainBodySchema = {
   type: 'object',
   required: ['url'],
@@ -39,6 +45,7 @@ export const explainBodySchema = {
     method,
     url,
     port,
+    listener: listenerName,
     headers: {
       type: 'object',
       maxProperties: 100,
@@ -52,6 +59,7 @@ interface Question {
   readonly url: string
   readonly ip?: string
   readonly method?: string
+  readonly listener?: string
 }
 
 export interface ExplainQuery extends Question {
@@ -72,10 +80,12 @@ export function explainInput(
   const { url: target, ip: address = '127.0.0.1', method: verb = 'GET' } = question
   if (isIP(address) === 0) return `ip: ${JSON.stringify(address)} is no IP address`
   const input = { ip: address, method: verb, url: target, headers: headersOf(question) }
-  if (question.port === undefined) return input
-  const listener = listeners.find((one) => one.port === Number(question.port))
-  if (listener !== undefined) return { ...input, listener: listener.name }
-  return `port: nothing listens at ${question.port}, but at ${listeners.map((one) => one.port).join(', ')}`
+  const { port: asked, listener: name } = question
+  if (asked === undefined && name === undefined) return input
+  const found = listeners.find((one) => (name === undefined ? one.port === Number(asked) : one.name === name))
+  if (found !== undefined) return { ...input, listener: found.name }
+  if (name !== undefined) return `listener: there is no ${name}, but ${listeners.map((one) => one.name).join(', ')}`
+  return `port: nothing listens at ${asked}, but at ${listeners.map((one) => one.port).join(', ')}`
 }
 
 function headersOf(question: ExplainQuery | ExplainBody): [name: string, value: string][] {

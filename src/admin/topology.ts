@@ -1,13 +1,12 @@
 // What is configured, as the dashboard draws it: releases, their versions and pools, and the rules in their order. Made of the
-// configuration in force; of long lists the first few are told, of credentials only that they are asked for.
+// configuration in force.
 
 import type { Configuration } from '../config/configuration.ts'
+import { ruleCondition, type RuleCondition } from './rule-condition.ts'
 
 type ReleaseSpec = Configuration['releases'][number]
 type VersionSpec = ReleaseSpec['versions'] extends ReadonlyMap<string, infer V> ? V : never
 type Rule = ReleaseSpec['gray'][number]
-type RequestMatch = Extract<Rule['condition'], { readonly kind: 'match' }>['items'][number]
-type StringMatch = NonNullable<RequestMatch['uri']>
 
 export interface Topology {
   readonly name: string
@@ -34,15 +33,10 @@ export interface TopologyVersion {
 export interface TopologyRule {
   readonly label: string
   readonly version: string
-  readonly kind: 'match' | 'users' | 'share'
-  /** For people. */
-  readonly detail: string
+  readonly condition: RuleCondition
   /** `file:line`. */
   readonly place: string
 }
-
-/** Longer lists are cut. */
-const shownValues = 4
 
 export function topologyOf({ releases }: Pick<Configuration, 'releases'>): readonly Topology[] {
   return releases.map((release) => ({
@@ -81,55 +75,7 @@ function ruleOf({ name, version, condition, place }: Rule): TopologyRule {
   return {
     label: name ?? `line ${place.line}`,
     version,
-    kind: condition.kind,
-    detail: conditionText(condition),
+    condition: ruleCondition(condition),
     place: `${place.file}:${place.line}`,
   }
-}
-
-function conditionText(condition: Rule['condition']): string {
-  if (condition.kind === 'share') return `${condition.share / 100} %`
-  if (condition.kind === 'users') return listed([...condition.users])
-  return condition.items.map(matchText).join(' or ')
-}
-
-function matchText(match: RequestMatch): string {
-  const parts = [
-    ...(match.clientIp === undefined ? [] : [`address ${listed(match.clientIp)}`]),
-    ...stringText('uri', match.uri),
-    ...stringText('scheme', match.scheme),
-    ...stringText('method', match.method),
-    ...stringText('host', match.authority),
-    ...mapText('header', match.headers),
-    ...mapText('without header', match.withoutHeaders),
-    ...mapText('query', match.queryParams),
-    ...mapText('cookie', match.cookies),
-    ...(match.port === undefined ? [] : [`port ${match.port}`]),
-    ...(match.sourceLabels === undefined
-      ? []
-      : [`labels ${listed(Array.from(match.sourceLabels, (pair) => pair.join('=')))}`]),
-  ]
-  return parts.length === 0 ? 'everybody' : parts.join(' and ')
-}
-
-const secretName = /authorization|token|secret|password|session|api-?key/i
-
-function mapText(what: string, matches: ReadonlyMap<string, StringMatch> | undefined): string[] {
-  return [...(matches ?? [])].flatMap(([name, match]) =>
-    secretName.test(name) ? [`${what} ${name} (not shown)`] : stringText(`${what} ${name}`, match),
-  )
-}
-
-function stringText(what: string, match: StringMatch | undefined): string[] {
-  if (match === undefined) return []
-  if (match.kind === 'present') return [`${what} present`]
-  if (match.kind === 'in') return [`${what} in ${listed([...match.values])}`]
-  if (match.kind === 'prefix') return [`${what} = ${match.value}…`]
-  return [`${what} ${match.kind === 'exact' ? '=' : '~'} ${match.value}`]
-}
-
-function listed(values: readonly string[]): string {
-  const rest = values.length - shownValues
-  const shown = values.slice(0, shownValues).join(', ')
-  return rest > 0 ? `${shown} and ${rest} more` : shown
 }

@@ -226,12 +226,12 @@ function backTo(release: Release, to: string | undefined): string | Refusal {
   }
   const [latest, next] = draining.toSorted((a, b) => (b.since ?? 0) - (a.since ?? 0))
   if (latest === undefined)
-    return refuse('to', `${stable} is stable and no version drains: say which one everybody goes back to`)
+    return refuse('to', `${stable} is stable and no version drains: say which one everybody goes back to (--to)`)
   if (next !== undefined && (latest.since === undefined || latest.since === next.since || next.since === undefined)) {
     const names = draining.map(({ version }) => version).join(', ')
     return refuse(
       'to',
-      `${stable} is stable and several versions drain (${names}): say which one everybody goes back to`,
+      `${stable} is stable and several versions drain (${names}): say which one everybody goes back to (--to)`,
     )
   }
   return latest.version

@@ -27,7 +27,12 @@ describe('GET /state', () => {
     ])
     expect(release?.versions[0]?.pools['frontend']).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+$/)])
     expect(release?.rules).toMatchObject([
-      { label: 'office', version: 'v2', kind: 'match', detail: 'address 192.168.0.58', place: `${live.path}:17` },
+      {
+        label: 'office',
+        version: 'v2',
+        condition: { kind: 'match', anyOf: [[{ of: 'clientIp', is: 'in', values: ['192.168.0.58'], more: 0 }]] },
+        place: `${live.path}:17`,
+      },
     ])
   })
 

@@ -151,6 +151,12 @@ describe('/explain', () => {
     ],
     ['one header by query', { target: '/explain?url=/a&header=a:b' }, { ...asked, headers: [['a', 'b']] }],
     ['a port by query', { target: '/explain?url=/a&port=8080' }, { ...asked, listener: '0.0.0.0-8080' }],
+    [
+      'a listener by query',
+      { target: '/explain?url=/a&listener=0.0.0.0-8080' },
+      { ...asked, listener: '0.0.0.0-8080' },
+    ],
+    ['a listener by JSON', post({ url: '/a', listener: '0.0.0.0-8080' }), { ...asked, listener: '0.0.0.0-8080' }],
     ['a port by JSON', post({ url: '/a', port: 8080 }), { ...asked, listener: '0.0.0.0-8080' }],
     ['a path by JSON', post({ url: '/a' }), asked],
     [
@@ -180,6 +186,7 @@ describe('/explain', () => {
     ['an unknown parameter', { target: '/explain?url=/a&verb=GET' }, 400],
     ['an address that is none', { target: '/explain?url=/a&ip=010.8.0.1' }, 400],
     ['a port where nothing listens', { target: '/explain?url=/a&port=8081' }, 400],
+    ['a listener that is not there', post({ url: '/a', listener: '0.0.0.0-8081', port: 8080 }), 400],
     ['a port that is no number', { target: '/explain?url=/a&port=0x1F90' }, 400],
     ['a header without a colon', { target: '/explain?url=/a&header=cookie' }, 400],
     ['a header with a line feed', { target: '/explain?url=/a&header=a:b%0d%0ac:d' }, 400],

@@ -136,7 +136,7 @@ describeWithChromium('the dashboard', () => {
     await expect.poll(() => page.locator('#reloads .reload').count(), { timeout: 5000 }).toBe(4)
   })
 
-  it('refuses in the dialog what the verb refuses, and offers to copy where the file is read-only', async () => {
+  it('refuses in the dialog what the verb refuses, asks what it does not know, and offers to copy where the file is read-only', async () => {
     const { chmod } = await import('node:fs/promises')
     await using stage = await GrayStage.start()
     await using tab = await open(stage)
@@ -146,6 +146,14 @@ describeWithChromium('the dashboard', () => {
     await dialog.getByLabel('Share of all visitors').fill('500%')
     await dialog.locator('.refusal').waitFor()
     expect(await dialog.getByRole('button', { name: 'Apply' }).isDisabled()).toBe(true)
+    await page.keyboard.press('Escape')
+
+    await page.locator('.version[data-version=v1]').getByRole('button', { name: 'Roll back' }).click()
+    await expect.poll(() => dialog.locator('.refusal').innerText()).toContain('no version drains')
+    await dialog.getByLabel('Everybody goes back to').selectOption('v3')
+    await expect
+      .poll(() => dialog.locator('.patch .added').allInnerTexts())
+      .toContainEqual(expect.stringContaining('stable: v3'))
     await page.keyboard.press('Escape')
 
     await chmod(stage.path, 0o444)
@@ -175,6 +183,64 @@ describeWithChromium('the dashboard', () => {
     await page.getByLabel('Client address').fill('not an address')
     await page.locator('#explain button').click()
     await expect.poll(() => result.innerText()).toContain('is no IP address')
+  })
+
+  it('explains what an internal listener does with a call of a service', async () => {
+    await using stage = await GrayStage.start()
+    await using tab = await open(stage)
+    const { page } = tab
+    const [edge, internal] = stage.gateway.listeners().toSorted((a, b) => Number(a.internal) - Number(b.internal))
+    const choice = page.getByLabel('Listener')
+    expect(await choice.locator('option').allInnerTexts()).toEqual([
+      `127.0.0.1:${edge!.port}, edge`,
+      `127.0.0.1:${internal!.port}, internal`,
+    ])
+    await choice.selectOption(`127.0.0.1:${internal!.port}, internal`)
+    expect(await page.evaluate('document.activeElement.name')).toBe('listener')
+    expect(await page.getByLabel('Address of the caller').inputValue()).toBe('127.0.0.1')
+    expect(await page.getByLabel('URL or path').inputValue()).toBe('http://mqtt-server/')
+    await page.getByLabel('Other headers, one a line').fill('x-version: v3')
+    await page.locator('#explain button').click()
+    await expect.poll(() => page.locator('.explained').innerText()).toMatch(/v3[\s\S]*mqtt-server of v3[\s\S]*asked/)
+    // At the edge nobody chooses a version by saying so.
+    await choice.selectOption(`127.0.0.1:${edge!.port}, edge`)
+    await page.getByLabel('URL or path').fill('/api/devices')
+    await page.locator('#explain button').click()
+    await expect.poll(() => page.locator('.explained').innerText()).toMatch(/mqtt-server of v1[\s\S]*stable/)
+  })
+
+  it('is worked by keyboard alone: to the graph, to a verb, through its dialog and back to where one was', async () => {
+    await using stage = await GrayStage.start()
+    await using tab = await open(stage)
+    const { page } = tab
+    const focused = (): Promise<string> =>
+      page.evaluate<string>(`document.activeElement.closest('label')?.innerText || document.activeElement.innerText`)
+    const tabTo = async (text: string): Promise<void> => {
+      for (let presses = 0; (await focused()) !== text; presses++) {
+        expect(presses, `of Tab, and ${text} is not reached`).toBeLessThan(40)
+        await page.keyboard.press('Tab')
+        // Whoever works by keyboard sees where he is.
+        expect(await page.evaluate('document.activeElement.matches(":focus-visible")')).toBe(true)
+      }
+    }
+    await tabTo('Skip to the graph')
+    await page.keyboard.press('Enter')
+    expect(await focused()).toBe('Traffic')
+    await tabTo('Set a share')
+    await page.keyboard.press('Enter')
+    await page.locator('#verb-dialog .patch').waitFor()
+    expect(await focused()).toBe('Set a share')
+    await page.keyboard.press('ArrowRight')
+    expect(await focused()).toBe('Add people')
+    await tabTo('Addresses, separated by spaces')
+    await page.keyboard.type('10.8.0.1 10.9.0.0/16')
+    await expect
+      .poll(() => page.locator('#verb-dialog .patch .added').allInnerTexts())
+      .toContainEqual(expect.stringContaining(', 10.8.0.1, 10.9.0.0/16]'))
+    await tabTo('Apply')
+    await page.keyboard.press('Enter')
+    await page.locator('#verb-dialog').waitFor({ state: 'hidden' })
+    expect(await stage.routes()).toContain(', 10.8.0.1, 10.9.0.0/16]')
   })
 
   it('filters the last decisions, by keyboard too', async () => {
@@ -230,9 +296,32 @@ describeWithChromium('the dashboard', () => {
     await using tab = await open(stage, { locale: 'zh-CN' })
     const { page } = tab
     expect(await page.locator('#versions-heading').innerText()).toBe('版本对比')
+    expect(await page.locator('.rule .detail').allInnerTexts()).toEqual(['地址 = 192.168.0.58', 'Cookie user = jason'])
     await page.getByRole('button', { name: 'English' }).click()
     expect(await page.locator('#versions-heading').innerText()).toBe('Versions, side by side')
     expect(await page.locator('html').getAttribute('lang')).toBe('en')
+    await page.reload()
+    await page.locator('#graph svg').waitFor()
+    expect(await page.locator('#versions-heading').innerText()).toBe('Versions, side by side')
+  })
+
+  it('is dark where the system is, and light or dark where somebody chose it', async () => {
+    await using stage = await GrayStage.start()
+    await using tab = await open(stage, { colorScheme: 'dark' })
+    const { page } = tab
+    const ground = async (): Promise<string> => {
+      const [, red = ''] =
+        /rgb\((\d+)/.exec(await page.evaluate('getComputedStyle(document.body).backgroundColor')) ?? []
+      return Number(red) < 128 ? 'dark' : 'light'
+    }
+    expect(await ground()).toBe('dark')
+    await page.getByRole('button', { name: 'Theme: auto' }).click()
+    expect(await ground()).toBe('light')
+    await page.getByRole('button', { name: 'Theme: light' }).click()
+    expect(await ground()).toBe('dark')
+    await page.emulateMedia({ colorScheme: 'light' })
+    await page.reload()
+    expect(await ground()).toBe('dark')
   })
 
   const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')

@@ -289,7 +289,7 @@ describe('rollback', () => {
     {
       says: 'does not guess where stable goes back to',
       verb: { verb: 'rollback', version: 'v1' },
-      gives: ['to: v1 is stable and no version drains: say which one everybody goes back to'],
+      gives: ['to: v1 is stable and no version drains: say which one everybody goes back to (--to)'],
     },
   ]
   it.each(rows)('$says', ({ text = shop, verb, gives }) => expect(run(text, verb)).toEqual(gives))

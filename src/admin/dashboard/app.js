@@ -75,7 +75,7 @@ function showState() {
   if (chosen === undefined) return
   const hasReleases = releases().length > 1
   decisions.show(chosen)
-  explain.show(chosen)
+  explain.show(chosen, state.listeners)
   verbDialog.show(chosen, hasReleases)
   const select = h(
     'select',

@@ -4,10 +4,15 @@ import { h, replace } from './element.js'
 import { post } from './stream.js'
 import { word } from './words.js'
 
+/** What the form begins with: somebody of the story. */
+const outside = { ip: '192.168.0.58', url: '/' }
+
 export class Explain {
   #place
   #release
-  #values = { ip: '192.168.0.58', url: '/', method: 'GET', cookies: '', headers: '', page: true }
+  #listeners = []
+  /** `listener` by its name; '' is the first edge listener. */
+  #values = { listener: '', ...outside, method: 'GET', cookies: '', headers: '', page: true }
   #answer
 
   constructor(place) {
@@ -15,8 +20,11 @@ export class Explain {
     this.redraw()
   }
 
-  show(release) {
+  show(release, listeners) {
     this.#release = release
+    if (listeners.map(({ name }) => name).join() === this.#listeners.map(({ name }) => name).join()) return
+    this.#listeners = listeners
+    this.redraw()
   }
 
   redraw() {
@@ -32,6 +40,7 @@ export class Explain {
       ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'].map((name) => h('option', {}, name)),
     )
     methods.value = values.method
+    const isInternal = this.#chosenListener()?.internal ?? false
     const result = h('div', { 'aria-live': 'polite' })
     const form = h(
       'form',
@@ -42,7 +51,8 @@ export class Explain {
           void this.#ask(result)
         },
       },
-      field('address', input('ip', { required: true })),
+      this.#listeners.length > 1 ? this.#listenerChoice() : null,
+      field(isInternal ? 'caller' : 'address', input('ip', { required: true })),
       field('method', methods),
       h('label', { class: 'wide' }, word('url'), input('url', { required: true })),
       h('label', { class: 'wide' }, word('cookies'), input('cookies', { placeholder: 'user=jason' })),
@@ -69,8 +79,50 @@ export class Explain {
     this.#draw(result)
   }
 
+  #chosenListener() {
+    const { listener } = this.#values
+    const fits = ({ name, internal }) => (listener === '' ? !internal : name === listener)
+    return this.#listeners.find(fits) ?? this.#listeners[0]
+  }
+
+  /** Edge listeners first; the values of the other fields stay. */
+  #listenerChoice() {
+    const listeners = this.#listeners.toSorted((a, b) => Number(a.internal) - Number(b.internal))
+    const chosen = this.#chosenListener()
+    const select = h(
+      'select',
+      {
+        name: 'listener',
+        'aria-describedby': 'listener-hint',
+        onchange: (event) => this.#choose(event.target.value),
+      },
+      listeners.map(({ name, address, port, internal }) =>
+        h('option', { value: name }, word(internal ? 'internalListener' : 'edgeListener', hostAndPort(address, port))),
+      ),
+    )
+    select.value = chosen.name
+    const hint = chosen.internal ? word('internalHint') : word('edgeHint')
+    return [
+      h('label', { class: 'wide' }, word('listener'), select),
+      h('p', { class: 'hint wide', id: 'listener-hint' }, hint),
+    ]
+  }
+
+  #choose(listener) {
+    const values = this.#values
+    values.listener = listener
+    // Where services call each other nobody comes from outside, and a path alone leads nowhere.
+    if (this.#chosenListener().internal) {
+      if (values.ip === outside.ip) values.ip = '127.0.0.1'
+      if (values.url === outside.url) values.url = `${location.protocol}//${this.#release?.services[0] ?? ''}/`
+    }
+    this.redraw()
+    this.#place.querySelector('[name=listener]').focus()
+  }
+
   async #ask(result) {
     const { ip, url, method, cookies, headers, page } = this.#values
+    const listener = this.#chosenListener()?.name
     const fields = {}
     if (page) fields['accept'] = 'text/html'
     if (cookies.trim() !== '') fields['cookie'] = cookies.trim()
@@ -79,7 +131,8 @@ export class Explain {
       if (at > 0) fields[line.slice(0, at).trim()] = line.slice(at + 1).trim()
     }
     try {
-      this.#answer = await post('/explain', { ip: ip.trim(), url: url.trim(), method, headers: fields })
+      const request = { ip: ip.trim(), url: url.trim(), method, headers: fields }
+      this.#answer = await post('/explain', listener === undefined ? request : { ...request, listener })
     } catch (error) {
       this.#answer = { status: 0, body: { title: error.message } }
     }
@@ -110,6 +163,7 @@ export class Explain {
           h('span', { class: `chip hue-${hue}` }, body.version === '' ? word('noVersion') : body.version),
           h('span', {}, where),
           reason === '' ? null : h('span', { class: 'soft' }, word('because', reason)),
+          body.reason === '' ? null : h('span', { class: 'soft' }, word(`reason-${body.reason}`)),
           body.setsPin ? h('span', { class: 'tag' }, word('setsPin')) : null,
         ),
         h(
@@ -131,6 +185,10 @@ export class Explain {
 
 function field(label, element) {
   return h('label', { class: element.tagName === 'TEXTAREA' ? 'wide' : null }, word(label), element)
+}
+
+function hostAndPort(address, port) {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 /** `/etc/graylane/routes.yaml:17` is routes.yaml:17 to people. */

@@ -1,5 +1,6 @@
 // Three lists: the rules with their hits, the last decisions with a filter, the reloads with what they changed.
 
+import { conditionText } from './conditions.js'
 import { h, replace } from './element.js'
 import { clock, count, dateAndClock, duration } from './format.js'
 import { language, word } from './words.js'
@@ -30,7 +31,7 @@ export function showRules(place, release, traffic) {
           `${count(hits?.hits ?? 0)} ${word('hits')}`,
           h('small', {}, word('sinceStart', count(hits?.total ?? 0))),
         ),
-        h('span', { class: 'detail' }, rule.detail),
+        h('span', { class: 'detail' }, conditionText(rule.condition)),
       )
     }),
     h(
@@ -173,7 +174,7 @@ export class Decisions {
       ),
       h(
         'td',
-        {},
+        { title: reason === '' ? null : word(`reason-${reason}`) },
         reason === '' ? decision.code || '–' : reason,
         rule === '' ? null : h('span', { class: 'soft' }, ` ${rule}`),
       ),

@@ -27,7 +27,7 @@ export class VerbDialog {
   }
 
   open(version, verb) {
-    this.#state = { version, verb, share: '5%', ip: '', users: '', now: false }
+    this.#state = { version, verb, share: '5%', ip: '', users: '', now: false, to: '' }
     this.#draw()
     this.#dialog.showModal()
     void this.#preview()
@@ -44,13 +44,18 @@ export class VerbDialog {
           name: 'verb',
           value: name,
           checked: name === verb,
+          autofocus: name === verb,
           onchange: () => this.#choose(name),
         }),
         h('span', {}, word(name)),
       ),
     )
     this.fields = h('div', { class: 'dialog-fields' }, this.#fields())
-    this.result = h('div', { 'aria-live': 'polite', class: 'dialog-result' })
+    this.result = h(
+      'div',
+      { 'aria-live': 'polite', class: 'dialog-result' },
+      h('p', { class: 'soft' }, word('looking')),
+    )
     this.foot = h('div', { class: 'dialog-foot' })
     replace(
       this.#dialog,
@@ -77,6 +82,7 @@ export class VerbDialog {
     const state = this.#state
     const changed = (name) => (event) => {
       state[name] = event.target.type === 'checkbox' ? event.target.checked : event.target.value
+      this.#forgetPlan()
       clearTimeout(this.#timer)
       this.#timer = setTimeout(() => void this.#preview(), typingMs)
     }
@@ -98,22 +104,36 @@ export class VerbDialog {
     if (state.verb === 'add') return [text('ip', 'ips', '192.168.0.58 10.8.0.0/16'), text('users', 'users', 'jason')]
     if (state.verb === 'rollback') {
       return [
+        state.version === this.#release.stable ? this.#backTo(changed('to')) : null,
         h(
           'label',
           { class: 'check' },
           h('input', { type: 'checkbox', name: 'now', checked: state.now, onchange: changed('now') }),
           word('rollbackNow'),
         ),
-      ]
+      ].filter(Boolean)
     }
     return []
   }
 
+  /** Only a stable version has to be told where its visitors go. */
+  #backTo(onchange) {
+    const others = this.#release.versions.filter(({ name }) => name !== this.#release.stable)
+    const choice = h(
+      'select',
+      { name: 'to', onchange },
+      h('option', { value: '' }, word('backToDraining')),
+      others.map(({ name }) => h('option', { value: name }, name)),
+    )
+    choice.value = this.#state.to
+    return h('label', {}, word('backTo'), choice)
+  }
+
   #body() {
-    const { version, verb, share, ip, users, now } = this.#state
+    const { version, verb, share, ip, users, now, to } = this.#state
     const body = { version, ...(this.#hasReleases ? { release: this.#release.name } : {}) }
     if (verb === 'share') return { ...body, share: /^[\d.]+$/.test(share.trim()) ? `${share.trim()}%` : share.trim() }
-    if (verb === 'rollback') return now ? { ...body, now } : body
+    if (verb === 'rollback') return { ...body, ...(now ? { now } : {}), ...(to === '' ? {} : { to }) }
     if (verb !== 'add') return body
     return {
       ...body,
@@ -124,12 +144,19 @@ export class VerbDialog {
 
   async #preview() {
     const turn = ++this.#turn
-    this.plan = undefined
+    this.#forgetPlan()
     const answer = await this.#ask(this.#body())
     // The last one asked for is the one that is shown.
     if (turn !== this.#turn) return
     if (answer.status === 200) this.plan = answer.body
     replace(this.result, this.#resultOf(answer))
+    this.#drawFoot()
+  }
+
+  /** What is shown is not what would be done any more: nothing to apply until the gateway has said what would. */
+  #forgetPlan() {
+    if (this.plan === undefined) return
+    this.plan = undefined
     this.#drawFoot()
   }
 
@@ -174,9 +201,8 @@ export class VerbDialog {
   async #apply() {
     const { body, status } = await this.#ask({ ...this.#body(), apply: this.plan.hash })
     if (status !== 200) {
-      this.plan = undefined
-      replace(this.result, this.#resultOf({ status, body }))
-      return this.#drawFoot()
+      this.#forgetPlan()
+      return replace(this.result, this.#resultOf({ status, body }))
     }
     this.#dialog.close()
     const { ok, snapshot, problems } = body.reload

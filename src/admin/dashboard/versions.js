@@ -5,7 +5,7 @@ import { count, duration, percent, rate, share } from './format.js'
 import { word } from './words.js'
 
 const verbsOf = {
-  stable: ['rollback', 'add', 'share'],
+  stable: ['rollback', 'add'],
   gray: ['share', 'add', 'promote', 'rollback'],
   idle: ['share', 'add', 'promote'],
   draining: ['promote', 'rollback', 'retire'],

@@ -1,6 +1,6 @@
 // Every word of the page, in English and Chinese. `word('name', value...)` puts values in place of {0}, {1}.
 
-const words = {
+export const words = {
   skip: ['Skip to the graph', '跳到流量图'],
   window: ['Window of the figures', '统计窗口'],
   seconds: ['{0} s', '{0} 秒'],
@@ -41,7 +41,6 @@ const words = {
 
   clients: ['clients', '客户端'],
   edge: ['edge', '边缘'],
-  inside: ['called by services', '服务间调用'],
   ownAnswers: ['{0} answered here', '{0} 由边缘应答'],
   stable: ['stable', '稳定版'],
   gray: ['gray', '灰度'],
@@ -61,7 +60,6 @@ const words = {
   graphVersion: ['{0} gets {1} a second', '{0} 每秒 {1} 个'],
   legendLent: ['lent by another version', '借用其他版本'],
   legendCrossing: ['crossing', '串版本'],
-  quiet: ['No traffic in this window', '此窗口内没有流量'],
 
   rate: ['Rate', '速率'],
   pinsSeen: ['Pins seen', '出现过的会话'],
@@ -73,7 +71,40 @@ const words = {
   sinceStart: ['{0} since start', '启动以来 {0}'],
   noRules: ['No gray rules: everyone gets {0}.', '没有灰度规则：所有人使用 {0}。'],
 
+  everybody: ['everybody', '所有人'],
+  conditionOr: [' or ', ' 或 '],
+  conditionAnd: [' and ', ' 且 '],
+  listComma: [', ', '、'],
+  listMore: ['{0} and {1} more', '{0} 等，另有 {1} 个'],
+  conditionExact: ['{0} = {1}', '{0} = {1}'],
+  conditionPrefix: ['{0} = {1}…', '{0} = {1}…'],
+  conditionRegex: ['{0} ~ {1}', '{0} ~ {1}'],
+  conditionIn: ['{0} in {1}', '{0} 属于 {1}'],
+  conditionPresent: ['{0} present', '带有 {0}'],
+  conditionHidden: ['{0} (not shown)', '{0}（不显示）'],
+  conditionNot: ['not: {0}', '不满足：{0}'],
+  partClientIp: ['address', '地址'],
+  partUri: ['path', '路径'],
+  partScheme: ['scheme', '协议'],
+  partMethod: ['method', '方法'],
+  partAuthority: ['host', '主机'],
+  partHeaders: ['header {0}', '请求头 {0}'],
+  partWithoutHeaders: ['header {0}', '请求头 {0}'],
+  partQueryParams: ['query {0}', '查询参数 {0}'],
+  partCookies: ['cookie {0}', 'Cookie {0}'],
+  partPort: ['port', '端口'],
+  partSourceLabels: ['labels', '来源标签'],
+
+  listener: ['Listener', '监听端口'],
+  edgeListener: ['{0}, edge', '{0}，边缘'],
+  internalListener: ['{0}, internal', '{0}，内部'],
+  edgeHint: ['Where browsers come in', '浏览器从这里进入'],
+  internalHint: [
+    'An internal listener finds the service by the host of the URL, and the version by who calls: its x-version, or its address.',
+    '内部监听端口按 URL 的主机名找到服务，按调用方确定版本：它带的 x-version，或它的地址。',
+  ],
   address: ['Client address', '客户端地址'],
+  caller: ['Address of the caller', '调用方地址'],
   url: ['URL or path', 'URL 或路径'],
   method: ['Method', '方法'],
   cookies: ['Cookies', 'Cookie'],
@@ -86,6 +117,22 @@ const words = {
   ofRule: ['rule {0}', '规则 {0}'],
   setsPin: ['sets a pin', '写入会话标记'],
   noVersion: ['no version', '无版本'],
+
+  'reason-rule': ['a gray rule names this visitor', '灰度规则点名了这位访客'],
+  'reason-share': ['a share drew this visitor', '按流量比例抽中了这位访客'],
+  'reason-pin': ['the visitor was promised this version', '此前已向访客承诺这个版本'],
+  'reason-page': ['the page says that it is of this version', '页面自报属于这个版本'],
+  'reason-stable': ['no rule takes this visitor elsewhere', '没有规则把访客带到别处'],
+  'reason-preflight': ['a CORS preflight, which names nobody', 'CORS 预检请求，不代表任何访客'],
+  'reason-preview': ['a preview link was opened', '打开了预览链接'],
+  'reason-stale': ['the page is of a version that is gone', '页面所属的版本已不存在'],
+  'reason-fallback': ['the version decided on cannot answer', '原定版本无法应答'],
+  'reason-unavailable': ['the version of the page cannot answer', '页面所属的版本无法应答'],
+  'reason-asset': ['another version of this visitor has the file', '访客用过的另一版本有这个文件'],
+  'reason-source-labels': ['the listener says the version of its callers', '监听端口规定了调用方的版本'],
+  'reason-asked': ['the caller says which version it serves', '调用方报告了自己服务的版本'],
+  'reason-source-address': ['the caller is an endpoint of this version', '调用方是这个版本的端点'],
+  'reason-default': ['nothing tells the version of the caller', '无法得知调用方的版本'],
 
   filter: ['Filter: version, rule, path, address…', '过滤：版本、规则、路径、地址…'],
   filterLabel: ['Filter decisions', '过滤决策'],
@@ -125,6 +172,8 @@ const words = {
   users: ['Users, separated by spaces', '用户，以空格分隔'],
   sharePercent: ['Share of all visitors', '访客比例'],
   rollbackNow: ['At once: open pages have to reload', '立即：已打开的页面需要重新加载'],
+  backTo: ['Everybody goes back to', '所有人回到'],
+  backToDraining: ['the version that drains', '正在排空的版本'],
   looking: ['Looking at what would change…', '正在计算变更…'],
   nothingChanges: ['The file says so already: nothing would change.', '文件已是如此，不会有变更。'],
   wouldChange: ['What would change', '将发生的变更'],
@@ -158,13 +207,19 @@ export function language() {
   return languages[chosen]
 }
 
-/** What was chosen before, else what the browser prefers. */
-export function chooseLanguage(name) {
+/** Of everything that is said from now on; anything else than `zh` is English. */
+export function chooseWords(name) {
   chosen = Math.max(0, languages.indexOf(name))
+}
+
+/** The words, and those that stand on the page already. */
+export function chooseLanguage(name) {
+  chooseWords(name)
   document.documentElement.lang = chosen === 1 ? 'zh-CN' : 'en'
   for (const element of document.querySelectorAll('[data-word]')) element.textContent = word(element.dataset.word)
 }
 
+/** What was chosen before, else what the browser prefers. */
 export function preferredLanguage(stored) {
   if (languages.includes(stored)) return stored
   return (navigator.language ?? '').toLowerCase().startsWith('zh') ? 'zh' : 'en'
