@@ -8,6 +8,8 @@ FROM node:26-slim AS demo
 WORKDIR /app
 COPY . .
 RUN npx -y pnpm@12 install --frozen-lockfile
+# The one place where the demo writes in here: its pages, which it builds when it starts.
+RUN install -d -o 1000 -g 1000 demo/frontend/dist
 USER 1000:1000
 CMD ["node_modules/.bin/node", "src/main.ts", "demo"]
 

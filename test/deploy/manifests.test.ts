@@ -1,12 +1,12 @@
 // The files of deploy/: strictly what Kubernetes' own types allow, and true to what the gateway does.
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { describe, expect, it } from 'vitest'
-import { parse, parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments, stringify } from 'yaml'
 
 import { loadConfiguration } from '../../src/config/load.ts'
 
@@ -56,7 +56,32 @@ export const m${index}: K${index} = ${JSON.stringify({ apiVersion, kind, ...rest
   }
 }
 
+/** Of `kubernetes-validate`: the schemas of that release, unknown keys refused. '' when nothing is wrong. */
+function schemaErrors(manifest: object): string {
+  const folder = mkdtempSync(join(tmpdir(), 'graylane-schema-'))
+  try {
+    const path = join(folder, 'manifest.yaml')
+    writeFileSync(path, stringify(manifest))
+    const options = ['-m', 'kubernetes_validate', '-k', '1.37', '--strict', '--no-warn', '--quiet', path]
+    const { status, stdout, stderr } = spawnSync('python3', options, { encoding: 'utf8' })
+    return status === 0 ? '' : `${stdout}${stderr}` || `ended with ${status}`
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const hasSchemas = spawnSync('python3', ['-c', 'import kubernetes_validate']).status === 0
+const schemas = hasSchemas ? '' : ' (left out: pip install kubernetes-validate)'
+
 describe('deploy/kubernetes', () => {
+  it.skipIf(!hasSchemas)(`holds what the schemas of Kubernetes 1.37 allow, and all that they require${schemas}`, () => {
+    for (const { file, manifest } of manifests) expect(`${file}: ${schemaErrors(manifest)}`).toBe(`${file}: `)
+    const budget = find<{ spec: object }>('PodDisruptionBudget', 'graylane')
+    expect(schemaErrors({ ...budget, spec: { ...budget.spec, minAvailabel: 1 } })).toContain('minAvailabel')
+    const deployment = find<{ spec: object }>('Deployment', 'graylane')
+    expect(schemaErrors({ ...deployment, spec: { ...deployment.spec, selector: undefined } })).toContain('selector')
+  })
+
   it('holds what Kubernetes knows, key by key', { timeout: 30_000 }, () => {
     expect(manifests.length).toBeGreaterThan(8)
     expect(typeErrors(manifests.map(({ manifest }) => manifest))).toBe('')
@@ -137,6 +162,16 @@ describe('deploy/compose.yaml', () => {
       (match) => match[1],
     )
     expect(stages).toContain(services['demo']?.build.target)
+  })
+
+  it('may write where the demo does, and nowhere else', () => {
+    const text = readFileSync(join(root, 'Dockerfile'), 'utf8')
+    const stage = /^FROM \S+ AS demo$[^]*?(?=^FROM )/m.exec(text)?.[0] ?? ''
+    const [, uid, gid] = /^USER (\d+):(\d+)$/m.exec(stage) ?? []
+    const build = readFileSync(join(root, 'demo/frontend/build.ts'), 'utf8')
+    const [, folder] = /distDirectory = join\(here, '(\w+)'\)/.exec(build) ?? []
+    expect(stage).toContain(`install -d -o ${uid} -g ${gid} demo/frontend/${folder}\n`)
+    expect(stage).not.toMatch(/chown|chmod/)
   })
 })
 
