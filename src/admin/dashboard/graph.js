@@ -1,14 +1,16 @@
 // Draws the graph. Shapes stay from second to second, so that what moves along a link keeps moving; only what changed is touched.
 
-import { setText, svg } from './element.js'
+import { h as html, setText, svg } from './element.js'
 import { duration, percent, rate, share } from './format.js'
 import { layOut } from './graph-layout.js'
+import { movement, travellers } from './travellers.js'
 import { word } from './words.js'
 
 export class Graph {
   #place
   #input
   #svg
+  #travellers
   #shape = ''
   /** Services that were seen to be called by others stay in their column. */
   #behind = new Map()
@@ -55,7 +57,6 @@ export class Graph {
       svg('g', {}, lanes.map(laneShape)),
       svg('g', { class: 'links' }),
       svg('g', { class: 'crossings' }),
-      svg('g', { class: 'travellers' }),
       svg(
         'g',
         {},
@@ -63,7 +64,8 @@ export class Graph {
       ),
       svg('g', { class: 'badges' }),
     )
-    this.#place.replaceChildren(this.#svg)
+    this.#travellers = html('div', { class: 'travellers', 'aria-hidden': 'true' })
+    this.#place.replaceChildren(html('div', { class: 'drawing' }, this.#svg, this.#travellers))
   }
 
   #nodeShape(node) {
@@ -92,11 +94,11 @@ export class Graph {
 
   #fill(shapes) {
     for (const node of shapes.nodes) this.#fillNode(node)
-    const [, links, crossings, travellers, , badges] = this.#svg.children
+    const [, links, crossings, , badges] = this.#svg.children
     const gone = new Set(this.#links.keys())
     for (const link of shapes.links) {
       gone.delete(link.id)
-      this.#fillLink(link, link.isCrossing ? crossings : links, travellers)
+      this.#fillLink(link, link.isCrossing ? crossings : links)
     }
     for (const id of gone) {
       for (const element of this.#links.get(id).elements) element.remove()
@@ -134,7 +136,7 @@ export class Graph {
     setText(node.element.firstChild, full.join(', '))
   }
 
-  #fillLink(link, paths, travellers) {
+  #fillLink(link, paths) {
     const { id, d, flow, hue, isLent, isCrossing } = link
     const weight = flow.rate === 0 ? 1.2 : Math.min(7, 1.8 + Math.log10(1 + flow.rate) * 1.7)
     const state = [
@@ -148,20 +150,20 @@ export class Graph {
     if (known === undefined || known.d !== d) {
       for (const element of known?.elements ?? []) element.remove()
       const path = svg('path', { d })
-      const group = svg('g')
+      const group = html('div')
       paths.append(path)
-      travellers.append(group)
+      this.#travellers.append(group)
       known = { d, path, group, elements: [path, group], moving: '' }
       this.#links.set(id, known)
     }
     known.path.setAttribute('class', state)
     if (!isCrossing) known.path.setAttribute('stroke-width', weight.toFixed(1))
-    const moving = movement(flow, d, isCrossing)
+    const moving = movement(flow, isCrossing)
     const key = JSON.stringify([moving, state])
     if (key === known.moving) return
     known.moving = key
     known.group.setAttribute('class', state.replace('link', ''))
-    known.group.replaceChildren(...Array.from({ length: moving.dots }, (_, i) => traveller(moving, i, weight)))
+    known.group.replaceChildren(...travellers(known.path, moving, 2.1 + weight * 0.24))
   }
 
   #label() {
@@ -195,28 +197,6 @@ function laneShape({ version, hue, x, y, w, h }) {
     svg('text', { class: 'lane-name', x: x + 14, y: y + 21 }, name),
     svg('text', { class: 'lane-role', x: x + 14 + name.length * 8.6 + 10, y: y + 21 }, details.join(' · ')),
   )
-}
-
-/** How many dots, how fast, and how many of them are failures: in few steps, so that they do not start anew each second. */
-function movement({ rate: perSecond, errors }, d, isCrossing) {
-  if (perSecond === 0) return { d, dots: 0, seconds: 0, bad: 0 }
-  const level = Math.min(5, Math.floor(Math.log10(1 + perSecond * 3)))
-  const dots = isCrossing ? 3 : 1 + level
-  const bad = isCrossing ? dots : errors === 0 ? 0 : Math.max(1, Math.round(dots * errors))
-  return { d, dots, seconds: 3.2 - level * 0.38, bad }
-}
-
-function traveller({ d, dots, seconds, bad }, index, weight) {
-  const dot = svg('circle', { class: index < bad ? 'traveller bad' : 'traveller', r: (2.1 + weight * 0.24).toFixed(1) })
-  dot.append(
-    svg('animateMotion', {
-      path: d,
-      dur: `${seconds}s`,
-      begin: `${((-seconds * index) / dots).toFixed(2)}s`,
-      repeatCount: 'indefinite',
-    }),
-  )
-  return dot
 }
 
 /** One at each service that answered for another version, with all that it answered so. */

@@ -61,6 +61,9 @@ export class Decisions {
   #isPaused = false
   #release
   #filters
+  /** The table's body, and the row of each decision in it; undefined where nothing is shown. */
+  #body
+  #rows = new Map()
 
   constructor(place, filters) {
     this.#place = place
@@ -68,14 +71,33 @@ export class Decisions {
     this.redraw()
   }
 
+  /** However many come, only their rows are made, and only those of the ones that are forgotten go. */
   add(decisions) {
-    this.#all = [...decisions.toReversed(), ...this.#all].slice(0, kept)
-    if (!this.#isPaused) this.#draw()
+    const fresh = decisions.toReversed()
+    const all = [...fresh, ...this.#all]
+    this.#all = all.slice(0, kept)
+    if (this.#isPaused) return
+    if (this.#body === undefined) return this.#draw()
+    const fits = this.#filter()
+    this.#body.prepend(
+      ...this.#all
+        .slice(0, fresh.length)
+        .filter(fits)
+        .map((decision) => this.#row(decision)),
+    )
+    for (const forgotten of all.slice(kept)) this.#dropRow(forgotten)
+    if (this.#rows.size === 0) this.#draw()
+  }
+
+  #dropRow(decision) {
+    this.#rows.get(decision)?.remove()
+    this.#rows.delete(decision)
   }
 
   /** The stream begins anew, with all that the gateway remembers. */
   clear() {
     this.#all = []
+    this.#body = undefined
   }
 
   show(release) {
@@ -119,20 +141,30 @@ export class Decisions {
     this.#draw()
   }
 
-  #draw() {
+  #filter() {
     const words = this.#text.toLowerCase().split(/\s+/).filter(Boolean)
-    const fits = (decision) => {
+    return (decision) => {
       if (this.#release !== undefined && decision.release !== '' && decision.release !== this.#release.name)
         return false
       if (this.#wrongOnly && !isWrong(decision)) return false
       const text = `${decision.version} ${decision.reason} ${decision.rule} ${decision.method} ${decision.path} ${decision.client} ${decision.status} ${decision.service} ${decision.endpoint} ${decision.code} ${decision.flags}`
       return words.every((one) => text.toLowerCase().includes(one))
     }
-    const shown = this.#all.filter(fits)
+  }
+
+  #draw() {
+    this.#body = undefined
+    this.#rows.clear()
+    const shown = this.#all.filter(this.#filter())
     if (shown.length === 0) {
       const text = this.#all.length === 0 ? word('noDecisions') : word('noMatch', this.#all.length)
       return replace(this.#place, h('p', { class: 'empty' }, text))
     }
+    this.#body = h(
+      'tbody',
+      {},
+      shown.map((decision) => this.#row(decision)),
+    )
     const heads = ['time', 'version', 'reason', 'request', 'status', 'took', 'client', 'pin', 'endpoint']
     replace(
       this.#place,
@@ -148,11 +180,7 @@ export class Decisions {
             heads.map((name) => h('th', { scope: 'col' }, word(name))),
           ),
         ),
-        h(
-          'tbody',
-          {},
-          shown.map((decision) => this.#row(decision)),
-        ),
+        this.#body,
       ),
     )
   }
@@ -162,7 +190,7 @@ export class Decisions {
       decision
     const hue = Math.max(0, this.#release?.versions.findIndex(({ name }) => name === version) ?? 0) % 6
     const isCrossed = served !== undefined && served !== pool
-    return h(
+    const row = h(
       'tr',
       { class: isCrossed ? 'crossed' : null },
       h('td', { class: 'soft' }, clock(at)),
@@ -190,6 +218,8 @@ export class Decisions {
       h('td', { class: 'mono' }, `${pinLetters[decision.pinIn]}${pinLetters[decision.pinOut]}`),
       h('td', { class: 'mono soft' }, endpoint),
     )
+    this.#rows.set(decision, row)
+    return row
   }
 }
 
