@@ -1,6 +1,7 @@
 // What every verb shares: options read strictly, errors that name the nearest right word, exit codes.
 // Never decides what a verb does.
 
+import { existsSync } from 'node:fs'
 import { parseArgs, type ParseArgsConfig, type ParseArgsOptionsConfig } from 'node:util'
 
 import { didYouMean } from '../rules/route-problem.ts'
@@ -21,17 +22,26 @@ interface Parsed<T extends ParseArgsOptionsConfig> {
   readonly positionals: string[]
 }
 
-/** Like util.parseArgs. Throws UsageError with the option that may have been meant. */
+/**
+ * Like util.parseArgs. Throws UsageError with the option that may have been meant, and when nobody said which configuration and the one
+ * that is meant then is not there.
+ */
 export function readArguments<const T extends ParseArgsOptionsConfig>(
   args: readonly string[],
   options: T,
   positionals: Pick<ParseArgsConfig, 'allowPositionals'>['allowPositionals'] = false,
 ): Parsed<T> {
+  let parsed: Parsed<T>
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: positionals }) as Parsed<T>
+    parsed = parseArgs({ args: [...args], options, allowPositionals: positionals }) as Parsed<T>
   } catch (error) {
     throw new UsageError(sentence(error as NodeJS.ErrnoException, Object.keys(options)))
   }
+  const { config, help } = parsed.values as { readonly config?: string; readonly help?: boolean }
+  if (help !== true && config === defaultConfigPath && !existsSync(config)) {
+    throw new UsageError(`there is no ${config} here: --config FILE says which configuration is meant`)
+  }
+  return parsed
 }
 
 function sentence(error: NodeJS.ErrnoException, known: readonly string[]): string {

@@ -2,7 +2,6 @@
 // Pure: reads no file and no clock. What only a compiled configuration can tell is judged in release-edit.ts.
 
 import { parseCidr } from '../rules/address.ts'
-import { didYouMean } from '../rules/route-problem.ts'
 import { type Release, releaseIn } from './edited-release.ts'
 import { durationMs } from './written-values.ts'
 import { YamlEdit } from './yaml-edit.ts'
@@ -46,7 +45,7 @@ export function editRoutes(text: string, verb: ReleaseVerb, now: Date): Edited |
   if ('refused' in release) return release
   const { version } = verb
   if (!release.versions.includes(version)) {
-    return refuse('unknown-version', `version ${version} is not listed${didYouMean(version, release.versions)}`)
+    return unknownVersion(version, release.versions)
   }
   const changes: string[] = []
   const refusal = carryOut(release, verb, now, changes)
@@ -66,6 +65,10 @@ function carryOut(release: Release, verb: ReleaseVerb, now: Date, changes: strin
     case 'retire':
       return retire(release, verb.version, now, changes)
   }
+}
+
+function unknownVersion(version: string, versions: readonly string[]): Refusal {
+  return refuse('unknown-version', `${version} is not listed under versions, which has ${versions.join(', ')}`)
 }
 
 type VerbOf<V extends ReleaseVerb['verb']> = Extract<ReleaseVerb, { readonly verb: V }>
@@ -220,9 +223,7 @@ function backTo(release: Release, to: string | undefined): string | Refusal {
   const { draining, versions, stable } = release
   if (to !== undefined) {
     if (to === stable) return refuse('to', `${to} is the version to roll back`)
-    return versions.includes(to)
-      ? to
-      : refuse('unknown-version', `version ${to} is not listed${didYouMean(to, versions)}`)
+    return versions.includes(to) ? to : unknownVersion(to, versions)
   }
   const [latest, next] = draining.toSorted((a, b) => (b.since ?? 0) - (a.since ?? 0))
   if (latest === undefined)

@@ -7,7 +7,7 @@ import { access, open, readFile, realpath, rename, rm, stat } from 'node:fs/prom
 import { dirname, join } from 'node:path'
 import { parseAddress } from '../rules/address.ts'
 import { bareRequest } from '../rules/bare-request.ts'
-import type { Release } from '../rules/types.ts'
+import type { Address, Release, RequestFacts } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'
 import type { Surroundings } from './draft.ts'
 import { editRoutes, type Refusal, type ReleaseVerb } from './edit-routes.ts'
@@ -187,13 +187,32 @@ function noEffect({ table }: Snapshot, verb: ReleaseVerb): Refusal | undefined {
   if (verb.verb !== 'add') return undefined
   const release = table.releases.find(({ name }) => verb.release === undefined || name === verb.release)
   if (release === undefined) return undefined
+  const { version, ip = [], users = [] } = verb
   return (
-    firstRefusal(verb.ip ?? [], (address) => taken(release, verb.version, address, address, undefined)) ??
-    firstRefusal(verb.users ?? [], (user) => taken(release, verb.version, user, '0.0.0.0', wireText(user)))
+    firstRefusal(ip, (network) => {
+      const address = parseAddress(network.replace(/\/.*$/, ''))
+      return address === undefined ? undefined : taken(release, version, network, bareRequest(address), undefined)
+    }) ??
+    firstRefusal(users, (user) =>
+      firstRefusal(requestsOf(release, wireText(user)), (request) =>
+        taken(release, version, user, request, wireText(user)),
+      ),
+    )
   )
 }
 
-function firstRefusal(values: readonly string[], judge: (value: string) => Refusal | undefined): Refusal | undefined {
+/** What a user sends: a rule may ask for the very cookie or field that says who he is. Tokens are not made up. */
+function requestsOf({ spec }: Release, user: string): readonly RequestFacts[] {
+  const bare = bareRequest(parseAddress('0.0.0.0') as Address)
+  const saying = spec.identity.flatMap((source): readonly RequestFacts[] => {
+    if (source.kind === 'cookie') return [{ ...bare, cookie: (name) => (name === source.name ? user : undefined) }]
+    if (source.kind === 'header') return [{ ...bare, headerLines: (name) => (name === source.name ? [user] : []) }]
+    return []
+  })
+  return [bare, ...saying]
+}
+
+function firstRefusal<V>(values: readonly V[], judge: (value: V) => Refusal | undefined): Refusal | undefined {
   for (const value of values) {
     const refusal = judge(value)
     if (refusal !== undefined) return refusal
@@ -205,12 +224,10 @@ function taken(
   release: Release,
   version: string,
   who: string,
-  address: string,
+  request: RequestFacts,
   identity: string | undefined,
 ): Refusal | undefined {
-  const clientAddress = parseAddress(address.replace(/\/.*$/, ''))
-  if (clientAddress === undefined) return undefined
-  const hit = release.firstExplicit(bareRequest(clientAddress), identity)
+  const hit = release.firstExplicit(request, identity)
   if (hit === undefined || hit.version === version) return undefined
   const rule = hit.label.startsWith('line ') ? `the rule at ${hit.label}` : `rule ${hit.label} (line ${hit.place.line})`
   return {

@@ -16,8 +16,8 @@ export interface Ended {
 /** What the process may see of the environment beside PATH. */
 type Environment = Readonly<Record<string, string>>
 
-export async function graylane(args: readonly string[], environment: Environment = {}): Promise<Ended> {
-  const child = start(args, environment)
+export async function graylane(args: readonly string[], environment: Environment = {}, cwd?: string): Promise<Ended> {
+  const child = start(args, environment, cwd)
   const [out, err, [code]] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'close')])
   return { code: code as number, out, err }
 }
@@ -85,7 +85,7 @@ export class ServingProcess {
   }
 }
 
-function start(args: readonly string[], environment: Environment): ChildProcess {
+function start(args: readonly string[], environment: Environment, cwd?: string): ChildProcess {
   const env = { PATH: process.env['PATH'], ...environment }
-  return spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
+  return spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env, cwd })
 }

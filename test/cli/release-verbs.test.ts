@@ -1,4 +1,5 @@
 import { chmod, mkdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { execFileSync } from 'node:child_process'
 
@@ -94,6 +95,28 @@ describe('release verbs', () => {
       1,
       expect.stringMatching(/10\.1\.2\.3 gets v1 by rule desk \(line 13\), which stands further up/),
     ])
+  })
+
+  it.each(['cookies.user', 'headers.x-user'])(
+    'refuse to add a user whom a match on %s takes elsewhere',
+    async (source) => {
+      const [kind, name] = source.split('.') as [string, string]
+      const rule = `  - { name: desk, version: v1, match: [{ ${kind}: { ${name}: { exact: ann } } }] }\n`
+      await folder.write(routes({}, `identity: [${source}, clientIp]\n`).replace('gray:\n', `gray:\n${rule}`))
+      const { code, err } = await run('add', 'v2', '--user', 'bob', '--user', 'ann')
+      expect([code, err]).toEqual([1, expect.stringMatching(/ann gets v1 by rule desk \(line 12\), which stands/)])
+      expect((await run('add', 'v2', '--user', 'bob')).code).toBe(0)
+    },
+  )
+
+  it('ask for --config where nobody says which file, and there is none', async () => {
+    const ended = await graylane(['promote', 'v2'], {}, tmpdir())
+    expect([ended.code, ended.err]).toEqual([
+      2,
+      'graylane promote: there is no config/routes.yaml here: --config FILE says which configuration is meant\n' +
+        'graylane promote --help says what it takes.\n',
+    ])
+    expect((await graylane(['promote', '--help'], {}, tmpdir())).code).toBe(0)
   })
 
   it('tell which tests of the file would not hold any more', async () => {

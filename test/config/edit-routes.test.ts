@@ -129,9 +129,9 @@ describe('add', () => {
       gives: ['rule-taken: rule people gives v3'],
     },
     {
-      says: 'names the nearest version',
+      says: 'names the versions that there are',
       verb: { verb: 'add', version: 'v22', ip: ['10.0.0.1'] },
-      gives: ['unknown-version: version v22 is not listed (did you mean v2?)'],
+      gives: ['unknown-version: v22 is not listed under versions, which has v1, v2, v3'],
     },
   ]
   it.each(rows)('$says', ({ text = shop, verb, gives }) => expect(run(text, verb)).toEqual(gives))
