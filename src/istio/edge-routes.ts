@@ -14,9 +14,10 @@ import type {
   StringMatchSpec,
   UpstreamUrl,
 } from '../rules/types.ts'
-import { compilePools } from '../rules/version-pools.ts'
+import { compilePools, type VersionPools } from '../rules/version-pools.ts'
 import { addressPatterns, forwardedForPatterns } from './address-patterns.ts'
 import { alternatives, quoteRegex } from './regex-text.ts'
+import { everybody, matchName, routeName, ruleLabel } from './route-names.ts'
 
 /** One test of one part of a request; a route's alternatives are lists of them, all of which have to hold. */
 export type Condition =
@@ -41,6 +42,8 @@ export interface EdgeRoute {
   /** For people: what led here. */
   readonly title: string
   readonly name: string
+  /** Tells alternatives apart where nothing else does (route-names.ts). */
+  readonly matchName: string | undefined
   /** What the service itself asks for; rewrites speak of this. */
   readonly own: readonly Condition[]
   /** What the gray rule asks for beside. */
@@ -68,23 +71,24 @@ export function planEdgeRoutes(spec: ReleaseSpec, trust: Configuration['trust'])
 class Planner {
   readonly #spec: ReleaseSpec
   readonly #trust: Configuration['trust']
+  readonly #pools: VersionPools
   readonly #routes: EdgeRoute[] = []
   readonly #omissions: Problem[] = []
 
   constructor(spec: ReleaseSpec, trust: Configuration['trust']) {
     this.#spec = spec
     this.#trust = trust
+    this.#pools = compilePools(spec)
   }
 
   plan(): EdgeRoutes {
     const { gray, stable } = this.#spec
-    for (const rule of gray) this.#rule(rule)
-    this.#everything(stable, [[]], `everybody else: ${stable}`, 'stable', this.#spec.place)
+    for (const [index, rule] of gray.entries()) this.#rule(rule, ruleLabel(rule.name, index))
+    this.#everything(stable, [[]], `everybody else: ${stable}`, everybody, this.#spec.place)
     return { routes: this.#routes, omissions: this.#omissions }
   }
 
-  #rule(rule: GrayRuleSpec): void {
-    const name = rule.name ?? `line-${rule.place.line}`
+  #rule(rule: GrayRuleSpec, who: string): void {
     const title = `gray rule ${rule.name ?? `of line ${rule.place.line}`}: ${rule.version}`
     if (this.#spec.draining.has(rule.version)) {
       return this.#omit(rule.place, 'draining', `${title} is left out: a draining version draws nobody`)
@@ -105,49 +109,40 @@ class Planner {
         `${title}: onUnavailable: fail is what every rule does here: a pool that is out answers 503`,
       )
     }
-    if (items.length > 0) this.#everything(rule.version, items, title, name, rule.place)
+    if (items.length > 0) this.#everything(rule.version, items, title, who, rule.place)
   }
 
   /** All services of one version, in their order, for those whom these conditions take. */
-  #everything(version: string, visitors: readonly Conjunction[], title: string, name: string, place: Place): void {
-    const pools = compilePools(this.#spec)
-    let open = true
-    for (const service of this.#spec.services) {
-      const pool = pools.poolFor(version, service.name)
-      if (pool === undefined && service.redirect === undefined && service.directResponse === undefined) continue
-      const target = { service, version, pool }
+  #everything(version: string, visitors: readonly Conjunction[], title: string, who: string, place: Place): void {
+    const { stable, services } = this.#spec
+    for (const service of services) {
+      const target = this.#target(service, version)
+      if (target === undefined) continue
       const owns = service.match.length === 0 ? [[]] : service.match.flatMap((item) => this.#item(item))
-      for (const own of owns) {
-        for (const visitor of visitors) {
-          this.#routes.push({
-            title: `${title}, ${service.name}`,
-            name: `${name}-${service.name}`,
-            own,
-            visitor,
-            place,
-            version,
-            target,
-          })
+      const name = routeName({ who, service: service.name })
+      const isNamed = owns.length * visitors.length > 1 && this.#target(service, stable) === undefined
+      for (const [o, own] of owns.entries()) {
+        for (const [v, visitor] of visitors.entries()) {
+          const alternative = isNamed ? matchName(o, v) : undefined
+          const about = { title: `${title}, ${service.name}`, name, matchName: alternative, place, version, target }
+          this.#routes.push({ ...about, own, visitor })
         }
       }
       // What stands behind a service that takes everything is never asked.
-      open = service.match.length > 0
-      if (!open) break
+      if (service.match.length === 0) return
     }
+    if (who === everybody) return
     // A request that the rule took and no service does must not fall to the rules below.
-    if (open && name !== 'stable') {
-      for (const visitor of visitors) {
-        this.#routes.push({
-          title: `${title}, no service`,
-          name: `${name}-none`,
-          own: [],
-          visitor,
-          place,
-          version,
-          target: undefined,
-        })
-      }
-    }
+    const name = routeName({ who, service: undefined })
+    const about = { title: `${title}, no service`, name, matchName: undefined, place, version, target: undefined }
+    for (const visitor of visitors) this.#routes.push({ ...about, own: [], visitor })
+  }
+
+  /** Undefined: this version has no such service. */
+  #target(service: ServiceSpec, version: string): Target | undefined {
+    const pool = this.#pools.poolFor(version, service.name)
+    const isServed = pool !== undefined || service.redirect !== undefined || service.directResponse !== undefined
+    return isServed ? { service, version, pool } : undefined
   }
 
   // --- conditions --------------------------------------------------------------------------------------------------------------------

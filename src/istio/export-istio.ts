@@ -5,7 +5,7 @@ import type { Configuration } from '../config/configuration.ts'
 import type { Problem } from '../config/problem.ts'
 import type { ReleaseSpec, ServiceSpec } from '../rules/types.ts'
 import { compilePools } from '../rules/version-pools.ts'
-import { type EdgeRoute, planEdgeRoutes } from './edge-routes.ts'
+import { type EdgeRoute, planEdgeRoutes, type Target } from './edge-routes.ts'
 import { istioActions } from './export-actions.ts'
 import { istioMatch } from './export-match.ts'
 import { DnsNames, labelValue } from './export-names.ts'
@@ -27,6 +27,9 @@ const apiVersion = 'networking.istio.io/v1'
 
 /** On the Gateway: `trust` and `path` of routes.yaml, and the header of its pins, as JSON. */
 export const settingsAnnotation = 'graylane/settings'
+
+/** On the VirtualService at the gateway: names of the services in their order, which no route that leaves some out can tell. */
+export const servicesAnnotation = 'graylane/services'
 
 export function exportIstio(configuration: Configuration, { namespace }: IstioExportOptions): Exported {
   const omissions: Problem[] = [...generalOmissions(configuration)]
@@ -186,12 +189,13 @@ class ReleaseExport {
     }
     this.omissions.push(...omitted)
     const name = `${this.#release.name}-edge`
+    const annotations = { [servicesAnnotation]: this.#release.services.map((service) => service.name).join(', ') }
     return new Commented(
       omitted.map(({ line, message }) => `Line ${line}: ${message}`),
       {
         apiVersion,
         kind: 'VirtualService',
-        metadata: { name: this.#services.of(name), namespace: this.#namespace },
+        metadata: { name: this.#services.of(name), namespace: this.#namespace, annotations },
         spec: { hosts: [...this.#release.hosts], gateways: [gateway], http: mergeRoutes(http) },
       },
     )
@@ -204,22 +208,27 @@ class ReleaseExport {
     if (matched === 'never') return undefined
     if ('problem' in matched) return matched.problem
     const { target } = route
-    const match = Object.keys(matched.match).length === 0 ? undefined : [matched.match]
-    const name = route.name
+    const match = Object.keys(matched.match).length === 0 ? undefined : [{ name: route.matchName, ...matched.match }]
+    const { name } = route
     if (target === undefined) {
       const headers = { response: { set: { [this.#release.pin.header]: route.version } } }
-      return new Commented([route.title], { name, match, directResponse: { status: 404 }, headers })
+      return new Commented([route.title, ...matched.comment], { name, match, directResponse: { status: 404 }, headers })
     }
     const { service, version, pool } = target
     const actions = istioActions(service, version, this.#release.pin.header, (other, of) => this.#mirror(other, of))
-    const forwards = service.redirect === undefined && service.directResponse === undefined && pool !== undefined
     const lent = pool !== undefined && pool.owner !== version ? ` (pool of ${pool.owner})` : ''
-    return new Commented([`${route.title}${lent}`], {
+    return new Commented([`${route.title}${lent}`, ...matched.comment], {
       name,
       match,
-      route: forwards ? [{ destination: this.#destination(service.name, pool.owner) }] : undefined,
+      route: this.#forwards(service, pool),
       ...actions,
     })
+  }
+
+  /** Undefined where the service answers by itself: Istio refuses a route that does both. */
+  #forwards({ name, redirect, directResponse }: ServiceSpec, pool: Target['pool']): readonly object[] | undefined {
+    if (redirect !== undefined || directResponse !== undefined || pool === undefined) return undefined
+    return [{ destination: this.#destination(name, pool.owner) }]
   }
 
   // --- services among themselves ---------------------------------------------------------------------------------------------------------
@@ -233,14 +242,7 @@ class ReleaseExport {
       const pool = pools.poolFor(version, service.name)
       if (pool === undefined) return [{ name, match: match && [match], directResponse: { status: 404 } }]
       const actions = istioActions(service, version, pin.header, (other, of) => this.#mirror(other, of))
-      return [
-        {
-          name,
-          match: match && [match],
-          route: [{ destination: this.#destination(service.name, pool.owner) }],
-          ...actions,
-        },
-      ]
+      return [{ name, match: match && [match], route: this.#forwards(service, pool), ...actions }]
     }
     const names = [...versions.keys()]
     const http = [
@@ -279,7 +281,10 @@ function mergeRoutes(routes: readonly unknown[]): readonly unknown[] {
     const [a, b] = [before?.value, route.value] as { match?: unknown[] }[]
     if (before === undefined || a?.match === undefined || b?.match === undefined || !sameBesidesMatch(a, b))
       merged.push(route)
-    else merged[merged.length - 1] = new Commented(before.comment, { ...a, match: [...a.match, ...b.match] })
+    else {
+      const comment = [...new Set([...before.comment, ...route.comment])]
+      merged[merged.length - 1] = new Commented(comment, { ...a, match: [...a.match, ...b.match] })
+    }
   }
   return merged
 }

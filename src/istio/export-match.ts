@@ -3,11 +3,11 @@
 
 import type { StringMatchSpec } from '../rules/types.ts'
 import type { Condition } from './edge-routes.ts'
-import { cookiesPattern, keptOff, pairPattern, quoteRegex } from './regex-text.ts'
-
-export type StringMatchText = { exact: string } | { prefix: string } | { regex: string } | Record<string, never>
+import { bothTests, type StringMatchText } from './both-tests.ts'
+import { cookiesPattern, type CookieWanted, keptOff, pairPattern, quoteRegex } from './regex-text.ts'
 
 export interface MatchText {
+  name?: string
   uri?: StringMatchText
   ignoreUriCase?: boolean
   method?: StringMatchText
@@ -20,7 +20,10 @@ export interface MatchText {
 }
 
 /** `never`: the conditions exclude each other. */
-export type Matched = { readonly match: MatchText } | { readonly problem: string } | 'never'
+export type Matched =
+  | { readonly match: MatchText; readonly comment: readonly string[] }
+  | { readonly problem: string }
+  | 'never'
 
 /**
  * The service's own conditions stand in the fields made for them; what the gray rule asks of the path, the method and the like goes to
@@ -48,20 +51,19 @@ function asHeader(condition: Condition): Condition {
 }
 
 export type UriCondition = Condition & { readonly kind: 'uri' }
-type Held = Exclude<Condition, UriCondition>
-
 export function isUri(condition: Condition): condition is UriCondition {
   return condition.kind === 'uri'
 }
 
+const spellingsComment = 'Two spellings of one header are two tests of it: both have to hold.'
+
 class MatchBuilder {
   readonly #match: MatchText = {}
-  readonly #single = new Map<string, StringMatchSpec>()
-  readonly #headers = new Map<string, StringMatchSpec>()
-  readonly #without = new Map<string, StringMatchSpec>()
-  readonly #query = new Map<string, StringMatchSpec>()
-  readonly #cookies: { name: string; match: StringMatchSpec }[] = []
-  readonly #withoutCookies: { name: string; match: StringMatchSpec }[] = []
+  readonly #headers = new HeaderTests('with')
+  readonly #without = new HeaderTests('without')
+  readonly #query = new Map<string, StringMatchText>()
+  readonly #cookies: CookieWanted[] = []
+  readonly #withoutCookies: CookieWanted[] = []
   #problem: string | undefined
   #never = false
 
@@ -73,33 +75,25 @@ class MatchBuilder {
         if (this.#match.port !== undefined && this.#match.port !== condition.port) this.#never = true
         this.#match.port = condition.port
         return
+      case 'query':
+        return this.#addQuery(condition.name, stringMatchText(condition.match))
+      case 'header':
+        return (condition.without ? this.#without : this.#headers).add(condition.name, stringMatchText(condition.match))
       case 'cookie':
         ;(condition.without ? this.#withoutCookies : this.#cookies).push(condition)
         return
       default:
-        this.#text(condition)
+        this.#match[condition.kind] = stringMatchText(condition.match)
     }
   }
 
-  #text(condition: Exclude<Held, { kind: 'port' | 'cookie' }>): void {
-    if (condition.kind === 'query')
-      return this.#both(this.#query, condition.name, condition.match, `queryParams.${condition.name}`)
-    if (condition.kind === 'header') {
-      const map = condition.without ? this.#without : this.#headers
-      // Absent is more than "without a value that fits".
-      const absent = condition.without && this.#without.get(condition.name)?.kind === 'present'
-      if (absent) return
-      if (condition.without && condition.match.kind === 'present') this.#without.delete(condition.name)
-      return this.#both(map, condition.name, condition.match, `header ${condition.name}`)
-    }
-    this.#both(this.#single, condition.kind, condition.match, condition.kind)
-  }
-
-  #both(map: Map<string, StringMatchSpec>, name: string, match: StringMatchSpec, what: string): void {
-    const before = map.get(name)
-    const merged = before === undefined ? match : mergeTests(before, match)
-    if (merged === undefined) this.#problem ??= `two conditions on ${what} at once`
-    else map.set(name, merged)
+  /** One value is tested (the first of that name), so two tests can be one. */
+  #addQuery(name: string, test: StringMatchText): void {
+    const before = this.#query.get(name)
+    const both = before === undefined ? test : bothTests(before, test)
+    if (both === undefined) this.#problem ??= `two patterns for queryParams.${name} at once`
+    else if (both === 'never') this.#never = true
+    else this.#query.set(name, both)
   }
 
   /** Without a uri the matched prefix is `/`; said, since only then a match on `:path` beside it reads well. */
@@ -113,32 +107,80 @@ class MatchBuilder {
   finish(): Matched {
     if (this.#never) return 'never'
     this.#finishCookies()
-    if (this.#problem !== undefined) return { problem: this.#problem }
-    for (const [name, match] of this.#single) this.#match[name as 'method'] = stringMatchText(match)
-    if (this.#headers.size > 0) this.#match.headers = texts(this.#headers)
-    if (this.#without.size > 0) this.#match.withoutHeaders = texts(this.#without)
-    if (this.#query.size > 0) this.#match.queryParams = texts(this.#query)
-    return { match: this.#match }
+    const [headers, without] = [this.#headers.texts(), this.#without.texts()]
+    const problem = this.#problem ?? this.#headers.problem ?? this.#without.problem
+    if (problem !== undefined) return { problem }
+    if (headers !== undefined) this.#match.headers = headers
+    if (without !== undefined) this.#match.withoutHeaders = without
+    if (this.#query.size > 0) this.#match.queryParams = Object.fromEntries(this.#query)
+    const names = [...Object.keys(headers ?? {}), ...Object.keys(without ?? {})]
+    const comment = names.some((name) => /[A-Z]/.test(name)) ? [spellingsComment] : []
+    return { match: this.#match, comment }
   }
 
+  /** All in one pattern where that can be; else, and for two tests of one cookie, a pattern for each. */
   #finishCookies(): void {
-    if (this.#cookies.length > 0) {
-      const value = cookiesPattern(this.#cookies)
-      if (value === undefined)
-        this.#problem ??= `${this.#cookies.length} cookies at once, or a pattern of more than 1024 bytes`
-      else this.#both(this.#headers, 'cookie', regex(value), 'header cookie')
+    const cookies = distinctCookies(this.#cookies)
+    const isOneEach = new Set(cookies.map(({ name }) => name)).size === cookies.length
+    const whole = isOneEach && cookies.length > 0 ? cookiesPattern(cookies.map(pairPattern)) : undefined
+    const patterns = whole === undefined ? cookies.map((cookie) => cookiesPattern([pairPattern(cookie)])) : [whole]
+    for (const pattern of patterns) {
+      if (pattern === undefined) this.#problem ??= 'a pattern of more than 1024 bytes for a cookie'
+      else this.#headers.add('cookie', { regex: pattern })
     }
     if (this.#withoutCookies.length > 0) {
       const value = `(?:.*;)?(?:${this.#withoutCookies.map(pairPattern).join('|')})(?:;.*)?`
-      this.#both(this.#without, 'cookie', regex(value), 'header cookie')
+      this.#without.add('cookie', { regex: value })
     }
   }
 }
 
-/** The same test twice is one; two that differ are more than a map by name can hold. */
-function mergeTests(a: StringMatchSpec, b: StringMatchSpec): StringMatchSpec | undefined {
-  if (a.kind === b.kind && ('value' in a ? a.value : '') === ('value' in b ? b.value : '')) return a
-  return a.kind === 'present' ? b : b.kind === 'present' ? a : undefined
+/** The same test twice is one, and that a cookie is there goes without saying beside a test of its value. */
+function distinctCookies(cookies: readonly CookieWanted[]): readonly CookieWanted[] {
+  const byText = new Map(cookies.map((cookie) => [pairPattern(cookie), cookie]))
+  return [...byText.values()].filter(
+    (cookie, _, all) =>
+      cookie.match.kind !== 'present' || !all.some((other) => other !== cookie && other.name === cookie.name),
+  )
+}
+
+/**
+ * A map by name holds one test a header. Header names have no case and keys of a map do, so a second test stands under another spelling:
+ * istiod makes a test of Envoy's of each key.
+ */
+class HeaderTests {
+  readonly #tests = new Map<string, StringMatchText[]>()
+  readonly #kind: 'with' | 'without'
+  problem: string | undefined
+
+  constructor(kind: 'with' | 'without') {
+    this.#kind = kind
+  }
+
+  add(name: string, test: StringMatchText): void {
+    const before = this.#tests.get(name) ?? []
+    if (!before.some((other) => JSON.stringify(other) === JSON.stringify(test))) before.push(test)
+    this.#tests.set(name, before)
+  }
+
+  texts(): Record<string, StringMatchText> | undefined {
+    const entries = [...this.#tests].flatMap(([name, all]) => {
+      // That a header is there goes without saying beside a test of its value; that it is absent does not.
+      const tests = this.#kind === 'with' && all.length > 1 ? all.filter((test) => Object.keys(test).length > 0) : all
+      const spellings = spellingsOf(name, tests.length)
+      if (spellings.length < tests.length) this.problem = `${tests.length} conditions on header ${name} at once`
+      return tests.slice(0, spellings.length).map((test, index) => [spellings[index] as string, test] as const)
+    })
+    return entries.length === 0 ? undefined : Object.fromEntries(entries)
+  }
+}
+
+/** `x-user`, `X-User`, `X-USER`, `x-USER`: as many as are wanted, or as there are. */
+function spellingsOf(name: string, wanted: number): readonly string[] {
+  const words = name.replaceAll(/(?<=^|-)[a-z]/g, (letter) => letter.toUpperCase())
+  const upper = name.toUpperCase()
+  const rest = [...name].map((_, at) => name.slice(0, at) + upper.slice(at))
+  return [...new Set([name, words, upper, ...rest])].slice(0, wanted)
 }
 
 /** A test of the path as one of Envoy's `:path`, behind which the query stands. Shared with the export to Envoy. */
@@ -162,10 +204,6 @@ export function pathHeader({ match, ignoreCase }: UriCondition): StringMatchSpec
 
 function regex(value: string): StringMatchSpec {
   return { kind: 'regex', value, place: { file: '', line: 0, column: 0 } }
-}
-
-function texts(matches: ReadonlyMap<string, StringMatchSpec>): Record<string, StringMatchText> {
-  return Object.fromEntries([...matches].map(([name, match]) => [name, stringMatchText(match)]))
 }
 
 export function stringMatchText(match: StringMatchSpec): StringMatchText {

@@ -4,10 +4,25 @@
 import type { Place } from '../rules/types.ts'
 import { type HttpMatchRequest, httpMatchRequest } from './model-virtual-service.ts'
 import { type Plain, plainMessage } from './plain-values.ts'
-import { readAddressTest, readCookie, readPath } from './read-patterns.ts'
+import { readAddressTest, readCookies, readPath } from './read-patterns.ts'
 
-/** `uri`, `headers.x-user`, `cookies.user`, ... to the test as JSON. Keys with a colon in front are the visitor's own. */
+/**
+ * `uri`, `headers.x-user`, `cookies.user`, ... to the test as JSON. Keys with a colon in front are the visitor's own. A second test of one
+ * thing (two spellings of a header) stands under its key with a number behind it: `headers.x-user 2`.
+ */
 export type Entries = ReadonlyMap<string, string>
+
+/** What a key is about, without its number. */
+export function subjectOf(key: string): string {
+  return key.replace(/ \d+$/, '')
+}
+
+/** Adds a test; the same one twice is one. */
+export function addEntry(entries: Map<string, string>, subject: string, json: string): void {
+  let key = subject
+  for (let number = 2; entries.has(key) && entries.get(key) !== json; number += 1) key = `${subject} ${number}`
+  entries.set(key, json)
+}
 
 export interface ImportNotes {
   /** A test that means something else here, or cannot be carried over. */
@@ -42,7 +57,7 @@ export function entriesOf(match: HttpMatchRequest, place: Place, notes: ImportNo
     if (!addHeader(entries, name.toLowerCase(), test, place, notes)) return undefined
   }
   for (const [name, test] of Object.entries((withoutHeaders ?? {}) as Record<string, Plain>)) {
-    entries.set(`withoutHeaders.${name.toLowerCase()}`, JSON.stringify(test ?? {}))
+    addEntry(entries, `withoutHeaders.${name.toLowerCase()}`, JSON.stringify(test ?? {}))
   }
   for (const [name, test] of Object.entries((queryParams ?? {}) as Record<string, Plain>)) {
     entries.set(`queryParams.${name}`, JSON.stringify(test))
@@ -61,16 +76,14 @@ function addHeader(
     return addAddresses(entries, name, test, place, notes)
   }
   if (name === 'cookie' && typeof test['regex'] === 'string') {
-    const cookie = readCookie(test['regex'])
-    if (cookie !== undefined) {
-      entries.set(`cookies.${cookie.name}`, JSON.stringify(cookie.match))
-      return true
-    }
+    const cookies = readCookies(test['regex'])
+    for (const { name: cookie, match } of cookies) addEntry(entries, `cookies.${cookie}`, JSON.stringify(match))
+    if (cookies.length > 0) return true
   }
   const path = name === ':path' ? readPath(test) : undefined
   if (path !== undefined) entries.set(':uri', JSON.stringify(path))
   else if (name === ':method' || name === ':scheme' || name === ':authority') entries.set(name, JSON.stringify(test))
-  else entries.set(`headers.${name}`, JSON.stringify(test))
+  else addEntry(entries, `headers.${name}`, JSON.stringify(test))
   return true
 }
 
@@ -95,11 +108,11 @@ function addAddresses(
     const message = `this test of ${name} becomes ip: [${found.cidrs.join(', ')}], the address that trust finds: what was meant, not what a gateway does with it`
     notes.say(place, 'import-meant', message)
   }
-  entries.set('clientIp', JSON.stringify(found.cidrs))
+  addEntry(entries, 'clientIp', JSON.stringify(found.cidrs))
   return true
 }
 
-/** Entries as an item of `match` in routes.yaml. */
+/** Entries as an item of `match` in routes.yaml, which holds one test of each thing. */
 export function matchText(entries: Entries): Record<string, unknown> {
   const item: Record<string, unknown> = {}
   for (const [key, json] of entries) {

@@ -2,8 +2,9 @@
 // theirs). That works for the shape of a gray release: each rule leads its visitors to one version of every service it speaks of.
 
 import type { Place } from '../rules/types.ts'
-import { type Entries, entriesOf, type ImportNotes } from './import-match.ts'
+import { type Entries, entriesOf, type ImportNotes, subjectOf } from './import-match.ts'
 import type { HttpMatchRequest } from './model-virtual-service.ts'
+import { readRouteName } from './route-names.ts'
 
 /** One route as the importer reads it. */
 export interface FlatRoute {
@@ -11,6 +12,8 @@ export interface FlatRoute {
   readonly place: Place
   /** Undefined when one of its matches cannot be carried over. */
   readonly items: readonly Entries[] | undefined
+  /** HTTPMatchRequest.name of each. */
+  readonly matchNames: readonly (string | undefined)[]
   readonly version: string
   /** What tells services apart: the host, and what is done with a request. */
   readonly service: string
@@ -52,9 +55,18 @@ export function readItems(
 }
 
 export function takeApart(routes: readonly FlatRoute[], notes: ImportNotes): ImportedRoutes | undefined {
-  const usable = routes.filter(({ items }) => items !== undefined)
+  const usable = routes.filter((route) => route.items !== undefined && testsOnce(route, notes))
   const last = usable.findLast(({ isNone }) => !isNone)
   return last === undefined ? undefined : new Taking(usable, last.version, notes).result()
+}
+
+/** A match of routes.yaml holds one test of each thing. */
+function testsOnce({ items, place }: FlatRoute, notes: ImportNotes): boolean {
+  const twice = items?.flatMap((entries) => [...entries.keys()]).find((key) => subjectOf(key) !== key)
+  if (twice === undefined) return true
+  const message = `two tests of ${subjectOf(twice)} at once have no counterpart: this route is left out`
+  notes.say(place, 'import-match', message)
+  return false
 }
 
 /** What a service is asked by, when nothing but a guess can tell: these say what, everything else says who. */
@@ -67,6 +79,8 @@ class Taking {
   readonly #services: ImportedService[] = []
   readonly #rules: { rule: ImportedRule; key: string }[] = []
   readonly #routeOf = new Map<string, FlatRoute>()
+  /** Rules that say what becomes of those whom no service takes, by their index. */
+  readonly #ended = new Set<number>()
   /** Per service the rules that lead to it, by their index. */
   readonly #order = new Map<string, number[]>()
 
@@ -81,6 +95,7 @@ class Taking {
     for (const route of plain) this.#addService(route, route.items as Entries[])
     for (const route of this.#routes) if (!plain.includes(route)) this.#gray(route)
     this.#checkOrder()
+    this.#checkReach()
     const rules = this.#rules.map(({ rule }) => rule)
     return { stable: this.#stable, services: this.#services, rules, routeOf: this.#routeOf }
   }
@@ -121,7 +136,8 @@ class Taking {
 
   #gray(route: FlatRoute): void {
     const items = (route.items as Entries[]).length === 0 ? [new Map<string, string>()] : (route.items as Entries[])
-    if (route.isNone) return void this.#rule(route, items)
+    const name = route.name === undefined ? 'this route' : `route ${route.name}`
+    if (route.isNone) return void this.#ended.add(this.#rule(route, items))
     const known = this.#services.filter(({ key }) => key === route.service)
     for (const service of known) {
       const visitors = visitorsOf(items, service.match)
@@ -131,7 +147,6 @@ class Taking {
     const own = distinct(items.map((entries) => pick(entries, (key) => whatKeys.has(key))))
     const visitors = known.length === 0 ? visitorsOf(items, own) : undefined
     if (visitors !== undefined) return this.#lead(route, this.#insertService(route, own), visitors)
-    const name = route.name === undefined ? 'this route' : `route ${route.name}`
     const message = `${name} mixes what is asked for and who asks in a way that no list of services and rules can say: it is left out`
     this.#notes.say(route.place, 'import-shape', message)
   }
@@ -159,12 +174,24 @@ class Taking {
     const known = this.#rules.findIndex((other) => other.key === key)
     if (known !== -1) return known
     const { name, place, version } = route
-    const cut = [`-${route.label}`, '-none'].reduce<string | undefined>(
-      (text, end) => (text?.endsWith(end) ? text.slice(0, -end.length) : text),
-      name,
-    )
-    this.#rules.push({ key, rule: { name: cut, place, version, items } })
+    const who = readRouteName(name)?.who ?? name
+    this.#rules.push({ key, rule: { name: who, place, version, items } })
     return this.#rules.length - 1
+  }
+
+  /** A rule holds for every service; in manifests one may speak of some and leave the others to the rules below. */
+  #checkReach(): void {
+    for (const [index, { rule }] of this.#rules.entries()) {
+      if (this.#ended.has(index)) continue
+      const asked = this.#services.slice(
+        0,
+        this.#services.findIndex(({ match }) => match.length === 0) + 1 || undefined,
+      )
+      const other = asked.filter(({ name }) => this.#order.get(name)?.includes(index) !== true).map(({ name }) => name)
+      if (other.length === 0) continue
+      const message = `a rule for ${rule.version} says nothing of ${other.join(', ')}: here its visitors get ${rule.version} of every service`
+      this.#notes.say(rule.place, 'import-reach', message)
+    }
   }
 
   /** One list of rules for all services: each service has to have met them in that order. */

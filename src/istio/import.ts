@@ -4,13 +4,16 @@
 import type { Problem } from '../config/problem.ts'
 import type { Place } from '../rules/types.ts'
 import { every, fqdnOf, gatewayReference, isAtGateway, isInMesh } from './analysis.ts'
-import { settingsAnnotation } from './export-istio.ts'
+import { servicesAnnotation, settingsAnnotation } from './export-istio.ts'
 import { type ImportNotes, matchText } from './import-match.ts'
 import { type FlatRoute, type ImportedRoutes, type ImportedService, readItems, takeApart } from './import-routes.ts'
+import { takeByName } from './import-named.ts'
 import { actionKey, PoolReader, serviceBody } from './import-services.ts'
+import { type Back, importVersions } from './import-versions.ts'
 import type { HttpRoute } from './model-virtual-service.ts'
 import { accepted, type Manifests } from './read-manifests.ts'
 import type { Resource } from './resource.ts'
+import { readRouteName } from './route-names.ts'
 import { Commented, writeYaml } from './write-yaml.ts'
 
 export interface Imported {
@@ -42,6 +45,9 @@ class Importer {
   readonly #settings: Settings
   readonly #header: string
   readonly #proxies = new Set<string>()
+  readonly #edges: readonly VirtualService[]
+  /** In the mesh alone. */
+  readonly #inner: readonly VirtualService[]
   /** Hosts that a gateway leads to. */
   readonly #reached: ReadonlySet<string>
 
@@ -50,9 +56,11 @@ class Importer {
     this.#pools = new PoolReader(manifests, this.#say)
     this.#settings = settingsOf(manifests)
     this.#header = this.#settings.header ?? 'x-version'
-    const edges = accepted(manifests, 'VirtualService').filter(({ spec }) => isAtGateway(spec))
+    const all = accepted(manifests, 'VirtualService')
+    this.#edges = all.filter(({ spec }) => isAtGateway(spec))
+    this.#inner = all.filter(({ spec }) => isInMesh(spec) && !isAtGateway(spec))
     this.#reached = new Set(
-      edges.flatMap(({ spec, metadata }) =>
+      this.#edges.flatMap(({ spec, metadata }) =>
         (spec.http ?? []).flatMap(({ route = [] }) =>
           route.map(({ destination }) => fqdnOf(destination?.host ?? '', metadata.namespace)),
         ),
@@ -61,11 +69,8 @@ class Importer {
   }
 
   text(): string | undefined {
-    const all = accepted(this.#manifests, 'VirtualService')
-    const edges = all.filter(({ spec }) => isAtGateway(spec))
-    const inner = all.filter(({ spec }) => isInMesh(spec) && !isAtGateway(spec))
-    if (edges.length === 0) {
-      const place = all[0]?.place ?? { file: 'manifests', line: 1, column: 1 }
+    if (this.#edges.length === 0) {
+      const place = this.#inner[0]?.place ?? { file: 'manifests', line: 1, column: 1 }
       this.#say(
         place,
         'import-nothing',
@@ -74,11 +79,11 @@ class Importer {
       )
       return undefined
     }
-    const documents = edges.flatMap((resource, index) => this.#release(resource, index === 0 ? inner : []))
+    const documents = this.#edges.flatMap((resource, index) => this.#release(resource, index === 0 ? this.#inner : []))
     if (documents.length === 0) return undefined
     const [first, ...rest] = documents as [Record<string, unknown>, ...Record<string, unknown>[]]
     const { name, hosts, ...body } = first
-    const whole = { name, hosts, ...this.#listen(edges, inner), ...body }
+    const whole = { name, hosts, ...this.#listen(), ...body }
     const comment = [
       'Made by graylane import. To be looked at:',
       ...this.notes.map(({ file, line, message }) => `- ${file}:${line}: ${message}`),
@@ -94,9 +99,9 @@ class Importer {
 
   // --- the whole file ----------------------------------------------------------------------------------------------------------------------
 
-  #listen(edges: readonly VirtualService[], inner: readonly VirtualService[]): Record<string, unknown> {
+  #listen(): Record<string, unknown> {
     const ports = new Set<number>()
-    for (const gateway of this.#gatewaysOf(edges)) {
+    for (const gateway of this.#gateways()) {
       for (const server of gateway.spec.servers ?? []) {
         const { number = 80, protocol = 'HTTP' } = server.port ?? {}
         if (protocol.toUpperCase() === 'HTTP') ports.add(number)
@@ -110,13 +115,13 @@ class Importer {
     }
     const listen: Record<string, unknown>[] = [...ports].map((port) => ({ port }))
     if (listen.length === 0) listen.push({ port: 8080 })
-    if (inner.length > 0) listen.push({ port: internalPort, internal: true })
+    if (this.#inner.length > 0) listen.push({ port: internalPort, internal: true })
     return { listen, trust: this.#trust(), path: this.#path() }
   }
 
-  #gatewaysOf(edges: readonly VirtualService[]): readonly Resource<'Gateway'>[] {
+  #gateways(): readonly Resource<'Gateway'>[] {
     const names = new Set(
-      edges.flatMap(({ spec, metadata }) =>
+      this.#edges.flatMap(({ spec, metadata }) =>
         (spec.gateways ?? []).map((reference) =>
           Object.values(gatewayReference(reference, metadata.namespace)).join('/'),
         ),
@@ -148,10 +153,8 @@ class Importer {
   #release(resource: VirtualService, inner: readonly VirtualService[]): readonly Record<string, unknown>[] {
     const flat = (resource.spec.http ?? []).flatMap((route, index) => this.#flat(resource, route, index))
     const notes: ImportNotes = { say: this.#say, proxies: this.#proxies, addressHeader: this.#settings.trust?.header }
-    const taken = takeApart(
-      flat.map(({ flat: one }) => one),
-      notes,
-    )
+    const routes = flat.map(({ flat: one }) => one)
+    const taken = this.#byName(resource, routes) ?? takeApart(routes, notes)
     if (taken === undefined) {
       this.#say(
         resource.place,
@@ -163,7 +166,7 @@ class Importer {
     }
     const routeOf = new Map(flat.map((one) => [one.flat, one.route]))
     const backs = inner.flatMap((back) => this.#back(back, taken))
-    const versions = this.#versions(resource, taken, routeOf, backs)
+    const versions = importVersions({ edge: resource, taken, routeOf, inner: this.#inner, backs, pools: this.#pools })
     const name = resource.metadata.name.replace(/-edge$/, '')
     return [
       {
@@ -176,6 +179,17 @@ class Importer {
         pin: this.#header === 'x-version' ? undefined : { header: this.#header },
       },
     ]
+  }
+
+  /** Undefined for manifests that export has not written, and for those that are no longer what it wrote. */
+  #byName({ place, metadata }: VirtualService, routes: readonly FlatRoute[]): ImportedRoutes | undefined {
+    const order = metadata.annotations.get(servicesAnnotation)?.split(/,\s*/)
+    const taken = order && takeByName(routes, order)
+    if (order !== undefined && taken === undefined) {
+      const message = `${metadata.name} was written by export and is no longer what it wrote: its routes are taken apart by what they ask for, not by their names`
+      this.#say(place, 'import-names', message)
+    }
+    return taken
   }
 
   #flat(resource: VirtualService, route: HttpRoute, index: number): readonly { flat: FlatRoute; route: HttpRoute }[] {
@@ -195,22 +209,30 @@ class Importer {
     const version =
       this.#versionOf(route) ?? (target?.destination && this.#pools.versionOf(target.destination, namespace)) ?? 'v1'
     const host = target?.destination?.host === undefined ? '' : fqdnOf(target.destination.host, namespace)
-    const isNone =
-      route.directResponse?.status === 404 &&
-      route.directResponse.body === undefined &&
-      route.name?.endsWith('-none') === true
     const matches = route.match ?? []
     const notes: ImportNotes = { say: this.#say, proxies: this.#proxies, addressHeader: this.#settings.trust?.header }
     const flat: FlatRoute = {
       name: route.name,
       place,
       items: readItems(matches, (at) => origins.place(matches, at), notes),
+      matchNames: matches.map(({ name }) => name),
       version,
       service: `${host} ${actionKey(route, version, this.#header)}`,
       label: (host.split('.')[0] ?? '') || (route.redirect === undefined ? 'answer' : 'redirect'),
-      isNone,
+      isNone: route.directResponse?.status === 404 && route.directResponse.body === undefined && this.#isNone(route),
     }
     return [{ flat, route: target === undefined ? route : { ...route, route: [target] } }]
+  }
+
+  /** A 404 that only says who asks: no service of their version takes them. For a path or the like it is an answer of its own. */
+  #isNone(route: HttpRoute): boolean {
+    const named = readRouteName(route.name)
+    if (named !== undefined) return named.service === undefined
+    const { match = [] } = route
+    const asks = match.some(
+      ({ uri, method, authority, scheme }) => (uri ?? method ?? authority ?? scheme) !== undefined,
+    )
+    return match.length > 0 && !asks && this.#versionOf(route) !== undefined
   }
 
   #versionOf({ headers }: HttpRoute): string | undefined {
@@ -250,47 +272,6 @@ class Importer {
         match: [{ port: internalPort }],
       })
     return services
-  }
-
-  #versions(
-    resource: VirtualService,
-    taken: ImportedRoutes,
-    routeOf: ReadonlyMap<FlatRoute, HttpRoute>,
-    backs: readonly Back[],
-  ): Record<string, unknown> {
-    const { namespace } = resource.metadata
-    const pools = new Map<string, Map<string, readonly string[]>>([[taken.stable, new Map()]])
-    const put = (version: string, service: string, urls: readonly string[] | undefined): void => {
-      const known = pools.get(version) ?? new Map<string, readonly string[]>()
-      pools.set(version, known)
-      if (urls !== undefined && urls.length > 0 && !known.has(service)) known.set(service, urls)
-    }
-    for (const { version } of taken.rules) put(version, '', undefined)
-    for (const [key, flat] of taken.routeOf) {
-      const destination = routeOf.get(flat)?.route?.[0]?.destination
-      if (destination !== undefined)
-        put(flat.version, key.slice(0, key.indexOf(' ')), this.#pools.urls(destination, namespace, flat.place))
-    }
-    for (const { name, host, namespace: own, place } of backs) {
-      for (const { version, subset } of this.#pools.subsets(host, own))
-        put(version, name, this.#pools.urls({ host, subset }, own, place))
-    }
-    const stable = pools.get(taken.stable) as Map<string, readonly string[]>
-    return Object.fromEntries(
-      [...pools].map(([version, own]) => {
-        // What stable lends anyway need not be listed.
-        const listed = [...own].filter(
-          ([service, urls]) => version === taken.stable || JSON.stringify(urls) !== JSON.stringify(stable.get(service)),
-        )
-        const text = Object.fromEntries(
-          listed.map(([service, urls]) => [service, urls.length === 1 ? urls[0] : [...urls]]),
-        )
-        // A version without any pool has to name a base; of stable's nothing is ever asked then.
-        const other = [...pools].find(([name, held]) => name !== version && held.size > 0)?.[0]
-        const base = version === taken.stable ? other : taken.stable
-        return [version, listed.length === 0 ? { base } : text]
-      }),
-    )
   }
 
   #rules({ rules }: ImportedRoutes): readonly unknown[] {
@@ -343,14 +324,6 @@ class Importer {
         : [{ name, host, namespace, place: resource.place }]
     })
   }
-}
-
-/** A service that only other services call. */
-interface Back {
-  readonly name: string
-  readonly host: string
-  readonly namespace: string
-  readonly place: Place
 }
 
 function settingsOf(manifests: Manifests): Settings {

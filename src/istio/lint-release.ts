@@ -8,6 +8,7 @@ import { ruleName } from './lint-matches.ts'
 import type { HttpMatchRequest, HttpRoute, HttpRouteDestination } from './model-virtual-service.ts'
 import type { Manifests } from './read-manifests.ts'
 import type { AnyResource, Resource } from './resource.ts'
+import { readRouteName } from './route-names.ts'
 
 export type SayLint = (resource: AnyResource, place: Place, code: LintCodeName, message: string) => void
 
@@ -105,6 +106,8 @@ function lintForeignPool(
     (other) => (other.match ?? []).length === 0 && (other.route ?? []).length > 0,
   )
   if (everybody === undefined || everybody === route || !(route.match ?? []).every(picksVisitors)) return
+  // Named by export: this service is asked for by more than its path.
+  if (readRouteName(route.name) !== undefined) return
   const homes = new Set(taken(everybody).map((target) => hostOf(target, resource)))
   for (const target of taken(route)) {
     const host = hostOf(target, resource)
@@ -135,7 +138,7 @@ function lintCallers(
   if (caller === undefined || caller === null || callers.some((other) => other !== caller)) return
   for (const target of taken(route)) {
     const version = versions.of(target, resource.metadata.namespace)
-    if (version === caller) continue
+    if (version === caller || isLent(caller, hostOf(target, resource), route, versions)) continue
     const where = version === undefined ? `any version of ${target.destination?.host}` : version
     const message = `callers of version ${caller} are sent to ${where}: write subset: ${caller}, or versions cross`
     say(
@@ -145,6 +148,12 @@ function lintCallers(
       message,
     )
   }
+}
+
+/** A pool of another version that answers in the caller's name: there is none of its own, and the route says for whom it answers. */
+function isLent(caller: string, host: string, { headers }: HttpRoute, { subsets }: VersionLookUp): boolean {
+  const hasOwn = subsets.some((subset) => subset.host === host && subset.version === caller)
+  return !hasOwn && [...(headers?.request?.set?.values() ?? [])].includes(caller)
 }
 
 // --- fronts and backs ------------------------------------------------------------------------------------------------------------------------
@@ -223,9 +232,13 @@ function lintUncoupled(
 ): void {
   if (new Set(reached.map(({ version }) => version)).size < 2) return
   const routed = new Set(
-    all.flatMap((resource) =>
-      (resource.spec.http ?? []).flatMap((route) => (route.route ?? []).map((target) => hostOf(target, resource))),
-    ),
+    all.flatMap((resource) => [
+      ...(resource.spec.http ?? []).flatMap((route) => (route.route ?? []).map((target) => hostOf(target, resource))),
+      // Answered by the mesh itself.
+      ...(isInMesh(resource.spec) ? (resource.spec.hosts ?? []) : []).map((host) =>
+        fqdnOf(host, resource.metadata.namespace),
+      ),
+    ]),
   )
   const told = new Set<string>()
   for (const { host, rule, place } of versions.subsets) {

@@ -4,6 +4,7 @@
 import { parseAddress, parseCidr } from '../rules/address.ts'
 import { compileRegex } from '../rules/regex.ts'
 import type { Plain } from './plain-values.ts'
+import { cookiesPattern, readLiteral } from './regex-text.ts'
 
 /** Addresses and CIDRs of a test on a header that tells the client's address. */
 export interface AddressTest {
@@ -123,10 +124,24 @@ function blockOf(ranges: readonly Range[]): string | undefined {
 
 // --- cookies -------------------------------------------------------------------------------------------------------------------------------
 
-/** Name and test of the one cookie that a pattern asks for. */
-export function readCookie(
-  regex: string,
-): { readonly name: string; readonly match: Readonly<Record<string, string>> } | undefined {
+export interface CookieTest {
+  readonly name: string
+  readonly match: Readonly<Record<string, string>>
+}
+
+/** Names and tests of the cookies that a pattern asks for; none when it is no form that is known. */
+export function readCookies(regex: string): readonly CookieTest[] {
+  const one = readCookie(regex)
+  if (one !== undefined) return [one]
+  // As `export istio` writes several: every order of them. Each alternative says the same, so the first one tells.
+  const [first = ''] = splitAlternatives(regex)
+  const pairs = /^\(\?:\(\?:\.\*;\)\?(.*)\(\?:;\.\*\)\?\)$/.exec(first)?.[1]?.split(';(?:.*;)?') ?? []
+  const cookies = pairs.map((pair) => readCookie(`(?:.*;)?${pair}(?:;.*)?`))
+  if (cookies.length < 2 || cookies.includes(undefined)) return []
+  return cookiesPattern(pairs) === regex ? (cookies as CookieTest[]) : []
+}
+
+function readCookie(regex: string): CookieTest | undefined {
   const bare = regex.replace(/^\^/, '').replace(/\$$/, '')
   // `(.*;)?` in front and `(;.*)?` behind, in the spellings that are about.
   const around =
@@ -138,9 +153,9 @@ export function readCookie(
   if (parts === null) return undefined
   const [, name = '', value = ''] = parts
   if (value === '[^;]*') return { name, match: {} }
-  const exact = literal(value)
+  const exact = readLiteral(value)
   if (exact !== undefined) return { name, match: { exact } }
-  const prefix = value.endsWith('[^;]*') ? literal(value.slice(0, -'[^;]*'.length)) : undefined
+  const prefix = value.endsWith('[^;]*') ? readLiteral(value.slice(0, -'[^;]*'.length)) : undefined
   if (prefix !== undefined) return { name, match: { prefix } }
   const inner = /^\(\?:(.*)\)$/.exec(value)?.[1]
   return inner === undefined ? undefined : { name, match: { regex: inner } }
@@ -158,18 +173,11 @@ export function readPath(match: Readonly<Record<string, Plain>>): Readonly<Recor
   const body = folded ? regex.slice(4) : regex
   const before = body.endsWith('(?:\\?.*)?') ? body.slice(0, -'(?:\\?.*)?'.length) : undefined
   if (before !== undefined) {
-    const exact = literal(before)
+    const exact = readLiteral(before)
     if (exact !== undefined) return { uri: { exact }, ...flag }
     const inner = closesAtEnd(before) ? /^\(\?:(.*)\)$/.exec(before)?.[1] : undefined
     return inner === undefined || folded ? undefined : { uri: { regex: inner } }
   }
-  const start = folded && body.endsWith('.*') ? literal(body.slice(0, -2)) : undefined
+  const start = folded && body.endsWith('.*') ? readLiteral(body.slice(0, -2)) : undefined
   return start === undefined ? undefined : { uri: { prefix: start }, ...flag }
-}
-
-const isLiteral = /^(?:[^\\.+*?()|[\]{}^$]|\\[\\.+*?()|[\]{}^$])*$/
-
-/** The text that a pattern without metacharacters stands for. */
-function literal(pattern: string): string | undefined {
-  return isLiteral.test(pattern) ? pattern.replaceAll(/\\(.)/g, '$1') : undefined
 }

@@ -12,6 +12,20 @@ export function quoteRegex(text: string): string {
   return text.replaceAll(/[\\.+*?()|[\]{}^$]/g, String.raw`\$&`)
 }
 
+const isLiteral = /^(?:[^\\.+*?()|[\]{}^$]|\\[\\.+*?()|[\]{}^$])*$/
+
+/** The text that a pattern without metacharacters stands for. */
+export function readLiteral(pattern: string): string | undefined {
+  return isLiteral.test(pattern) ? pattern.replaceAll(/\\(.)/g, '$1') : undefined
+}
+
+/** The texts of `a|b\.c`, in a group or not; undefined when it is more than a list. */
+export function readLiterals(pattern: string): readonly string[] | undefined {
+  const list = /^\(\?:([^()]*)\)$/.exec(pattern)?.[1] ?? pattern
+  const texts = list.split('|').map(readLiteral)
+  return texts.includes(undefined) ? undefined : (texts as string[])
+}
+
 /** Alternatives in as few patterns as Istio's length limit allows; `around` puts each list of them into its pattern. */
 export function alternatives(
   parts: readonly string[],
@@ -36,10 +50,11 @@ export function alternatives(
  * A Cookie header with these cookies in it, whatever stands around them; undefined when that takes more than Istio allows. Istio's own
  * sample (`^(.*?;)?(user=jason)(;.*)?$`) misses `a=b; user=jason`: browsers put a blank behind each semicolon. A regex cannot say
  * "the first of that name", so any of several cookies of one name counts.
+ * @param cookies a pair's pattern each
  */
-export function cookiesPattern(cookies: readonly CookieWanted[]): string | undefined {
+export function cookiesPattern(cookies: readonly string[]): string | undefined {
   if (cookies.length > mostCookies) return undefined
-  const orders = permutations(cookies.map(pairPattern)).map((pairs) => `(?:.*;)?${pairs.join(';(?:.*;)?')}(?:;.*)?`)
+  const orders = permutations(cookies).map((pairs) => `(?:.*;)?${pairs.join(';(?:.*;)?')}(?:;.*)?`)
   const pattern = orders.length === 1 ? (orders[0] as string) : orders.map((order) => `(?:${order})`).join('|')
   return byteLength(pattern) > longestPattern ? undefined : pattern
 }

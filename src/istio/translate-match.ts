@@ -64,7 +64,13 @@ export function requestMatchSpec(match: HttpMatchRequest, place: Place, origins:
   ] as const) {
     const map = match[name]
     if (map === undefined || map.size === 0) continue
-    spec[name] = new Map(Array.from(map, ([key, value]) => [isHeader ? key.toLowerCase() : key, one(value ?? {})]))
+    const tests = new Map<string, StringMatchSpec | undefined>()
+    for (const [key, value] of map) {
+      // Two spellings of one header are two tests to Envoy; both have to hold.
+      const lower = isHeader ? key.toLowerCase() : key
+      tests.set(tests.has(lower) ? key : lower, one(value ?? {}))
+    }
+    spec[name] = tests
   }
   return spec as unknown as RequestMatchSpec
 }

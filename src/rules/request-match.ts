@@ -57,8 +57,9 @@ export function compileConditions(spec: RequestMatchSpec, report: Report): reado
   if (spec.clientIp !== undefined) conditions.push(...clientIpCondition(spec, spec.clientIp, report))
   for (const [name, match] of spec.cookies ?? []) conditions.push(cookieCondition(name, match, report))
   for (const [name, match] of spec.queryParams ?? []) conditions.push(queryCondition(name, match, report))
-  for (const [name, match] of spec.headers ?? []) conditions.push(headerCondition(name, match, report))
-  for (const [name, match] of spec.withoutHeaders ?? []) conditions.push(withoutHeader(name, match, report))
+  for (const [name, match] of spec.headers ?? []) conditions.push(headerCondition(name.toLowerCase(), match, report))
+  for (const [name, match] of spec.withoutHeaders ?? [])
+    conditions.push(withoutHeader(name.toLowerCase(), match, report))
   if (sourceLabels !== undefined) conditions.push(labelsCondition(sourceLabels))
   return conditions
 }

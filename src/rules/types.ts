@@ -67,7 +67,7 @@ export interface RequestMatchSpec {
   readonly scheme?: StringMatchSpec
   readonly method?: StringMatchSpec
   readonly authority?: StringMatchSpec
-  /** Names in lower case. */
+  /** Names in lower case; a second test of one header (Istio's maps can hold that) stands under another spelling. */
   readonly headers?: ReadonlyMap<string, StringMatchSpec>
   readonly withoutHeaders?: ReadonlyMap<string, StringMatchSpec>
   readonly queryParams?: ReadonlyMap<string, StringMatchSpec>

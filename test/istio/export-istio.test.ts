@@ -10,6 +10,7 @@ import { createGateway } from '../../src/gateway.ts'
 import { exportIstio } from '../../src/istio/export-istio.ts'
 import { rehearse } from '../../src/rehearse.ts'
 import { ask, decided, portOf, startBackend } from './decisions.ts'
+import { manifestsIn } from './manifests-at.ts'
 import { randomRoutes } from './random-routes.ts'
 
 const wanted = 40
@@ -80,6 +81,54 @@ describe('export istio', () => {
     }
     expect(differences.slice(0, 1).join('')).toBe('')
     expect(differences).toHaveLength(0)
+  })
+
+  it('asks both when a service and a rule test one header', async () => {
+    const path = join(folder, 'twice.yaml')
+    const services = { api: { match: [{ headers: { 'x-user': { prefix: 'j' } } }] }, frontend: {} }
+    const gray = [{ version: 'v2', match: [{ headers: { 'x-user': { regex: '.*n' } } }] }]
+    const versions = {
+      v1: { api: url(0, 0), frontend: url(2, 0) },
+      v2: { api: url(0, 1), frontend: url(2, 1) },
+    }
+    await writeFile(path, JSON.stringify({ listen: [{ port: 8080 }], services, versions, stable: 'v1', gray }))
+    const original = await rehearse(path)
+    if (!('explain' in original)) throw new Error(JSON.stringify(original.problems))
+    const exported = exportIstio(original.configuration, { namespace: 'default' })
+    expect(exported.text).toContain('x-user: { prefix: j }, X-User: { regex: ".*n" }')
+    const manifests = join(folder, 'twice-istio.yaml')
+    await writeFile(manifests, exported.text)
+    const gateway = await createGateway({
+      configPath: manifests,
+      watch: false,
+      manifests: { ports: new Map([[8080, 0]]), address: '127.0.0.1', accessLog: 'off' },
+    })
+    try {
+      const port = gateway.listeners()[0]?.port as number
+      for (const user of ['jason', 'ben', 'jim', 'bob']) {
+        const request = {
+          method: 'GET',
+          path: '/',
+          host: 'shop',
+          from: '127.0.0.2',
+          headers: [['x-user', user]] as const,
+        }
+        expect(await ask(port, request), user).toBe(decided(original, request).text)
+      }
+    } finally {
+      await gateway.close()
+    }
+  })
+
+  it('writes manifests that Istio takes', async () => {
+    for (let seed = 1; seed <= 60; seed += 1) {
+      const path = join(folder, `${seed}-taken.yaml`)
+      await writeFile(path, randomRoutes(seed, { url }, { requests: 0, everything: false }).text)
+      const original = await rehearse(path)
+      if (!('explain' in original)) throw new Error(JSON.stringify(original.problems))
+      const { resources } = manifestsIn(exportIstio(original.configuration, { namespace: 'default' }).text)
+      expect(resources.flatMap(({ problems }) => problems)).toEqual([])
+    }
   })
 
   it('keeps callers in the mesh on their version: by their label, by the header they pass on, else stable', async () => {
