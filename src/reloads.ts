@@ -18,7 +18,7 @@ export interface ReloadResult {
   readonly problems: readonly Problem[]
 }
 
-/** One line of the history: a reload that took effect, or was refused. */
+/** One line of the history: a reload that took effect, was refused, or found a refused file as it was before (not `changed`). */
 export interface ReloadEntry extends ReloadResult {
   /** What changed of the configuration's own file, as a unified diff; '' when other files did, and for what was refused. */
   readonly patch: string
@@ -98,7 +98,8 @@ export class Reloads {
     const isMended = ok && !changed && !this.#last.ok
     this.#last = { at: Date.now(), ok, changed, snapshot: id, problems }
     if (changed || !ok || isMended) count(ok, changed)
-    if (changed || !ok) this.#remember(snapshot!)
+    // What is in force again belongs to the history as well: its newest line says how the files are now.
+    if (changed || !ok || isMended) this.#remember(snapshot!)
     if (changed) log(`configuration ${id} is in force`)
     if (isMended) log(`configuration ${id} is what the files say again`)
     if (!ok) {

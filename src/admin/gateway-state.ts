@@ -23,6 +23,8 @@ export interface GatewayState {
 interface ReloadLine {
   readonly at: number
   readonly ok: boolean
+  /** False where files that had been refused are again as what is in force. */
+  readonly changed: boolean
   readonly snapshot: string
   /** `file:line:column: severity code: text`. */
   readonly problems: readonly string[]
@@ -44,9 +46,10 @@ export function gatewayState(view: AdminView, build: string): GatewayState {
     workers: view.workers?.() ?? [],
     endpointsOut: view.endpointsOut(),
     releases: topologyOf(configuration),
-    reloads: view.reloads.history.slice(0, shownReloads).map(({ at, ok, snapshot, problems, patch }) => ({
+    reloads: view.reloads.history.slice(0, shownReloads).map(({ at, ok, changed, snapshot, problems, patch }) => ({
       at,
       ok,
+      changed,
       snapshot,
       problems: problems.map(formatProblem),
       patch: withoutSecrets(patch),

@@ -271,6 +271,9 @@ describeWithChromium('the dashboard', () => {
     await writeFile(stage.path, before.replace('stable: v1', 'stable: v9'))
     await expect.poll(() => page.locator('#standing').innerText(), { timeout: 8000 }).toContain('was refused')
     expect(await reloads.locator('.problems').first().innerText()).toMatch(/routes\.yaml:\d+:\d+: error/)
+    await writeFile(stage.path, before.replace('192.168.0.58', '192.168.0.0/24'))
+    await expect.poll(() => page.locator('#standing').innerText(), { timeout: 8000 }).not.toContain('was refused')
+    expect(await reloads.locator('.reload').first().innerText()).toContain('as before what was refused')
   })
 
   it('asks for the token where the admin server wants one, and works with it', async () => {

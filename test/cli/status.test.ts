@@ -32,12 +32,19 @@ it('says what is stable, gray and draining, and by its exit code that all is wel
   expect(JSON.parse(json.out)).toMatchObject({ state: { state: 'ready' }, traffic: { coupling: { crossings: 0 } } })
 })
 
-it('shows a file that was refused, and fails', async () => {
+it('shows a file that was refused, and fails, until the file is good again', async () => {
   serving = await ServingProcess.start(folder.path)
   await folder.write(routes().replace('stable: v1', 'stable: v9'))
   await serving.says(/configuration refused/)
   const { code, out } = await graylane(['status', '--admin', serving.admin])
   expect([code, out]).toEqual([1, expect.stringMatching(/the file as it is now was refused:\n.*error.*v9/)])
+  await folder.write(routes())
+  await serving.says(/is what the files say again/)
+  // The state is made once a second.
+  const { admin } = serving
+  await expect
+    .poll(async () => (await graylane(['status', '--admin', admin])).code, { timeout: 10_000, interval: 500 })
+    .toBe(0)
 })
 
 it('brings its token', async () => {

@@ -233,7 +233,7 @@ export function showReloads(place, reloads) {
   replace(
     place,
     reloads.map((reload, index) => {
-      const { at, ok, snapshot, problems, patch } = reload
+      const { at, ok, changed, snapshot, problems, patch } = reload
       const isStart = index === reloads.length - 1 && patch === '' && ok
       const line = [
         h('time', { datetime: new Date(at).toISOString() }, dateAndClock(at, language())),
@@ -244,11 +244,12 @@ export function showReloads(place, reloads) {
         ),
         h('code', {}, snapshot),
         patch === '' ? null : changeCount(patch),
+        ok && patch === '' && !isStart
+          ? h('span', { class: 'soft' }, word(changed ? 'otherFiles' : 'filesAgain'))
+          : null,
       ]
-      if (patch === '' && problems.length === 0) {
-        const note = isStart ? null : h('span', { class: 'soft' }, word('otherFiles'))
-        return h('div', { class: 'reload' }, h('div', { class: 'reload-line' }, line, note))
-      }
+      if (patch === '' && problems.length === 0)
+        return h('div', { class: 'reload' }, h('div', { class: 'reload-line' }, line))
       return h(
         'details',
         { class: 'reload', open: !ok && index === 0 },

@@ -156,6 +156,7 @@ export const words = {
   tookEffect: ['took effect', '已生效'],
   refused: ['refused', '被拒绝'],
   otherFiles: ['no change of this file (a list, a key or a certificate)', '此文件未变（名单、密钥或证书变了）'],
+  filesAgain: ['the files are as before what was refused', '文件恢复为被拒绝之前的内容'],
   reloadNow: ['Reload now', '立即重载'],
   reloadSame: ['The files are what is in force.', '文件与当前配置一致。'],
   reloadDone: ['Configuration {0} is in force.', '配置 {0} 已生效。'],
