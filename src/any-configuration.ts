@@ -5,7 +5,7 @@ import type { Surroundings } from './config/draft.ts'
 import { anyAddress, loadConfiguration, type Loaded } from './config/load.ts'
 import { readBounded } from './config/sources.ts'
 import { loadManifestConfiguration } from './istio/load-configuration.ts'
-import { loadListedManifests } from './istio/load-listed-manifests.ts'
+import { listedManifests, loadListedManifests, type NamedManifest } from './istio/load-listed-manifests.ts'
 import type { ManifestOptions } from './istio/manifest-options.ts'
 
 export type { InternalPort, ManifestOptions } from './istio/manifest-options.ts'
@@ -42,6 +42,12 @@ export function createLoader(
     if ('configuration' in loaded) refusedBefore = refused
     return loaded
   }
+}
+
+/** The manifests that a routes.yaml names under `istio`; none for a configuration of another kind. */
+export async function manifestsNamedIn(path: string): Promise<readonly NamedManifest[]> {
+  if ((await kindOf(path, readBounded)) !== 'listed') return []
+  return listedManifests(path, { anyAddress: anyAddress(), mayBeRefused: undefined })
 }
 
 type Read = NonNullable<Surroundings['read']>

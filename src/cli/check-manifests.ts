@@ -6,6 +6,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { Problem } from '../config/problem.ts'
 import { Sources } from '../config/sources.ts'
 import { lint } from '../istio/lint.ts'
+import type { NamedManifest } from '../istio/load-listed-manifests.ts'
 import { loadManifests } from '../istio/load-manifests.ts'
 
 /** A directory, or a file with a document that Kubernetes would take. */
@@ -16,17 +17,34 @@ export async function holdsManifests(path: string): Promise<boolean> {
   return /^\s*"?apiVersion"?\s*:/m.test(text)
 }
 
+/** Manifests given on the command line. */
+export function namedHere(paths: readonly string[]): readonly NamedManifest[] {
+  return paths.map((path) => ({ path, asker: { file: path, line: 1, column: 1 } }))
+}
+
 /** Everything that is wrong with the set, in the order of its files. */
-export async function checkManifests(paths: readonly string[]): Promise<readonly Problem[]> {
+export async function checkManifests(named: readonly NamedManifest[]): Promise<readonly Problem[]> {
   const problems: Problem[] = []
   const report = (problem: Problem): void => {
     problems.push(problem)
   }
   const sources = new Sources('.', report)
-  const named = paths.map((path) => ({ path, asker: { file: path, line: 1, column: 1 } }))
   const manifests = await loadManifests(named, sources, report)
   const files = new Set(manifests.resources.map(({ place }) => place.file))
   const texts = new Map<string, string>()
   for (const file of files) texts.set(file, await readFile(file, 'utf8').catch(() => ''))
   return [...problems, ...lint(manifests, texts)]
+}
+
+/** What loading found and what the linter found, each thing once: the linter explains some slips better. */
+export function together(loading: readonly Problem[], linting: readonly Problem[]): readonly Problem[] {
+  const isTold = (problem: Problem): boolean =>
+    linting.some(
+      (other) =>
+        other.file === problem.file &&
+        other.line === problem.line &&
+        other.column === problem.column &&
+        (other.message === problem.message || (problem.code === 'unknown-field' && other.code === 'GL009')),
+    )
+  return [...loading.filter((problem) => !isTold(problem)), ...linting]
 }

@@ -3,8 +3,9 @@
 
 import { lintConfiguration } from '../config/lint.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
+import { manifestsNamedIn } from '../any-configuration.ts'
 import { rehearse } from '../rehearse.ts'
-import { checkManifests, holdsManifests } from './check-manifests.ts'
+import { checkManifests, holdsManifests, namedHere, together } from './check-manifests.ts'
 import { runTests } from './configuration-tests.ts'
 import { painter } from './terminal.ts'
 import { readArguments, UsageError, type ExitCode } from './usage.ts'
@@ -12,8 +13,8 @@ import { readArguments, UsageError, type ExitCode } from './usage.ts'
 const usage = `graylane check [OPTIONS] PATH...
 
 Prints every problem as file:line:column: severity code: text. PATH is a routes.yaml, whose tests it runs, or manifests
-of Istio and Kubernetes, a file or a directory: all that are named are one set. Codes of manifests are those of istioctl
-analyze (IST...) and ours (GL...).
+of Istio and Kubernetes, a file or a directory: all that are named are one set. Manifests that a routes.yaml names under
+istio are a set too. Codes of manifests are those of istioctl analyze (IST...) and ours (GL...).
 Exit code: 0 clean, 1 errors (with --strict: or warnings), 2 wrong usage.
 
   --strict                     warnings count as errors
@@ -51,7 +52,8 @@ export async function runCheck(args: string[]): Promise<ExitCode> {
     else checked.push(await check(path))
   }
   if (manifests.length > 0) {
-    checked.push({ path: manifests.join(' '), problems: await checkManifests(manifests), tests: undefined })
+    const problems = await checkManifests(namedHere(manifests))
+    checked.push({ path: manifests.join(' '), problems, tests: undefined })
   }
   const isBad = ({ severity }: Problem): boolean => severity === 'error' || (options.strict && severity === 'warning')
   const bad = checked.some(({ problems }) => problems.some(isBad))
@@ -61,10 +63,12 @@ export async function runCheck(args: string[]): Promise<ExitCode> {
 
 async function check(path: string): Promise<Checked> {
   const rehearsal = await rehearse(path)
-  if (!('explain' in rehearsal)) return { path, problems: rehearsal.problems, tests: 0 }
+  const named = await manifestsNamedIn(path)
+  const problems = together(rehearsal.problems, named.length === 0 ? [] : await checkManifests(named))
+  if (!('explain' in rehearsal)) return { path, problems, tests: 0 }
   const { failures, count } = runTests(rehearsal)
   const lints = lintConfiguration(rehearsal.configuration)
-  return { path, problems: [...rehearsal.problems, ...lints, ...failures], tests: count }
+  return { path, problems: [...problems, ...lints, ...failures], tests: count }
 }
 
 const printers: Record<Format, (checked: readonly Checked[], ok: boolean) => string> = {

@@ -13,6 +13,7 @@ import { type ManifestsDocument, manifestsDocument } from '../config/schema-mani
 import { Sources } from '../config/sources.ts'
 import { isEmpty, readYaml } from '../config/yaml-tree.ts'
 import type { MeshListenerSpec } from '../rules/mesh-types.ts'
+import type { Place } from '../rules/types.ts'
 import { byPlace, loadMesh, type ManifestLoad, type ManifestSurroundings } from './load-mesh.ts'
 import type { ManifestOptions } from './manifest-options.ts'
 import type { Caller } from './sidecar-listeners.ts'
@@ -35,7 +36,7 @@ export async function loadListedManifests(
   refuseOptions(path, options, problems)
   const draft = await readDraft(sources, around, problems)
   if (draft === undefined || isFailed()) return failed()
-  const { document, origins } = draft
+  const { document } = draft
   const listen = await listenSpecs(draft)
   const settings = {
     trust: trustSpec(draft),
@@ -46,10 +47,7 @@ export async function loadListedManifests(
   checkPurposes(draft)
   if (isFailed()) return failed()
 
-  const named = document.istio.map((file, index) => {
-    const shown = isAbsolute(file) ? file : join(dirname(path), file)
-    return { path: shown, asker: origins.place(document.istio, index) }
-  })
+  const named = namedIn(path, draft)
   const callers = document.listen.filter(({ internal }) => internal).map((listener) => callerOf(draft, listener))
   const { translation, refused } = await loadMesh(named, { sources, callers, options, around, problems })
   if (translation === undefined) return failed(refused)
@@ -72,6 +70,27 @@ export async function loadListedManifests(
     mesh: hops === undefined ? translation.mesh : { ...translation.mesh, trustedHops: hops },
   }
   return { loaded: { configuration, problems: problems.toSorted(byPlace) }, refused }
+}
+
+/** The manifests that such a file names, and where; none when it cannot be read. */
+export async function listedManifests(path: string, around: ManifestSurroundings): Promise<readonly NamedManifest[]> {
+  const problems: Problem[] = []
+  const sources = new Sources(path, (problem) => void problems.push(problem), around.read)
+  const draft = await readDraft(sources, around, problems)
+  return draft === undefined || !Array.isArray(draft.document.istio) ? [] : namedIn(path, draft)
+}
+
+export interface NamedManifest {
+  readonly path: string
+  readonly asker: Place
+}
+
+/** Paths are relative to the file that names them. */
+function namedIn(path: string, { document, origins }: Draft<ManifestsDocument>): readonly NamedManifest[] {
+  return document.istio.map((file, index) => ({
+    path: isAbsolute(file) ? file : join(dirname(path), file),
+    asker: origins.place(document.istio, index),
+  }))
 }
 
 // --- the document ----------------------------------------------------------------------------------------------------------------------

@@ -239,6 +239,28 @@ describe('routes.yaml that lists manifests', () => {
     expect(code).toBe(1)
   })
 
+  it('lints the manifests that are named, each slip once and at its place', async () => {
+    // An address that a gateway never finds alone in X-Forwarded-For, and a match beside its key.
+    const slip = rules(office)
+      .replace('x-envoy-external-address:', 'x-forwarded-for:')
+      .replace('- route: ', '- match: [{uri: {prefix: /a}, x-user: {exact: a}}]\n    route: ')
+    writeFileSync(join(folder, 'rules.yaml'), slip)
+    const path = write(listed)
+    const { out, code } = await graylane(['check', path])
+    expect(out).toMatch(/^\S*rules\.yaml:8:\d+: warning GL001: /m)
+    expect(out).toMatch(/^\S*rules\.yaml:10:\d+: error GL009: x-user is no key of a match/m)
+    expect(out).not.toContain('unknown-field')
+    const lines = out.trim().split('\n')
+    expect(new Set(lines).size).toBe(lines.length)
+    expect(code).toBe(1)
+    // The same as when they are named on the command line.
+    const alone = await graylane(['check', join(folder, 'manifests'), join(folder, 'rules.yaml')])
+    for (const line of alone.out.split('\n').filter((one) => / (?:GL|IST)\d+: /.test(one)))
+      expect(lines).toContain(line)
+    const json = JSON.parse((await graylane(['check', '--json', path])).out) as { files: { problems: object[] }[] }
+    expect(json.files[0]?.problems).toContainEqual(expect.objectContaining({ code: 'GL001', line: 8 }))
+  })
+
   it('warns of a Gateway server that no listener is for', async () => {
     const more = 'servers: [{port: {number: 81, name: more, protocol: HTTP}, hosts: ["*"]}, '
     const ports = backends.map(({ url }) => Number(new URL(url).port))
