@@ -176,7 +176,7 @@ function link(id, from, to, y1, y2, { flow, hue, isLent = false, via }) {
   const x2 = to.x
   const first = via?.service
   let d
-  if (x2 <= x1) d = `M${from.x + 20} ${y1} C${from.x - 18} ${y1},${to.x - 18} ${y2},${to.x} ${y2}`
+  if (x2 <= x1) d = `M${from.x} ${y1} C${from.x - 18} ${y1},${to.x - 18} ${y2},${to.x} ${y2}`
   else if (first !== undefined && x1 < first.x && x2 > first.x + first.w) {
     // Past the first column on the row of its end, below or above what stands there.
     const turn = first.x - 8
