@@ -1,5 +1,6 @@
 // Every word of the page, in English and Chinese. `word('name', value...)` puts values in place of {0}, {1}.
 
+/** @public tests hold the languages to each other */
 export const words = {
   skip: ['Skip to the graph', '跳到流量图'],
   window: ['Window of the figures', '统计窗口'],
@@ -208,7 +209,7 @@ export function language() {
   return languages[chosen]
 }
 
-/** Of everything that is said from now on; anything else than `zh` is English. */
+/** Of everything that is said from now on; anything else than `zh` is English. @public tests have no page */
 export function chooseWords(name) {
   chosen = Math.max(0, languages.indexOf(name))
 }
