@@ -300,7 +300,10 @@ describeWithChromium('the dashboard', () => {
     const { page } = tab
     expect(await page.locator('#versions-heading').innerText()).toBe('版本对比')
     expect(await page.locator('.rule .detail').allInnerTexts()).toEqual(['地址 = 192.168.0.58', 'Cookie user = jason'])
+    await page.locator('#explain button').click()
+    await expect.poll(() => page.locator('.explained').innerText()).toContain('v2：规则 office（routes.yaml:')
     await page.getByRole('button', { name: 'English' }).click()
+    expect(await page.locator('.explained').innerText()).toContain('v2: rule office (routes.yaml:')
     expect(await page.locator('#versions-heading').innerText()).toBe('Versions, side by side')
     expect(await page.locator('html').getAttribute('lang')).toBe('en')
     await page.reload()

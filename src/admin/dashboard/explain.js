@@ -1,6 +1,7 @@
 // The explain form: one imagined request, and the chain of reasons of the very function that decides real ones.
 
 import { h, replace } from './element.js'
+import { stepText } from './steps.js'
 import { post } from './stream.js'
 import { word } from './words.js'
 
@@ -173,8 +174,8 @@ export class Explain {
             h(
               'li',
               {},
-              h('span', { class: 'step' }, withoutFolder(step)),
-              h('span', { class: 'outcome' }, withoutFolder(outcome)),
+              h('span', { class: 'step' }, stepText(withoutFolder(step))),
+              h('span', { class: 'outcome' }, stepText(withoutFolder(outcome))),
             ),
           ),
         ),
