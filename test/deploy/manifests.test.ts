@@ -142,6 +142,48 @@ describe('deploy/kubernetes', () => {
   })
 })
 
+describe('ports of deploy/kubernetes', () => {
+  type Port = { readonly name: string; readonly containerPort: number }
+  type Deployment = {
+    spec: {
+      template: {
+        metadata: { annotations: Record<string, string> }
+        spec: { containers: { ports: Port[]; args: string[] }[] }
+      }
+    }
+  }
+  const { metadata, spec } = find<Deployment>('Deployment', 'graylane').spec.template
+  const { ports, args } = spec.containers[0]!
+
+  it('are those that the gateway listens on: by its configuration, and by --probe', async () => {
+    const loaded = await loadConfiguration(join(kubernetes, 'routes.yaml'), { env: { GRAYLANE_KEY: 'k'.repeat(32) } })
+    if (!('configuration' in loaded)) throw new Error('not loaded')
+    const [edge, internal] = loaded.configuration.listen
+    const probe = Number(args[args.indexOf('--probe') + 1]?.split(':').at(-1))
+    expect(Object.fromEntries(ports.map(({ name, containerPort }) => [name, containerPort]))).toEqual({
+      edge: edge!.port,
+      internal: internal!.port,
+      probe,
+    })
+    expect(internal!.internal).toBe(true)
+    expect(metadata.annotations).toMatchObject({
+      'prometheus.io/port': String(probe),
+      'prometheus.io/path': '/metrics',
+    })
+  })
+
+  it('are called by names that the container gives them, wherever they are called', () => {
+    const names = ports.map(({ name }) => name)
+    const text = JSON.stringify(
+      manifests
+        .map(({ manifest }) => manifest)
+        .filter(({ kind, metadata: { name } }) => kind !== 'Service' || ['graylane', 'mqtt-server'].includes(name)),
+    )
+    const called = Array.from(text.matchAll(/"(?:targetPort|port)":"([\w-]+)"/g), ([, name]) => name!)
+    expect(new Set(called)).toEqual(new Set(names))
+  })
+})
+
 describe('deploy/systemd/graylane.service', () => {
   const unit = readFileSync(join(deploy, 'systemd/graylane.service'), 'utf8')
 

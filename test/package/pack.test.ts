@@ -87,14 +87,24 @@ accessLog: off
       import { spawn } from 'node:child_process'
       const child = spawn('node_modules/.bin/graylane', ['serve', '--config', 'small.yaml', '--admin', '127.0.0.1:0', '--workers', '2', '--drain-delay', '0'])
       let said = ''
-      child.stderr.on('data', (chunk) => {
+      let isAsked = false
+      child.stderr.on('data', async (chunk) => {
         said += chunk
-        if (!child.killed && said.includes('admin on')) child.kill('SIGTERM')
+        const admin = /admin on (\\S+)\\n/.exec(said)?.[1]
+        if (admin === undefined || isAsked) return
+        isAsked = true
+        for (const path of ['/', '/dashboard/app.js', '/dashboard/words.js']) {
+          said += path + ' ' + (await fetch(admin + path)).status + '\\n'
+        }
+        child.kill('SIGTERM')
       })
       child.on('exit', (code) => { process.stdout.write(code + ' ' + said) })
     `
     writeFileSync(join(project, 'serve.js'), script)
-    expect(run('node', 'serve.js').stdout).toMatch(/^0 [^]*listening on http:\/\/127\.0\.0\.1:\d+\n[^]*ended/)
+    const { stdout } = run('node', 'serve.js')
+    expect(stdout).toMatch(/^0 [^]*listening on http:\/\/127\.0\.0\.1:\d+\n[^]*ended/)
+    // The dashboard is in the package.
+    expect(stdout).toMatch(/\n\/ 200\n\/dashboard\/app\.js 200\n\/dashboard\/words\.js 200\n/)
   })
 
   it('gives embedders createGateway, with types', () => {
