@@ -276,6 +276,42 @@ describeWithChromium('the dashboard', () => {
     expect(await reloads.locator('.reload').first().innerText()).toContain('as before what was refused')
   })
 
+  it('shows one release at a time where there are several, and releases the one that is shown', async () => {
+    const otherReleases = `---
+name: blog
+hosts: [blog.example]
+services: { web: {} }
+versions: { w1: { web: "http://127.0.0.1:9" }, w2: { web: "http://127.0.0.1:19" } }
+stable: w1
+`
+    await using stage = await GrayStage.start({ otherReleases })
+    await using tab = await open(stage)
+    const { page } = tab
+    await stage.visit('office')
+    await page.locator('#decisions tbody tr').first().waitFor()
+    const choice = page.getByLabel('Release', { exact: true })
+    expect(await choice.locator('option').allInnerTexts()).toEqual(['shop', 'blog'])
+    await choice.selectOption('blog')
+    expect(await page.locator('.version').evaluateAll((cards) => cards.map((card) => card.dataset['version']))).toEqual(
+      ['w1', 'w2'],
+    )
+    expect(await page.locator('#rules').innerText()).toBe('No gray rules: everyone gets w1.')
+    // Decisions of the other one are not about this one.
+    expect(await page.locator('#decisions tbody tr').count()).toBe(0)
+    await page.locator('.version[data-version=w2]').getByRole('button', { name: 'Set a share' }).click()
+    await page.locator('#verb-dialog .patch').waitFor()
+    await page.locator('#verb-dialog').getByRole('button', { name: 'Apply', exact: true }).click()
+    await page.locator('#verb-dialog').waitFor({ state: 'hidden' })
+    expect((await stage.routes()).split('---')[1]).toContain('share: 5%')
+    await page.getByLabel('URL or path').fill('http://blog.example/')
+    await page.locator('#explain button').click()
+    await expect.poll(() => page.locator('.explained').innerText()).toMatch(/w[12][\s\S]*web of w[12]/)
+    // What was chosen stays chosen as the stream goes on.
+    await expect
+      .poll(() => page.locator('.version[data-version=w2]').innerText(), { timeout: 5000 })
+      .toContain('5 % share')
+  })
+
   it('asks for the token where the admin server wants one, and works with it', async () => {
     await using stage = await GrayStage.start({ token: 'a-token-of-sixteen-letters' })
     const context = await browser.newContext({ locale: 'en-GB' })

@@ -35,6 +35,8 @@ interface StageOptions {
   readonly delayMs?: () => number
   /** Wanted by the admin server. */
   readonly token?: string
+  /** More documents of routes.yaml, each with its `---`. */
+  readonly otherReleases?: string
 }
 
 export class GrayStage implements AsyncDisposable {
@@ -72,7 +74,7 @@ export class GrayStage implements AsyncDisposable {
       pools.push(`  ${version}: { frontend: "${urlOf(frontend)}", mqtt-server: "${urlOf(backend)}" }`)
     }
     const path = join(folder, 'routes.yaml')
-    await writeFile(path, storyRoutes(pools))
+    await writeFile(path, storyRoutes(pools) + (options.otherReleases ?? ''))
     const gateway = await createGateway({ configPath: path })
     internalPort = gateway.listeners().find(({ internal }) => internal)!.port
     const listen0 = { host: '127.0.0.1', port: 0 }
