@@ -1,10 +1,8 @@
-import { createRequire } from 'node:module'
-
-import type { AxeResults } from 'axe-core'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
 import { describeWithChromium, launchChromium } from './chromium.ts'
+import { openDashboard } from './dashboard-tab.ts'
 import { GrayStage } from './gray-stage.ts'
 
 describeWithChromium('the dashboard', () => {
@@ -14,32 +12,6 @@ describeWithChromium('the dashboard', () => {
     browser = await launchChromium()
   })
   afterAll(() => browser.close())
-
-  interface Tab extends AsyncDisposable {
-    readonly page: Page
-  }
-
-  /** The dashboard of that stage; at its end no script has failed, and its policy has refused nothing. */
-  async function open(stage: GrayStage, options: BrowserContextOptions = {}): Promise<Tab> {
-    const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, locale: 'en-GB', ...options })
-    const page = await context.newPage()
-    const errors: string[] = []
-    page.on('pageerror', (error) => errors.push(error.message))
-    page.on('console', (message) => {
-      // A refused verb is an answer with a status of 4xx, which Chromium calls an error.
-      if (message.type() === 'error' && !message.text().includes('status of 4')) errors.push(message.text())
-    })
-    await page.addInitScript(`localStorage.setItem('graylane-window', '10')`)
-    await page.goto(stage.dashboard)
-    await page.locator('#graph svg').waitFor()
-    return {
-      page,
-      async [Symbol.asyncDispose]() {
-        await context.close()
-        expect(errors).toEqual([])
-      },
-    }
-  }
 
   /** Links of the graph along which something moves, by the hue of their version: v1 is hue-0. */
   function moving(page: Page): Promise<string[]> {
@@ -52,7 +24,7 @@ describeWithChromium('the dashboard', () => {
 
   it('draws the three situations: an address not on the list, one that is, all at once; each version in its own lane', async () => {
     await using stage = await GrayStage.start()
-    await using tab = await open(stage, { reducedMotion: 'no-preference' })
+    await using tab = await openDashboard(browser, stage, { reducedMotion: 'no-preference' })
     const { page } = tab
     expect(await moving(page)).toEqual([])
 
@@ -80,7 +52,7 @@ describeWithChromium('the dashboard', () => {
     await using stage = await GrayStage.start({
       served: (service, version) => (service === 'mqtt-server' && version === 'v2' ? 'v1' : version),
     })
-    await using tab = await open(stage)
+    await using tab = await openDashboard(browser, stage)
     const { page } = tab
     await stage.visit('office')
     await page.locator('.link.crossing').first().waitFor()
@@ -95,7 +67,7 @@ describeWithChromium('the dashboard', () => {
 
   it('takes a release from 5 % to promote to rollback, each shown first, and says what is in force', async () => {
     await using stage = await GrayStage.start()
-    await using tab = await open(stage)
+    await using tab = await openDashboard(browser, stage)
     const { page } = tab
     const dialog = page.locator('#verb-dialog')
     const card = (version: string) => page.locator(`.version[data-version=${version}]`)
@@ -139,7 +111,7 @@ describeWithChromium('the dashboard', () => {
   it('refuses in the dialog what the verb refuses, asks what it does not know, and offers to copy where the file is read-only', async () => {
     const { chmod } = await import('node:fs/promises')
     await using stage = await GrayStage.start()
-    await using tab = await open(stage)
+    await using tab = await openDashboard(browser, stage)
     const { page } = tab
     const dialog = page.locator('#verb-dialog')
     await page.locator('.version[data-version=v2]').getByRole('button', { name: 'Set a share' }).click()
@@ -165,7 +137,7 @@ describeWithChromium('the dashboard', () => {
 
   it('explains by the very function that decides: address, cookie, header, URL', async () => {
     await using stage = await GrayStage.start()
-    await using tab = await open(stage)
+    await using tab = await openDashboard(browser, stage)
     const { page } = tab
     const result = page.locator('.explained')
     await page.getByLabel('Client address').fill('192.168.0.58')
@@ -187,7 +159,7 @@ describeWithChromium('the dashboard', () => {
 
   it('explains what an internal listener does with a call of a service', async () => {
     await using stage = await GrayStage.start()
-    await using tab = await open(stage)
+    await using tab = await openDashboard(browser, stage)
     const { page } = tab
     const [edge, internal] = stage.gateway.listeners().toSorted((a, b) => Number(a.internal) - Number(b.internal))
     const choice = page.getByLabel('Listener')
@@ -209,43 +181,9 @@ describeWithChromium('the dashboard', () => {
     await expect.poll(() => page.locator('.explained').innerText()).toMatch(/mqtt-server of v1[\s\S]*stable/)
   })
 
-  it('is worked by keyboard alone: to the graph, to a verb, through its dialog and back to where one was', async () => {
-    await using stage = await GrayStage.start()
-    await using tab = await open(stage)
-    const { page } = tab
-    const focused = (): Promise<string> =>
-      page.evaluate<string>(`document.activeElement.closest('label')?.innerText || document.activeElement.innerText`)
-    const tabTo = async (text: string): Promise<void> => {
-      for (let presses = 0; (await focused()) !== text; presses++) {
-        expect(presses, `of Tab, and ${text} is not reached`).toBeLessThan(40)
-        await page.keyboard.press('Tab')
-        // Whoever works by keyboard sees where he is.
-        expect(await page.evaluate('document.activeElement.matches(":focus-visible")')).toBe(true)
-      }
-    }
-    await tabTo('Skip to the graph')
-    await page.keyboard.press('Enter')
-    expect(await focused()).toBe('Traffic')
-    await tabTo('Set a share')
-    await page.keyboard.press('Enter')
-    await page.locator('#verb-dialog .patch').waitFor()
-    expect(await focused()).toBe('Set a share')
-    await page.keyboard.press('ArrowRight')
-    expect(await focused()).toBe('Add people')
-    await tabTo('Addresses, separated by spaces')
-    await page.keyboard.type('10.8.0.1 10.9.0.0/16')
-    await expect
-      .poll(() => page.locator('#verb-dialog .patch .added').allInnerTexts())
-      .toContainEqual(expect.stringContaining(', 10.8.0.1, 10.9.0.0/16]'))
-    await tabTo('Apply')
-    await page.keyboard.press('Enter')
-    await page.locator('#verb-dialog').waitFor({ state: 'hidden' })
-    expect(await stage.routes()).toContain(', 10.8.0.1, 10.9.0.0/16]')
-  })
-
   it('filters the last decisions, by keyboard too', async () => {
     await using stage = await GrayStage.start()
-    await using tab = await open(stage)
+    await using tab = await openDashboard(browser, stage)
     const { page } = tab
     await stage.visit('office')
     await stage.visit('jason')
@@ -260,7 +198,7 @@ describeWithChromium('the dashboard', () => {
   it('has history of reloads with their diffs, and says when the file on disk is refused', async () => {
     const { writeFile } = await import('node:fs/promises')
     await using stage = await GrayStage.start()
-    await using tab = await open(stage)
+    await using tab = await openDashboard(browser, stage)
     const { page } = tab
     const before = await stage.routes()
     await writeFile(stage.path, before.replace('192.168.0.58', '192.168.0.0/24'))
@@ -285,7 +223,7 @@ versions: { w1: { web: "http://127.0.0.1:9" }, w2: { web: "http://127.0.0.1:19" 
 stable: w1
 `
     await using stage = await GrayStage.start({ otherReleases })
-    await using tab = await open(stage)
+    await using tab = await openDashboard(browser, stage)
     const { page } = tab
     await stage.visit('office')
     await page.locator('#decisions tbody tr').first().waitFor()
@@ -328,74 +266,5 @@ stable: w1
     await page.locator('#explain button').click()
     await expect.poll(() => page.locator('.explained').innerText()).toContain('v2')
     await context.close()
-  })
-
-  it('speaks Chinese to browsers that do, and changes at a press', async () => {
-    await using stage = await GrayStage.start()
-    await using tab = await open(stage, { locale: 'zh-CN' })
-    const { page } = tab
-    expect(await page.locator('#versions-heading').innerText()).toBe('版本对比')
-    expect(await page.locator('.rule .detail').allInnerTexts()).toEqual(['地址 = 192.168.0.58', 'Cookie user = jason'])
-    await page.locator('#explain button').click()
-    await expect.poll(() => page.locator('.explained').innerText()).toContain('v2：规则 office（routes.yaml:')
-    await page.getByRole('button', { name: 'English' }).click()
-    expect(await page.locator('.explained').innerText()).toContain('v2: rule office (routes.yaml:')
-    expect(await page.locator('#versions-heading').innerText()).toBe('Versions, side by side')
-    expect(await page.locator('html').getAttribute('lang')).toBe('en')
-    await page.reload()
-    await page.locator('#graph svg').waitFor()
-    expect(await page.locator('#versions-heading').innerText()).toBe('Versions, side by side')
-  })
-
-  it('is dark where the system is, and light or dark where somebody chose it', async () => {
-    await using stage = await GrayStage.start()
-    await using tab = await open(stage, { colorScheme: 'dark' })
-    const { page } = tab
-    const ground = async (): Promise<string> => {
-      const [, red = ''] =
-        /rgb\((\d+)/.exec(await page.evaluate('getComputedStyle(document.body).backgroundColor')) ?? []
-      return Number(red) < 128 ? 'dark' : 'light'
-    }
-    expect(await ground()).toBe('dark')
-    await page.getByRole('button', { name: 'Theme: auto' }).click()
-    expect(await ground()).toBe('light')
-    await page.getByRole('button', { name: 'Theme: light' }).click()
-    expect(await ground()).toBe('dark')
-    await page.emulateMedia({ colorScheme: 'light' })
-    await page.reload()
-    expect(await ground()).toBe('dark')
-  })
-
-  const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
-  const ways: [what: string, options: BrowserContextOptions][] = [
-    ['light', { colorScheme: 'light' }],
-    ['dark', { colorScheme: 'dark' }],
-    ['on a phone', { viewport: { width: 390, height: 800 }, isMobile: true, hasTouch: true }],
-    ['in Chinese', { locale: 'zh-CN' }],
-  ]
-  it.each(ways)('has nothing serious by axe, %s, with a dialog open and without', async (_what, options) => {
-    await using stage = await GrayStage.start({
-      served: (service, version) => (service === 'mqtt-server' && version === 'v2' ? 'v1' : version),
-    })
-    // axe is put into the page, which its own policy would not let in.
-    await using tab = await open(stage, { ...options, bypassCSP: true })
-    const { page } = tab
-    for (const guest of ['stranger', 'office', 'jason'] as const) await stage.visit(guest)
-    await page.locator('#explain button').click()
-    await page.locator('.explained').waitFor()
-    await page.locator('#decisions tbody tr').first().waitFor()
-    await page.addScriptTag({ path: axe })
-    const serious = async (): Promise<string[]> => {
-      const { violations } = await page.evaluate<AxeResults>('axe.run()')
-      return violations
-        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
-    }
-    expect(await serious()).toEqual([])
-    await page.locator('.version[data-version=v2] button').first().click()
-    await page.locator('#verb-dialog .patch').waitFor()
-    expect(await serious()).toEqual([])
-    // Nothing is cut off sideways.
-    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
   })
 })

@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments, stringify } from 'yaml'
 
 import { loadConfiguration } from '../../src/config/load.ts'
+import { graylane } from '../cli/graylane-process.ts'
 
 const root = join(import.meta.dirname, '../..')
 const deploy = join(root, 'deploy')
@@ -110,6 +111,11 @@ describe('deploy/kubernetes', () => {
       }
     }
     expect(release?.settleSeconds).toBeGreaterThanOrEqual(60)
+  })
+
+  it('has a configuration with which graylane check finds nothing wrong', async () => {
+    const args = ['check', '--strict', join(kubernetes, 'routes.yaml')]
+    expect(await graylane(args, { GRAYLANE_KEY: 'k'.repeat(32) })).toMatchObject({ code: 0, err: '' })
   })
 
   it('sends mqtt-server:8000 to the internal listener of the gateway, and keeps client addresses at the edge', () => {
