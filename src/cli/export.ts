@@ -12,7 +12,8 @@ import { defaultConfigPath, type ExitCode, readArguments, UsageError } from './u
 const usage = `graylane export istio|envoy [OPTIONS]
 
 Writes routes.yaml as manifests of Istio, or as a bootstrap of Envoy. What the other cannot do is named on standard
-error with its place, and in comments.
+error with its place, and in comments. Routes are named by whom they lead where (office/frontend, */frontend for
+everybody else); by these names graylane import finds the rules and services again.
 
   --config FILE      routes.yaml (default ${defaultConfigPath})
   --namespace NAME   of the manifests (default default)

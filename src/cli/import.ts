@@ -11,8 +11,9 @@ import { type ExitCode, readArguments, UsageError } from './usage.ts'
 
 const usage = `graylane import [OPTIONS] PATH...
 
-Writes a routes.yaml from the VirtualServices, DestinationRules, ServiceEntries and Services of a gray release. What it
-could not carry over, or what was meant rather than said, is named on standard error with its place.
+Writes a routes.yaml from the VirtualServices, DestinationRules, ServiceEntries and Services of a gray release, written
+by hand or by graylane export istio. What it could not carry over, or what was meant rather than said, is named on
+standard error with its place.
 
   --strict   exit with 1 when anything was left out
   --json     { text, problems } on standard output

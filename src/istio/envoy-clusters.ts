@@ -1,8 +1,9 @@
 // One pool as a cluster of Envoy: its endpoints, how names are resolved, TLS towards it, and of its trafficPolicy what fits.
 
 import type { Problem } from '../config/problem.ts'
+import type { HealthCheckSpec } from '../rules/health-check.ts'
 import type { ServiceSpec, UpstreamUrl } from '../rules/types.ts'
-import { durationText } from './export-names.ts'
+import { protobufDuration } from './export-names.ts'
 import { isAddress } from './export-services.ts'
 
 export function envoyCluster(
@@ -25,22 +26,37 @@ export function envoyCluster(
   return {
     name,
     type: upstreams.every(({ hostname }) => isAddress(hostname)) ? 'STATIC' : 'STRICT_DNS',
-    connect_timeout: durationText(connectionPool?.connectTimeoutMs ?? 2000),
+    connect_timeout: protobufDuration(connectionPool?.connectTimeoutMs ?? 2000),
     lb_policy:
       loadBalancer === undefined || loadBalancer.kind === 'CONSISTENT_HASH' ? 'LEAST_REQUEST' : loadBalancer.kind,
+    health_checks: service.healthCheck && [healthCheckText(service.healthCheck)],
     load_assignment: {
       cluster_name: name,
-      endpoints: [{ lb_endpoints: upstreams.map(endpoint) }],
+      endpoints: [{ lb_endpoints: upstreams.map((upstream) => endpoint(upstream, service.healthCheck !== undefined)) }],
     },
     transport_socket:
       secure.length > 0 && secure.length === upstreams.length ? tlsSocket(secure[0] as UpstreamUrl) : undefined,
   }
 }
 
-function endpoint({ hostname, port, weight }: UpstreamUrl): object {
+function endpoint({ hostname, port, weight }: UpstreamUrl, isChecked: boolean): object {
   return {
-    endpoint: { address: { socket_address: { address: hostname, port_value: port } } },
+    endpoint: {
+      address: { socket_address: { address: hostname, port_value: port } },
+      // By default Envoy asks for the cluster's name.
+      health_check_config: isChecked ? { hostname } : undefined,
+    },
     load_balancing_weight: weight === undefined || weight === 1 ? undefined : weight,
+  }
+}
+
+function healthCheckText(check: HealthCheckSpec): object {
+  return {
+    timeout: protobufDuration(check.timeoutMs),
+    interval: protobufDuration(check.intervalMs),
+    unhealthy_threshold: check.unhealthyThreshold,
+    healthy_threshold: check.healthyThreshold,
+    http_health_check: { path: check.path, host: check.host },
   }
 }
 

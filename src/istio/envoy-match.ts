@@ -73,7 +73,8 @@ function cookieMatcher(condition: Condition): object[] {
   return [{ name, string_match: test, invert_match: without ? true : undefined }]
 }
 
-function stringMatcher(match: Exclude<StringMatchSpec, { kind: 'present' }>): object {
+/** Envoy's StringMatcher. */
+export function stringMatcher(match: Exclude<StringMatchSpec, { kind: 'present' }>): object {
   switch (match.kind) {
     case 'exact':
       return { exact: match.value }

@@ -6,11 +6,13 @@ import type { Problem } from '../config/problem.ts'
 import type { HeaderOperationsSpec, Place, ReleaseSpec, ServiceSpec } from '../rules/types.ts'
 import { compilePools } from '../rules/version-pools.ts'
 import { type Condition, type EdgeRoute, planEdgeRoutes, type Target } from './edge-routes.ts'
+import { actionFilters, filterSettings, retriesAndMirrors } from './envoy-actions.ts'
 import { envoyCluster } from './envoy-clusters.ts'
 import { envoyMatch } from './envoy-match.ts'
 import { versionWritten } from './export-actions.ts'
-import { durationText } from './export-names.ts'
+import { protobufDuration } from './export-names.ts'
 import { type Exported, ofEveryFile } from './export-istio.ts'
+import { everybody, readRouteName, routeName } from './route-names.ts'
 import { Commented, writeYaml } from './write-yaml.ts'
 
 export function exportEnvoy(configuration: Configuration): Exported {
@@ -68,7 +70,7 @@ const connectionManager =
 function envoyListener(
   listener: ListenSpec,
   index: number,
-  { trust, path }: Configuration,
+  { trust, path, releases }: Configuration,
   hosts: readonly object[],
   omissions: Problem[],
 ): object {
@@ -86,6 +88,7 @@ function envoyListener(
         ...pathOptions(path),
         upgrade_configs: [{ upgrade_type: 'websocket' }],
         http_filters: [
+          ...actionFilters(releases.flatMap((release) => release.services)),
           {
             name: 'envoy.filters.http.router',
             typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
@@ -160,29 +163,49 @@ interface VirtualHost {
 
 function virtualHost(release: ReleaseSpec, { trust }: Configuration, omissions: Problem[]): VirtualHost {
   const plan = planEdgeRoutes(release, trust)
-  omissions.push(...plan.omissions)
-  const routes = plan.routes.flatMap((route) => {
+  omissions.push(...plan.omissions, ...release.services.filter(derivesPort).map(derivePortOmission))
+  const routes = [...preflightRoutes(plan.routes, release), ...plan.routes].flatMap((route) => {
     const ports = [...route.own, ...route.visitor].flatMap((condition) =>
       condition.kind === 'port' ? [condition.port] : [],
     )
     // Two ports at once: no request has them.
     if (new Set(ports).size > 1) return []
-    return [{ port: ports[0], route: new Commented([route.title], envoyRoute(route, release, omissions)) }]
+    return [{ port: ports[0], route: new Commented([route.title], envoyRoute(route, release)) }]
   })
   return { name: release.name, domains: [...release.hosts], routes }
 }
 
-function envoyRoute(route: EdgeRoute, release: ReleaseSpec, omissions: Problem[]): object {
+/** What a browser asks before a cross-origin request. */
+const preflight: readonly Condition[] = [
+  { kind: 'method', match: { kind: 'exact', value: 'OPTIONS' } },
+  { kind: 'header', name: 'origin', match: { kind: 'present' }, without: false },
+  { kind: 'header', name: 'access-control-request-method', match: { kind: 'present' }, without: false },
+]
+
+/** A preflight carries no cookies, so no rule knows its visitor: it is stable's, whatever the rules say. */
+function preflightRoutes(routes: readonly EdgeRoute[], { stable, place }: ReleaseSpec): readonly EdgeRoute[] {
+  if (routes.every(isOfEverybody)) return []
+  const about = { title: `preflights: ${stable}`, visitor: preflight }
+  const name = routeName({ who: everybody, service: undefined })
+  const rest = { ...about, name, matchName: undefined, own: [], place, version: stable, target: undefined }
+  return [...routes.filter(isOfEverybody).map((route) => ({ ...route, ...about })), rest]
+}
+
+function isOfEverybody({ name }: EdgeRoute): boolean {
+  return readRouteName(name)?.who === everybody
+}
+
+function envoyRoute(route: EdgeRoute, release: ReleaseSpec): object {
   const { target } = route
   const rewrites = target?.service.rewrite?.uri !== undefined
   const match = envoyMatch(route.own, route.visitor, rewrites)
   if (target === undefined) return { name: route.name, match, direct_response: { status: 404 } }
-  sayWhatIsLeftOut(target.service, omissions)
   const { service, version } = target
   return {
     name: route.name,
     match,
     ...envoyAction(target, release, route.own),
+    typed_per_filter_config: filterSettings(service),
     ...operations('request', service.requestHeaders, release.pin.header, version),
     ...operations('response', service.responseHeaders, release.pin.header, version),
   }
@@ -194,6 +217,7 @@ function envoyAction({ service, pool }: Target, release: ReleaseSpec, own: reado
     return {
       redirect: {
         path_redirect: redirect.uri,
+        prefix_rewrite: redirect.prefixRewrite,
         host_redirect: redirect.authority,
         scheme_redirect: redirect.scheme,
         port_redirect: redirect.port,
@@ -209,9 +233,10 @@ function envoyAction({ service, pool }: Target, release: ReleaseSpec, own: reado
   }
   return {
     route: {
-      cluster: clusterName(release, service, pool?.owner ?? release.stable),
-      timeout: durationText(timeoutMs),
+      cluster: clusterName(release, service.name, pool?.owner ?? release.stable),
+      timeout: protobufDuration(timeoutMs),
       ...rewriteText(rewrite, own),
+      ...retriesAndMirrors(service, (other, version) => clusterOf(release, other, version), release.pin.header),
     },
   }
 }
@@ -242,16 +267,6 @@ function rewriteText(rewrite: ServiceSpec['rewrite'], own: readonly Condition[])
   }
 }
 
-const carriedOut = ['retries', 'corsPolicy', 'fault', 'mirrors'] as const
-
-function sayWhatIsLeftOut(service: ServiceSpec, omissions: Problem[]): void {
-  const given = carriedOut.filter((key) => service[key] !== undefined)
-  if (given.length === 0) return
-  const message = `${service.name}: ${given.join(', ')} are not written for Envoy; export istio carries them`
-  if (!omissions.some((other) => other.message === message))
-    omissions.push({ ...service.place, severity: 'warning', code: 'export-action', message })
-}
-
 function operations(
   side: 'request' | 'response',
   spec: HeaderOperationsSpec | undefined,
@@ -274,10 +289,24 @@ function operations(
   }
 }
 
+function derivesPort({ redirect }: ServiceSpec): boolean {
+  return redirect?.derivePort === 'FROM_REQUEST_PORT'
+}
+
+function derivePortOmission({ name, place }: ServiceSpec): Problem {
+  const message = `${name}: derivePort: FROM_REQUEST_PORT is not expressed: routes of Envoy know no port of their listener; write redirect.port`
+  return { ...place, severity: 'warning', code: 'export-redirect', message }
+}
+
 // --- clusters ----------------------------------------------------------------------------------------------------------------------------
 
-function clusterName(release: ReleaseSpec, service: ServiceSpec, owner: string): string {
-  return `${release.name}/${service.name}@${owner}`
+function clusterName(release: ReleaseSpec, service: string, owner: string): string {
+  return `${release.name}/${service}@${owner}`
+}
+
+function clusterOf(release: ReleaseSpec, service: string, version: string): string | undefined {
+  const pool = compilePools(release).poolFor(version, service)
+  return pool && clusterName(release, service, pool.owner)
 }
 
 function clusters(release: ReleaseSpec, omissions: Problem[]): readonly object[] {
@@ -287,7 +316,7 @@ function clusters(release: ReleaseSpec, omissions: Problem[]): readonly object[]
     for (const version of release.versions.keys()) {
       const pool = pools.poolFor(version, service.name)
       if (pool === undefined) continue
-      const name = clusterName(release, service, pool.owner)
+      const name = clusterName(release, service.name, pool.owner)
       if (!found.has(name)) found.set(name, envoyCluster(name, service, pool.upstreams, omissions))
     }
   }

@@ -62,7 +62,7 @@ function generalOmissions({ releases, listen, trust, file }: Configuration): rea
   say('pin', 'pins are not expressed: the mesh keeps nobody on a version, each request is decided by the rules anew')
   say(
     'document',
-    'documents and subresources are not told apart: a page that is open follows the rules of the moment, not its own version',
+    'documents, subresources and preflights are not told apart: a page that is open follows the rules of the moment, not its own version, and so does a preflight, which is stable here',
   )
   say('unavailable', 'a version with an unavailable pool answers 503: the mesh moves no visit to stable as a whole')
   if (trust.header !== undefined)
@@ -147,6 +147,11 @@ class ReleaseExport {
   }
 
   documents(gateway: string): readonly unknown[] {
+    for (const { name, healthCheck, place } of this.#release.services) {
+      if (healthCheck === undefined) continue
+      const message = `${name}: healthCheck is not expressed: Kubernetes asks pods itself; write a readinessProbe`
+      this.omissions.push({ ...place, severity: 'warning', code: 'export-health', message })
+    }
     const served = this.#release.services.filter((service) => this.#owners(service).length > 0)
     return [this.#edge(gateway), ...served.flatMap((service) => [this.#mesh(service), ...this.#pools(service)])]
   }

@@ -35,3 +35,8 @@ export function labelValue(name: string): string {
 export function durationText(ms: number): string {
   return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`
 }
+
+/** Protobuf's spelling in JSON, which knows seconds alone: `0.25s`. */
+export function protobufDuration(ms: number): string {
+  return `${ms / 1000}s`
+}

@@ -53,21 +53,20 @@ export function preflightAnswer(policy: CorsPolicy, request: RequestHead): EdgeA
     fields.push(['access-control-allow-origin', origin])
     if (policy.credentials) fields.push(['access-control-allow-credentials', 'true'])
   }
-  push(fields, 'access-control-allow-methods', policy.methods, asked)
-  push(fields, 'access-control-allow-headers', policy.headers, request.get('access-control-request-headers'))
+  push(fields, 'access-control-allow-methods', echoed(policy.methods, asked))
+  push(fields, 'access-control-allow-headers', echoed(policy.headers, request.get('access-control-request-headers')))
   push(fields, 'access-control-max-age', policy.maxAge)
   if (allowed) push(fields, 'access-control-expose-headers', policy.expose)
   return { status: 200, fields, body: '' }
 }
 
-function push(
-  fields: (readonly [string, string])[],
-  name: string,
-  value: string | undefined,
-  asked: string | undefined = value,
-): void {
-  const said = value === '*' ? asked : value
-  if (said) fields.push([name, said])
+/** Of a preflight that asks for no fields the echo is empty, as Envoy's is. */
+function echoed(value: string | undefined, asked: string | undefined): string | undefined {
+  return value === '*' ? (asked ?? '') : value
+}
+
+function push(fields: (readonly [string, string])[], name: string, value: string | undefined): void {
+  if (value !== undefined) fields.push([name, value])
 }
 
 /** Any other answer, whoever made it: the fields of an allowed origin take the place of the upstream's own. */

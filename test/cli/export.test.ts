@@ -107,7 +107,7 @@ describe('graylane export istio', () => {
     expect(err).toMatch(/^FILE:12:5: warning export-share: gray rule some: v2, share 5%: left out/m)
     expect(err).toMatch(/info export-pin: pins are not expressed/)
     expect(out).toMatch(/^# Line 12: gray rule some: v2, share 5%/m)
-    expect(out).toMatch(/^# - documents and subresources are not told apart/m)
+    expect(out).toMatch(/^# - documents, subresources and preflights are not told apart/m)
     expect(code).toBe(1)
     // What no manifest can say is no fault of the file.
     expect((await exported(routes(), '--strict')).code).toBe(0)

@@ -1,7 +1,7 @@
 // A decision in one line, from graylane's own function and from a proxy that was asked over a socket: who was asked for what, in which
 // version; or the status of an answer that the proxy made itself.
 
-import { createServer, request as httpRequest, type Server } from 'node:http'
+import { createServer, type IncomingMessage, request as httpRequest, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 import type { Rehearsal } from '../../src/rehearse.ts'
@@ -19,6 +19,45 @@ export function decided({ explain, configuration }: Rehearsal, request: RandomRe
   }
   if (seen.edgeCode === 'EDGE_NO_SERVICE' || seen.edgeCode === 'EDGE_NO_RELEASE') return { kind: 'none', text: '404' }
   return { kind: 'direct', text: `${seen.status} ${seen.version}` }
+}
+
+/** Everything that an answer shows of what a service does: status, version, attempts, fields of CORS. */
+export function askForAll(
+  port: number,
+  { method, path, host, from, headers }: RandomRequest,
+  id: string,
+): Promise<string> {
+  const flat = ['host', host, ...headers.flat(), 'x-id', id, 'connection', 'close']
+  return new Promise((resolve, reject) => {
+    const options = {
+      host: '127.0.0.1',
+      port,
+      localAddress: from,
+      method,
+      path,
+      headers: flat,
+      agent: false,
+      setHost: false,
+    }
+    httpRequest(options, (answer) => {
+      let body = ''
+      answer.setEncoding('utf8').on('data', (part: string) => (body += part))
+      answer.on('error', reject)
+      answer.on('end', () => {
+        // To an abort Envoy's cors filter adds nothing, since the fault filter stands before it; graylane allows the origin there too.
+        const isAbort =
+          body === 'fault filter abort' || (method === 'HEAD' && answer.headers['content-length'] === '18')
+        const wanted = isAbort ? /^x-asked$/ : /^(?:x-asked|x-times|access-control-.*)$/
+        const shown = Object.entries(answer.headers).filter(([name]) => wanted.test(name))
+        // CORS answers past the router, and what nobody serves is no version's: no version there.
+        const isOfRoute = answer.headers['x-asked'] !== undefined || isAbort
+        const version = isOfRoute ? String(answer.headers['x-version']) : ''
+        resolve(JSON.stringify([answer.statusCode, version, ...shown.toSorted()]))
+      })
+    })
+      .on('error', reject)
+      .end()
+  })
 }
 
 /** What the proxy at this port makes of it, in the same words. */
@@ -44,10 +83,21 @@ export function ask(port: number, { method, path, host, from, headers }: RandomR
   })
 }
 
-/** Says by a header who was asked for what. */
-export async function startBackend(): Promise<Server> {
+/**
+ * Says by a header who was asked for what, and how often for this request (`x-id`). `x-fail: 503 2` makes it answer so the first two times.
+ * @param asked is told of every request
+ */
+export async function startBackend(asked?: (request: IncomingMessage, at: Server) => void): Promise<Server> {
+  const times = new Map<string, number>()
   const server = createServer((request, response) => {
+    asked?.(request, server)
+    const id = String(request.headers['x-id'])
+    const time = (times.get(id) ?? 0) + 1
+    times.set(id, time)
+    const [status, failures] = String(request.headers['x-fail'] ?? '200 0').split(' ')
+    response.statusCode = time <= Number(failures) ? Number(status) : 200
     response.setHeader('x-asked', `${portOf(server)} ${request.url} ${request.headers.host}`)
+    response.setHeader('x-times', String(time))
     response.end()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

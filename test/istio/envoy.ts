@@ -23,8 +23,17 @@ export async function startEnvoy(bootstrap: object): Promise<RunningEnvoy> {
   const admin = join(folder, 'admin')
   const whole = { ...bootstrap, admin: { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } } }
   await writeFile(config, JSON.stringify(whole))
-  const baseId = String(1000 + (process.pid % 30_000))
-  const args = ['-c', config, '--admin-address-path', admin, '--concurrency', '1', '--base-id', baseId, '-l', 'error']
+  const args = [
+    '-c',
+    config,
+    '--admin-address-path',
+    admin,
+    '--concurrency',
+    '1',
+    '--use-dynamic-base-id',
+    '-l',
+    'error',
+  ]
   const child = spawn(envoyBinary as string, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))

@@ -26,6 +26,8 @@ export interface RandomOptions {
   readonly requests: number
   /** Things that no other proxy can do (shares, lists in files) come too. */
   readonly everything: boolean
+  /** Services retry, allow origins, have faults and are copied to the service `shadow`; requests meet that. The port is any free one. */
+  readonly actions?: boolean
 }
 
 const addresses = ['127.0.0.2', '127.0.0.3', '127.0.9.7', '127.1.2.3']
@@ -35,7 +37,8 @@ const regexes = ['ja.*', '(jason|bob)', '[a-z]+', '(?i)JASON', 'a\\.b', '.*', '[
 const paths = ['/', '/api/', '/api/v1', '/api/v1/users', '/assets/app.js', '/login', '/Login', '/a/b', '/apiary']
 const pathRegexes = ['/api/.*', '/[a-z]+', '^/a.*$', '/(login|api)/?', '.*js']
 const hosts = ['shop.example', 'a.example.com', 'b.c.example.com', 'example.com', 'other.test', 'Shop.Example:8080']
-const serviceNames = ['api', 'assets', 'frontend']
+/** The last one gets copies alone. */
+const serviceNames = ['api', 'assets', 'frontend', 'shadow']
 const versionNames = ['v1', 'v2', '1.10']
 
 export function randomRoutes(seed: number, backends: Backends, options: RandomOptions): RandomRoutes {
@@ -46,7 +49,7 @@ export function randomRoutes(seed: number, backends: Backends, options: RandomOp
         release(dice, backends, options, 'two', ['*'], false),
       ]
     : [release(dice, backends, options, 'one', dice.hit(0.8) ? ['*'] : ['shop.example', '*.example.com'], true)]
-  const requests = Array.from({ length: options.requests }, () => request(dice))
+  const requests = Array.from({ length: options.requests }, () => request(dice, options.actions === true))
   return { text: documents.map((document) => JSON.stringify(document, undefined, 1)).join('\n---\n'), requests }
 }
 
@@ -60,7 +63,7 @@ function release(
   of: string[],
   isFirst: boolean,
 ): object {
-  const services = serviceNames.slice(dice.whole(0, 2))
+  const services = serviceNames.slice(dice.whole(0, 2), 3)
   const versions = versionNames.slice(0, dice.whole(1, 3))
   const stable = dice.pick(versions)
   const base = name === 'two' ? 10 : 0
@@ -68,20 +71,28 @@ function release(
     name,
     hosts: of,
     ...(isFirst && {
-      listen: [{ port: 8080, address: '127.0.0.1' }],
+      listen: [{ port: options.actions === true ? 0 : 8080, address: '127.0.0.1' }],
       trust: trust(dice),
       path: dice.pick(['strict', 'BASE', 'MERGE_SLASHES']),
+      ...(options.actions === true && { accessLog: 'off' }),
     }),
-    services: Object.fromEntries(
-      services.map((service, index) => [
-        service,
-        index === services.length - 1 && dice.hit(0.8) ? serviceBody(dice, false) : serviceBody(dice, true),
-      ]),
-    ),
+    services: {
+      ...(options.actions === true && { shadow: { match: [{ uri: { exact: '/shadow/of/others' } }] } }),
+      ...Object.fromEntries(
+        services.map((service, index) => {
+          const isLast = index === services.length - 1 && dice.hit(0.8)
+          const body = serviceBody(dice, !isLast)
+          return [service, options.actions === true ? withActions(dice, body, versions) : body]
+        }),
+      ),
+    },
     versions: Object.fromEntries(
       versions.map((version, v) => [
         version,
-        versionBody(dice, backends, services, v + base, version === stable, versions, version),
+        {
+          ...versionBody(dice, backends, services, v + base, version === stable, versions, version),
+          ...(options.actions === true && { shadow: backends.url(serviceNames.indexOf('shadow'), v + base) }),
+        },
       ]),
     ),
     stable,
@@ -125,6 +136,48 @@ function serviceBody(dice: Chance, wantsMatch: boolean): unknown {
       response: { add: { user: '%VERSION%' } },
     }
   return body
+}
+
+/** Only what happens always or never: a chance is drawn anew by each proxy. */
+function withActions(dice: Chance, body: unknown, versions: readonly string[]): unknown {
+  const whole: Record<string, unknown> =
+    typeof body === 'string' ? { match: [{ uri: { prefix: body } }] } : { ...(body as object) }
+  if (whole['redirect'] !== undefined || whole['directResponse'] !== undefined) return whole
+  const always = dice.pick(['100%', '0%'])
+  if (dice.hit(0.5))
+    whole['retries'] = {
+      attempts: dice.whole(1, 3),
+      retryOn: dice.pick(['5xx', 'gateway-error', '503,connect-failure', 'retriable-4xx', '418', 'reset']),
+      backoff: '1ms',
+      ...(dice.hit(0.3) && { perTryTimeout: '5s' }),
+      ...(dice.hit(0.3) && { retryIgnorePreviousHosts: false }),
+    }
+  if (dice.hit(0.5))
+    whole['corsPolicy'] = {
+      allowOrigins: some(dice, 1, 2, () =>
+        dice.pick([
+          { exact: 'https://a.test' },
+          { prefix: 'https://' },
+          { regex: 'https?://[a-z]+\\.test' },
+          { exact: '*' },
+        ]),
+      ),
+      ...(dice.hit(0.6) && { allowMethods: dice.pick([['GET', 'POST'], ['*']]) }),
+      ...(dice.hit(0.6) && { allowHeaders: dice.pick([['x-a', 'x-b'], ['*']]) }),
+      ...(dice.hit(0.4) && { exposeHeaders: ['x-c'] }),
+      ...(dice.hit(0.4) && { maxAge: '600s' }),
+      ...(dice.hit(0.4) && { allowCredentials: dice.hit(0.5) }),
+      ...(dice.hit(0.4) && { unmatchedPreflights: dice.pick(['IGNORE', 'FORWARD']) }),
+    }
+  if (dice.hit(0.25))
+    whole['fault'] = dice.pick<object>([
+      { abort: { httpStatus: dice.pick([418, 503]), percentage: always } },
+      { delay: { fixedDelay: '2ms', percentage: always } },
+      { delay: { fixedDelay: '2ms', percentage: '100%' }, abort: { grpcStatus: 'UNAVAILABLE', percentage: always } },
+    ])
+  if (dice.hit(0.3))
+    whole['mirrors'] = [{ destination: { host: 'shadow', subset: dice.pick(versions) }, percentage: always }]
+  return whole
 }
 
 function versionBody(
@@ -214,8 +267,8 @@ function stringMatch(dice: Chance): object {
 
 // --- requests ------------------------------------------------------------------------------------------------------------------------------
 
-function request(dice: Chance): RandomRequest {
-  const headers: [string, string][] = []
+function request(dice: Chance, actions: boolean): RandomRequest {
+  const headers: [string, string][] = actions ? forActions(dice) : []
   if (dice.hit(0.5)) headers.push([dice.pick(['x-user', 'X-User']), dice.pick(words)])
   // Lines of one name are tested one by one. An identity is the first line alone, which no other proxy can say: x-user comes once.
   for (let lines = dice.hit(0.3) ? dice.whole(1, 2) : 0; lines > 0; lines -= 1)
@@ -237,12 +290,27 @@ function request(dice: Chance): RandomRequest {
     ? dice.pick(['//api/x', '/api/./v1', '/a/../login', '/%61pi/'])
     : dice.pick([...paths, '/api/x', '/zzz'])
   return {
-    method: dice.pick(['GET', 'GET', 'GET', 'POST', 'HEAD', 'PUT']),
+    method: headers.some(([name]) => name === 'access-control-request-method')
+      ? 'OPTIONS'
+      : dice.pick(['GET', 'GET', 'GET', 'POST', 'HEAD', 'PUT']),
     path: path + query,
     host: dice.pick(hosts),
     from: dice.pick(addresses),
     headers,
   }
+}
+
+/** An origin, perhaps a preflight of it; and what the backend is to do (see decisions.ts). */
+function forActions(dice: Chance): [string, string][] {
+  const headers: [string, string][] = []
+  if (dice.hit(0.5)) headers.push(['origin', dice.pick(['https://a.test', 'http://b.test', 'https://B.test', 'null'])])
+  if (headers.length > 0 && dice.hit(0.5)) {
+    headers.push(['access-control-request-method', dice.pick(['PUT', 'GET'])])
+    if (dice.hit(0.5)) headers.push(['access-control-request-headers', 'x-b,x-d'])
+  }
+  if (dice.hit(0.4))
+    headers.push(['x-fail', `${dice.pick(['503', '500', '502', '409', '418', '404'])} ${dice.whole(1, 4)}`])
+  return headers
 }
 
 /** Each name once: "the first of that name" is more than a regex can say. */
