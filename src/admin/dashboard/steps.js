@@ -1,9 +1,7 @@
-// The sentences of an explanation in Chinese. The gateway says them in English, as `graylane explain` prints them; those that are not
-// known here stay as they are.
+// The sentences of an explanation.
 
-import { language } from './words.js'
+import { translated } from './sentences.js'
 
-/** In a translation {0} is what was said there, <0> the same translated. */
 const sentences = [
   [/^client address$/, '客户端地址'],
   [/^release$/, '应用'],
@@ -73,16 +71,5 @@ const sentences = [
 ]
 
 export function stepText(text) {
-  return language() === 'zh' ? inChinese(text) : text
-}
-
-function inChinese(text) {
-  for (const [pattern, translation] of sentences) {
-    const said = pattern.exec(text)
-    if (said === null) continue
-    return translation
-      .replace(/\{(\d)\}/g, (_, index) => said[Number(index) + 1])
-      .replace(/<(\d)>/g, (_, index) => inChinese(said[Number(index) + 1]))
-  }
-  return text
+  return translated(sentences, text)
 }

@@ -4,6 +4,7 @@
 import { h, replace, toast } from './element.js'
 import { patchLines, problemLines } from './lists.js'
 import { post } from './stream.js'
+import { verbText } from './verb-sentences.js'
 import { word } from './words.js'
 
 const verbs = ['share', 'add', 'promote', 'rollback', 'retire']
@@ -163,7 +164,7 @@ export class VerbDialog {
   #resultOf({ status, body }) {
     if (status !== 200) {
       return [
-        h('p', { class: 'refusal' }, body.title),
+        h('p', { class: 'refusal' }, verbText(body.title)),
         body.problems?.length > 0 ? problemLines(body.problems) : null,
       ].filter(Boolean)
     }
@@ -173,7 +174,7 @@ export class VerbDialog {
       h(
         'ul',
         { class: 'changes' },
-        body.changes.map((text) => h('li', {}, text)),
+        body.changes.map((text) => h('li', {}, verbText(text))),
       ),
       patchLines(body.patch),
       body.problems.length === 0 ? null : problemLines(body.problems, true),
