@@ -82,8 +82,8 @@ export class Explain {
 
   #chosenListener() {
     const { listener } = this.#values
-    const fits = ({ name, internal }) => (listener === '' ? !internal : name === listener)
-    return this.#listeners.find(fits) ?? this.#listeners[0]
+    const all = this.#listeners
+    return all.find(({ name }) => name === listener) ?? all.find(({ internal }) => !internal) ?? all[0]
   }
 
   /** Edge listeners first; the values of the other fields stay. */
