@@ -15,6 +15,8 @@ export interface Back {
   readonly host: string
   readonly namespace: string
   readonly place: Place
+  /** What is done with calls, in the words of a service. */
+  readonly body: Readonly<Record<string, unknown>>
 }
 
 interface Around {
@@ -40,9 +42,13 @@ export function importVersions({ edge, taken, routeOf, inner, backs, pools }: Ar
   for (const [key, flat] of taken.routeOf) {
     const destination = routeOf.get(flat)?.route?.[0]?.destination
     const service = key.slice(0, key.indexOf(' '))
-    if (destination === undefined) continue
-    see(flat.version, service, destination, namespace, flat.place)
-    servicesOf.set(fqdnOf(destination.host ?? '', namespace), service)
+    // One that answers by itself may have pools all the same, under its name.
+    const host = fqdnOf(destination?.host ?? service, namespace)
+    servicesOf.set(host, service)
+    if (destination !== undefined) see(flat.version, service, destination, namespace, flat.place)
+    else
+      for (const { version, subset } of pools.subsets(host, namespace))
+        see(version, service, { host, subset }, namespace, flat.place)
   }
   for (const { version, host, to, from, place } of callers(inner, pools)) {
     const service = servicesOf.get(host)

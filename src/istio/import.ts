@@ -267,9 +267,10 @@ class Importer {
         ...(policy !== undefined && { trafficPolicy: policy }),
       })
     }
-    for (const { name } of backs)
+    for (const { name, body } of backs)
       services[name] = new Commented(['called by other services, by its name; no request of a browser comes here'], {
         match: [{ port: internalPort }],
+        ...body,
       })
     return services
   }
@@ -321,8 +322,30 @@ class Importer {
       const elsewhere = this.#reached.has(fqdnOf(host, namespace))
       return known || elsewhere || this.#pools.subsets(host, namespace).length === 0
         ? []
-        : [{ name, host, namespace, place: resource.place }]
+        : [{ name, host, namespace, place: resource.place, body: this.#backBody(resource, host, taken.stable) }]
     })
+  }
+
+  /** What is done with calls, whoever calls; a 404 for callers of a version says only that it has no such service. */
+  #backBody(resource: VirtualService, host: string, stable: string): Readonly<Record<string, unknown>> {
+    const { namespace } = resource.metadata
+    const routes = (resource.spec.http ?? [])
+      .filter(({ directResponse }) => directResponse?.status !== 404)
+      .map((route) => {
+        const to = route.route?.[0]?.destination
+        const version = this.#versionOf(route) ?? (to && this.#pools.versionOf(to, namespace)) ?? stable
+        return { route, version }
+      })
+    const body = serviceBody(routes, this.#header)
+    if (body === undefined && routes.length > 0) {
+      const message = `${host} does different things for different callers: what it does for ${routes.at(-1)?.version} is taken`
+      this.#say(resource.place, 'import-actions', message)
+    }
+    const policy = this.#pools.policy({ host }, namespace)
+    return {
+      ...(body ?? serviceBody(routes.slice(-1), this.#header)),
+      ...(policy !== undefined && { trafficPolicy: policy }),
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 
 import { exportIstio } from '../../src/istio/export-istio.ts'
 import { importManifests } from '../../src/istio/import.ts'
@@ -27,10 +27,35 @@ async function rehearsed(name: string, text: string): Promise<Rehearsal> {
   return rehearsal
 }
 
+/** `port` of the internal listener, for what services ask each other. */
+type Asked = RandomRequest & { readonly port?: number }
+
+/** Every service of the first release by its name, from callers of every version and from strangers. */
+function calls({ configuration }: Rehearsal): readonly Asked[] {
+  const [release] = configuration.releases
+  return (release?.services ?? []).flatMap(({ name }) =>
+    [...(release?.versions.keys() ?? []), 'none'].map((version) => ({
+      method: 'GET',
+      path: '/devices',
+      host: name,
+      from: '127.0.0.2',
+      headers: [['x-version', version]] as const,
+      port: 15_001,
+    })),
+  )
+}
+
+/** With an internal listener, as import writes one. */
+function withInside(text: string): string {
+  const [first, ...rest] = text.split('\n---\n').map((document) => JSON.parse(document) as { listen: object[] })
+  first?.listen.push({ port: 15_001, internal: true })
+  return [first, ...rest].map((document) => JSON.stringify(document, undefined, 1)).join('\n---\n')
+}
+
 /** Version, service, its upstreams and what they are asked for; or the answer of the edge itself. */
-function decided({ explain, configuration }: Rehearsal, request: RandomRequest, named = true): string {
+function decided({ explain, configuration }: Rehearsal, request: Asked, named = true): string {
   const headers = [['host', request.host] as const, ...request.headers]
-  const seen = explain({ ip: request.from, method: request.method, url: request.path, headers })
+  const seen = explain({ ip: request.from, method: request.method, url: request.path, headers, port: request.port })
   const who = named ? `${seen.version} ${seen.service}` : seen.version
   if (seen.forwards === undefined) return `${who}: ${seen.status} ${named ? seen.edgeCode : ''}`
   const name = seen.steps.find(({ step }) => step === 'release')?.outcome.split(',')[0]
@@ -76,7 +101,8 @@ describe('import of an export', () => {
     const met = new Map<string, number>()
     let compared = 0
     for (let seed = 1; seed <= files; seed += 1) {
-      const { text, requests } = randomRoutes(seed, { url }, { requests: 40, everything: false })
+      const { text: outside, requests } = randomRoutes(seed, { url }, { requests: 40, everything: false })
+      const text = withInside(outside)
       const original = await rehearsed(`${seed}.yaml`, text)
       const exported = exportIstio(original.configuration, { namespace: 'default' })
       const imported = importManifests(manifestsIn(named ? exported.text : withoutNames(exported.text)))
@@ -89,7 +115,7 @@ describe('import of an export', () => {
       }
       compared += 1
       const back = await rehearsed(`${seed}-back.yaml`, imported.text)
-      for (const request of requests) {
+      for (const request of [...requests, ...(named ? calls(original) : [])]) {
         const [before, after] = [decided(original, request, named), decided(back, request, named)]
         met.set(before, (met.get(before) ?? 0) + 1)
         if (before !== after)
@@ -259,6 +285,52 @@ describe('import of manifests', () => {
     expect(importManifests(manifestsIn(oneRule(`headers: { cookie: { regex: '${regex}' } }`))).text).toContain(
       'cookies: { user: { exact: jason } }',
     )
+  })
+
+  it('keeps what is done with calls of a service that no browser asks', () => {
+    const manifests = `${oneRule('headers: { x-user: {} }')}---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: back }
+spec:
+  hosts: [back.default.svc.cluster.local]
+  resolution: STATIC
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  endpoints: [{ address: 10.0.1.1, labels: { version: v1 } }, { address: 10.0.1.2, labels: { version: v2 } }]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: back }
+spec:
+  host: back
+  trafficPolicy: { connectionPool: { tcp: { maxConnections: 7 } } }
+  subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: back }
+spec:
+  hosts: [back]
+  http:
+    - match: [{ sourceLabels: { version: v2 } }]
+      route: [{ destination: { host: back, subset: v2 } }]
+      timeout: 3s
+      headers: { response: { set: { user: v2 } } }
+    - route: [{ destination: { host: back, subset: v1 } }]
+      timeout: 3s
+      headers: { response: { set: { user: v1 } } }
+`
+    const { text, notes } = importManifests(manifestsIn(manifests))
+    const { services } = parse(text as string) as { services: Record<string, object> }
+    expect(services['back']).toEqual({
+      match: [{ port: 15_001 }],
+      timeout: '3s',
+      headers: { response: { set: { user: '%VERSION%' } } },
+      trafficPolicy: { connectionPool: { tcp: { maxConnections: 7 } } },
+    })
+    expect(notes).toEqual([])
+    const differing = importManifests(manifestsIn(manifests.replace('timeout: 3s', 'timeout: 4s')))
+    expect(differing.notes.map(({ code }) => code)).toEqual(['import-actions'])
   })
 
   it('says what it could not carry over, with its place', () => {
