@@ -72,10 +72,10 @@ function showState() {
   setText(byId('foot'), word('foot', state.build, state.node.replace(/^v/, ''), state.file))
   const chosen = release()
   shownRelease = chosen?.name
+  explain.show(chosen, state.listeners)
   if (chosen === undefined) return
   const hasReleases = releases().length > 1
   decisions.show(chosen)
-  explain.show(chosen, state.listeners)
   verbDialog.show(chosen, hasReleases)
   const select = h(
     'select',
@@ -95,7 +95,11 @@ function chooseRelease(name) {
 function showTraffic() {
   showFigures()
   const chosen = release()
-  if (chosen === undefined) return
+  if (chosen === undefined) {
+    graph.showNothing()
+    versions.showNothing()
+    return replace(byId('rules'))
+  }
   if (chosen.name !== shownRelease) showState()
   graph.show({ release: chosen, traffic, out: state.endpointsOut })
   versions.show(chosen, traffic)

@@ -28,6 +28,13 @@ export class Graph {
     this.#draw()
   }
 
+  /** Nothing is listed and nothing was seen: that is said in its place. */
+  showNothing() {
+    this.#input = undefined
+    this.#shape = ''
+    this.#place.replaceChildren(html('p', { class: 'empty' }, word('nothingSeen')))
+  }
+
   /** After a change of language. */
   redraw() {
     this.#shape = ''

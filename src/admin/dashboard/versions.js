@@ -33,6 +33,12 @@ export class Versions {
     }
   }
 
+  showNothing() {
+    this.#shape = ''
+    this.#cards.clear()
+    replace(this.#place)
+  }
+
   #build(release) {
     this.#cards = new Map(
       release.versions.flatMap((version, hue) =>

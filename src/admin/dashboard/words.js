@@ -59,6 +59,10 @@ export const words = {
     '每秒 {0} 个请求经过边缘；{1}；串版本 {2} 次',
   ],
   graphVersion: ['{0} gets {1} a second', '{0} 每秒 {1} 个'],
+  nothingSeen: [
+    'No traffic in this window yet. Versions of manifests are drawn as they are seen.',
+    '此窗口内还没有流量。清单中的版本在出现流量后绘出。',
+  ],
   legendLent: ['lent by another version', '借用其他版本'],
   legendCrossing: ['crossing', '串版本'],
 
