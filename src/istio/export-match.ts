@@ -51,6 +51,7 @@ function asHeader(condition: Condition): Condition {
 }
 
 export type UriCondition = Condition & { readonly kind: 'uri' }
+
 export function isUri(condition: Condition): condition is UriCondition {
   return condition.kind === 'uri'
 }

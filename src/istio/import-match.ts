@@ -5,6 +5,7 @@ import type { Place } from '../rules/types.ts'
 import { type HttpMatchRequest, httpMatchRequest } from './model-virtual-service.ts'
 import { type Plain, plainMessage } from './plain-values.ts'
 import { readAddressTest, readCookies, readPath } from './read-patterns.ts'
+import { readLiterals } from './regex-text.ts'
 
 /**
  * `uri`, `headers.x-user`, `cookies.user`, ... to the test as JSON. Keys with a colon in front are the visitor's own. A second test of one
@@ -15,6 +16,12 @@ export type Entries = ReadonlyMap<string, string>
 /** What a key is about, without its number. */
 export function subjectOf(key: string): string {
   return key.replace(/ \d+$/, '')
+}
+
+/** What is tested twice, which no match of routes.yaml can say. */
+export function testedTwice(items: readonly Entries[]): string | undefined {
+  const key = items.flatMap((entries) => [...entries.keys()]).find((one) => subjectOf(one) !== one)
+  return key === undefined ? undefined : subjectOf(key)
 }
 
 /** Adds a test; the same one twice is one. */
@@ -116,7 +123,7 @@ function addAddresses(
 export function matchText(entries: Entries): Record<string, unknown> {
   const item: Record<string, unknown> = {}
   for (const [key, json] of entries) {
-    const value: unknown = JSON.parse(json)
+    const value: unknown = JSON.parse(json, key === 'sourceLabels' ? undefined : listed)
     if (key === 'uri' || key === ':uri') Object.assign(item, value)
     else if (key.startsWith(':')) item[key.slice(1)] = value
     else if (!key.includes('.') || key === 'clientIp') item[key] = value
@@ -127,4 +134,11 @@ export function matchText(entries: Entries): Record<string, unknown> {
     }
   }
   return item
+}
+
+/** A pattern that is nothing but a list of texts. */
+function listed(_: string, test: unknown): unknown {
+  if (typeof test !== 'object' || test === null || !('regex' in test) || typeof test.regex !== 'string') return test
+  const values = readLiterals(test.regex)
+  return values === undefined || values.length < 2 ? test : { in: values }
 }

@@ -3,7 +3,7 @@
 // is asked by; whatever else the others hold has to be the two put together, or nothing of this is believed.
 
 import { bothTests, type StringMatchText } from './both-tests.ts'
-import { addEntry, type Entries, subjectOf } from './import-match.ts'
+import { addEntry, type Entries, subjectOf, testedTwice } from './import-match.ts'
 import type { FlatRoute, ImportedRoutes, ImportedService } from './import-routes.ts'
 import { everybody, readMatchName, readRouteName, type RouteName } from './route-names.ts'
 
@@ -36,21 +36,19 @@ export function takeByName(routes: readonly FlatRoute[], order: readonly string[
     const own = owns.get(name)
     return own === undefined ? [] : [{ key: name, name, match: takesAll(own) ? [] : own.map(entries) }]
   })
+  const written = rules.map(([who, [first]]) => {
+    const { place, version } = (first as NamedRoute).route
+    const name = who.startsWith('#') ? undefined : who
+    return { name, place, version, items: (visitors.get(who) ?? []).map(entries) }
+  })
+  if (testedTwice([...services.flatMap(({ match }) => match), ...written.flatMap(({ items }) => items)]))
+    return undefined
   const routeOf = new Map<string, FlatRoute>()
   for (const { route, named } of [...groups.values()].flat()) {
     const key = `${named.service} ${route.version}`
     if (named.service !== undefined && !routeOf.has(key)) routeOf.set(key, route)
   }
-  return {
-    stable: stable.route.version,
-    services,
-    rules: rules.map(([who, [first]]) => {
-      const { place, version } = (first as NamedRoute).route
-      const name = who.startsWith('#') ? undefined : who
-      return { name, place, version, items: (visitors.get(who) ?? []).map(entries) }
-    }),
-    routeOf,
-  }
+  return { stable: stable.route.version, services, rules: written, routeOf }
 }
 
 /** Routes by whom they lead, in their order; undefined when one has another name, or the routes of a rule do not stand together. */

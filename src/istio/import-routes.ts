@@ -2,7 +2,7 @@
 // theirs). That works for the shape of a gray release: each rule leads its visitors to one version of every service it speaks of.
 
 import type { Place } from '../rules/types.ts'
-import { type Entries, entriesOf, type ImportNotes, subjectOf } from './import-match.ts'
+import { type Entries, entriesOf, type ImportNotes, testedTwice } from './import-match.ts'
 import type { HttpMatchRequest } from './model-virtual-service.ts'
 import { readRouteName } from './route-names.ts'
 
@@ -62,9 +62,9 @@ export function takeApart(routes: readonly FlatRoute[], notes: ImportNotes): Imp
 
 /** A match of routes.yaml holds one test of each thing. */
 function testsOnce({ items, place }: FlatRoute, notes: ImportNotes): boolean {
-  const twice = items?.flatMap((entries) => [...entries.keys()]).find((key) => subjectOf(key) !== key)
+  const twice = testedTwice(items ?? [])
   if (twice === undefined) return true
-  const message = `two tests of ${subjectOf(twice)} at once have no counterpart: this route is left out`
+  const message = `two tests of ${twice} at once have no counterpart: this route is left out`
   notes.say(place, 'import-match', message)
   return false
 }

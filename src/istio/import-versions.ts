@@ -38,23 +38,22 @@ export function importVersions({ edge, taken, routeOf, inner, backs, pools }: Ar
     versions.see(version, service, { owner: pools.versionOf(to, from) ?? version, urls })
   }
   for (const { version } of taken.rules) versions.add(version)
-  const servicesOf = new Map<string, string>()
+  const servicesOf = new Map<string, Set<string>>()
   for (const [key, flat] of taken.routeOf) {
     const destination = routeOf.get(flat)?.route?.[0]?.destination
     const service = key.slice(0, key.indexOf(' '))
     // One that answers by itself may have pools all the same, under its name.
     const host = fqdnOf(destination?.host ?? service, namespace)
-    servicesOf.set(host, service)
-    if (destination !== undefined) see(flat.version, service, destination, namespace, flat.place)
-    else
-      for (const { version, subset } of pools.subsets(host, namespace))
-        see(version, service, { host, subset }, namespace, flat.place)
+    servicesOf.set(host, (servicesOf.get(host) ?? new Set()).add(service))
+    const own = pools.subsets(host, namespace).map(({ version, subset }) => ({ version, to: { host, subset } }))
+    const seen = destination === undefined ? own : [{ version: flat.version, to: destination }]
+    for (const { version, to } of seen) see(version, service, to, namespace, flat.place)
   }
   for (const { version, host, to, from, place } of callers(inner, pools)) {
-    const service = servicesOf.get(host)
-    if (service === undefined) continue
-    if (to === undefined) versions.see(version, service, undefined)
-    else see(version, service, to, from, place)
+    for (const service of servicesOf.get(host) ?? []) {
+      if (to === undefined) versions.see(version, service, undefined)
+      else see(version, service, to, from, place)
+    }
   }
   for (const { name, host, namespace: from, place } of backs) {
     for (const { version, subset } of pools.subsets(host, from)) see(version, name, { host, subset }, from, place)

@@ -1,7 +1,7 @@
 // Plain values to YAML that people read: blocks outside, braces where a map fits on its line, comments above what they speak of.
 // Quotes whatever any YAML 1.1 or 1.2 reader might take for something else than a text.
 
-/** A value with lines of comment above it, in a list or as a document. */
+/** A value with lines of comment above it, in a list or as a document; under a key, and without any, one that is never put in braces. */
 export class Commented {
   readonly comment: readonly string[]
   readonly value: unknown
@@ -32,10 +32,21 @@ function block(value: unknown, indent: number): string[] {
 function entry(key: string, value: unknown, indent: number): string[] {
   const pad = ' '.repeat(indent)
   const name = scalar(key)
-  if (value instanceof Commented) return [...commentLines(value.comment, indent), ...entry(key, value.value, indent)]
+  if (value instanceof Commented) {
+    const lines = value.comment.length === 0 && isFilled(value.value) ? onLines(name, value.value, indent) : undefined
+    return lines ?? [...commentLines(value.comment, indent), ...entry(key, value.value, indent)]
+  }
   const inline = fitting(value, indent + name.length + 2)
   if (inline !== undefined) return [`${pad}${name}: ${inline}`]
-  return [`${pad}${name}:`, ...block(value, indent + 2)]
+  return onLines(name, value, indent)
+}
+
+function onLines(name: string, value: unknown, indent: number): string[] {
+  return [`${' '.repeat(indent)}${name}:`, ...block(value, indent + 2)]
+}
+
+function isFilled(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.values(value).some((held) => held !== undefined)
 }
 
 function listItem(item: unknown, indent: number): string[] {

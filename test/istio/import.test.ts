@@ -193,6 +193,13 @@ gray:
       [undefined, 'v3'],
       ['line-2', 'v4'],
     ])
+    expect(after?.gray[1]?.condition).toMatchObject({
+      kind: 'match',
+      items: [
+        { headers: new Map([['x-beta', { kind: 'exact', value: 'on' }]]) },
+        { cookies: new Map([['user', { kind: 'in', values: new Set(['jason', 'bob']) }]]) },
+      ],
+    })
     for (const [name, { base, pools }] of before?.versions ?? []) {
       expect(after?.versions.get(name)?.base, name).toBe(base)
       expect([...(after?.versions.get(name)?.pools ?? [])].toSorted(), name).toEqual([...pools].toSorted())
