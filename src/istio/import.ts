@@ -3,12 +3,14 @@
 
 import type { Problem } from '../config/problem.ts'
 import type { Place } from '../rules/types.ts'
-import { every, fqdnOf, gatewayReference, isAtGateway, isInMesh } from './analysis.ts'
-import { servicesAnnotation, settingsAnnotation } from './export-istio.ts'
+import { fqdnOf, isAtGateway, isInMesh } from './analysis.ts'
+import { servicesAnnotation } from './export-istio.ts'
 import { type ImportNotes, matchText } from './import-match.ts'
 import { type FlatRoute, type ImportedRoutes, type ImportedService, readItems, takeApart } from './import-routes.ts'
+import { importMirrors } from './import-mirrors.ts'
 import { takeByName } from './import-named.ts'
 import { actionKey, PoolReader, serviceBody } from './import-services.ts'
+import { importSurroundings, internalPort, type Settings, settingsOf } from './import-surroundings.ts'
 import { type Back, importVersions } from './import-versions.ts'
 import type { HttpRoute } from './model-virtual-service.ts'
 import { accepted, type Manifests } from './read-manifests.ts'
@@ -29,14 +31,6 @@ export function importManifests(manifests: Manifests): Imported {
 }
 
 type VirtualService = Resource<'VirtualService'>
-
-const internalPort = 15_001
-
-interface Settings {
-  readonly trust?: { readonly proxies: readonly string[]; readonly hops?: number; readonly header?: string }
-  readonly path?: string
-  readonly header?: string
-}
 
 class Importer {
   readonly notes: Problem[] = []
@@ -83,7 +77,7 @@ class Importer {
     if (documents.length === 0) return undefined
     const [first, ...rest] = documents as [Record<string, unknown>, ...Record<string, unknown>[]]
     const { name, hosts, ...body } = first
-    const whole = { name, hosts, ...this.#listen(), ...body }
+    const whole = { name, hosts, ...this.#surroundings(), ...body }
     const comment = [
       'Made by graylane import. To be looked at:',
       ...this.notes.map(({ file, line, message }) => `- ${file}:${line}: ${message}`),
@@ -97,55 +91,15 @@ class Importer {
     this.notes.push({ file, line, column, severity, code, message })
   }
 
-  // --- the whole file ----------------------------------------------------------------------------------------------------------------------
-
-  #listen(): Record<string, unknown> {
-    const ports = new Set<number>()
-    for (const gateway of this.#gateways()) {
-      for (const server of gateway.spec.servers ?? []) {
-        const { number = 80, protocol = 'HTTP' } = server.port ?? {}
-        if (protocol.toUpperCase() === 'HTTP') ports.add(number)
-        else
-          this.#say(
-            gateway.place,
-            'import-tls',
-            `port ${number} speaks ${protocol}: add { port: ${number}, tls: { cert: ..., key: ... } } to listen yourself`,
-          )
-      }
-    }
-    const listen: Record<string, unknown>[] = [...ports].map((port) => ({ port }))
-    if (listen.length === 0) listen.push({ port: 8080 })
-    if (this.#inner.length > 0) listen.push({ port: internalPort, internal: true })
-    return { listen, trust: this.#trust(), path: this.#path() }
-  }
-
-  #gateways(): readonly Resource<'Gateway'>[] {
-    const names = new Set(
-      this.#edges.flatMap(({ spec, metadata }) =>
-        (spec.gateways ?? []).map((reference) =>
-          Object.values(gatewayReference(reference, metadata.namespace)).join('/'),
-        ),
-      ),
-    )
-    return every(this.#manifests, 'Gateway').filter(({ metadata }) =>
-      names.has(`${metadata.namespace}/${metadata.name}`),
-    )
-  }
-
-  #trust(): unknown {
-    const { trust } = this.#settings
-    const hops = trust?.hops ?? this.#manifests.meshConfig.defaultConfig?.gatewayTopology?.numTrustedProxies
-    if (trust !== undefined && (trust.header !== undefined || trust.proxies.length > 0)) {
-      const proxies = trust.proxies.length > 0 ? [...trust.proxies] : undefined
-      return trust.header === undefined ? proxies : { proxies, hops, header: trust.header }
-    }
-    if (hops !== undefined && hops > 0) return { hops }
-    return this.#proxies.size > 0 ? [...this.#proxies] : undefined
-  }
-
-  #path(): string {
-    const written = this.#manifests.meshConfig.pathNormalization?.normalization
-    return this.#settings.path ?? (written === undefined || written === 'DEFAULT' ? 'BASE' : written)
+  #surroundings(): Record<string, unknown> {
+    return importSurroundings({
+      manifests: this.#manifests,
+      edges: this.#edges,
+      isCalledInside: this.#inner.length > 0,
+      settings: this.#settings,
+      proxies: this.#proxies,
+      say: this.#say,
+    })
   }
 
   // --- one release -------------------------------------------------------------------------------------------------------------------------
@@ -246,24 +200,34 @@ class Importer {
     routeOf: ReadonlyMap<FlatRoute, HttpRoute>,
     backs: readonly Back[],
   ): Record<string, unknown> {
+    const { namespace } = resource.metadata
     const services: Record<string, unknown> = {}
+    const hosts = new Map(backs.map(({ name, host, namespace: own }) => [fqdnOf(host, own), name]))
+    for (const [key, flat] of taken.routeOf) {
+      const host = routeOf.get(flat)?.route?.[0]?.destination?.host
+      if (host !== undefined) hosts.set(fqdnOf(host, namespace), key.slice(0, key.indexOf(' ')))
+    }
     for (const service of taken.services) {
-      const routes = [...taken.routeOf]
-        .filter(([key]) => key.startsWith(`${service.name} `))
-        .map(([, flat]) => ({ route: routeOf.get(flat) as HttpRoute, version: flat.version }))
+      const flats = [...taken.routeOf].filter(([key]) => key.startsWith(`${service.name} `)).map(([, flat]) => flat)
+      const first = flats.find(({ version }) => version === taken.stable) ?? flats[0]
+      const routes = flats.map((flat) => ({ route: routeOf.get(flat) as HttpRoute, version: flat.version }))
       const actions = serviceBody(routes, this.#header)
+      const place = first?.place ?? resource.place
       if (actions === undefined) {
-        const place = [...taken.routeOf.values()].find(({ label }) => label === service.name)?.place ?? resource.place
-        this.#say(
-          place,
-          'import-actions',
-          `${service.name} does different things in different versions: those of ${taken.stable} are taken`,
-        )
+        const message = `${service.name} does different things in different versions: those of ${first?.version} are taken`
+        this.#say(place, 'import-actions', message)
       }
-      const destination = routes[0]?.route.route?.[0]?.destination
-      const policy = destination && this.#pools.policy(destination, resource.metadata.namespace)
+      const shown = routes.filter(({ version }) => version === first?.version)
+      const destination = shown[0]?.route.route?.[0]?.destination
+      const policy = destination && this.#pools.policy(destination, namespace)
       services[service.name] = serviceText(service, {
-        ...(actions ?? serviceBody(routes.slice(0, 1), this.#header)),
+        ...(actions ?? serviceBody(shown.slice(0, 1), this.#header)),
+        ...this.#mirrors(
+          routes.map(({ route }) => route),
+          hosts,
+          namespace,
+          place,
+        ),
         ...(policy !== undefined && { trafficPolicy: policy }),
       })
     }
@@ -273,6 +237,22 @@ class Importer {
         ...body,
       })
     return services
+  }
+
+  #mirrors(routes: readonly HttpRoute[], hosts: ReadonlyMap<string, string>, namespace: string, place: Place): object {
+    const all = routes.map((route) =>
+      importMirrors(route, (destination) => {
+        const host = hosts.get(fqdnOf(destination.host ?? '', namespace))
+        const subset = this.#pools.versionOf(destination, namespace)
+        return host === undefined || subset === undefined ? undefined : { host, subset }
+      }),
+    )
+    for (const host of all.flatMap(({ lost }) => lost))
+      this.#say(place, 'import-mirror', `copies to ${host} are left out: it is no service in a version that came along`)
+    const [first] = all
+    if (first !== undefined && all.some(({ mirrors }) => JSON.stringify(mirrors) !== JSON.stringify(first.mirrors)))
+      this.#say(place, 'import-mirror', 'copies differ by version: those of the first route are taken')
+    return first === undefined || first.mirrors.length === 0 ? {} : { mirrors: first.mirrors }
   }
 
   #rules({ rules }: ImportedRoutes): readonly unknown[] {
@@ -341,25 +321,14 @@ class Importer {
       const message = `${host} does different things for different callers: what it does for ${routes.at(-1)?.version} is taken`
       this.#say(resource.place, 'import-actions', message)
     }
+    if (routes.some(({ route }) => route.mirror !== undefined || (route.mirrors ?? []).length > 0))
+      this.#say(resource.place, 'import-mirror', `copies of calls to ${host} are left out: write mirrors yourself`)
     const policy = this.#pools.policy({ host }, namespace)
     return {
       ...(body ?? serviceBody(routes.slice(-1), this.#header)),
       ...(policy !== undefined && { trafficPolicy: policy }),
     }
   }
-}
-
-function settingsOf(manifests: Manifests): Settings {
-  for (const { metadata } of every(manifests, 'Gateway')) {
-    const text = metadata.annotations.get(settingsAnnotation)
-    if (text === undefined) continue
-    try {
-      return JSON.parse(text) as Settings
-    } catch {
-      // Somebody edited it: as if it were not there.
-    }
-  }
-  return {}
 }
 
 /** Never in braces: this is what people will edit. */
