@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createGateway } from '../../src/gateway.ts'
 import { exportIstio } from '../../src/istio/export-istio.ts'
 import { rehearse } from '../../src/rehearse.ts'
-import { ask, decided, portOf, startBackend } from './decisions.ts'
+import { ask, askForAll, decided, portOf, startBackend } from './decisions.ts'
 import { manifestsIn } from './manifests-at.ts'
 import { randomRoutes } from './random-routes.ts'
 
@@ -31,7 +31,7 @@ describe('export istio', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'graylane-export-'))
-    for (let index = 0; index < 3 * 13; index += 1) backends.push(await startBackend())
+    for (let index = 0; index < 4 * 13; index += 1) backends.push(await startBackend())
   })
   afterAll(async () => {
     for (const backend of backends) backend.close()
@@ -56,15 +56,7 @@ describe('export istio', () => {
       const gateway = await createGateway({
         configPath: manifests,
         watch: false,
-        manifests: {
-          ports: new Map([[8080, 0]]),
-          address: '127.0.0.1',
-          accessLog: 'off',
-          meshConfig: {
-            pathNormalization: { normalization: normalization === 'strict' ? 'MERGE_SLASHES' : normalization },
-            defaultConfig: { gatewayTopology: { numTrustedProxies: trust.hops ?? 0 } },
-          },
-        },
+        manifests: served(normalization, trust.hops),
       })
       try {
         const port = gateway.listeners()[0]?.port as number
@@ -81,6 +73,45 @@ describe('export istio', () => {
     }
     expect(differences.slice(0, 1).join('')).toBe('')
     expect(differences).toHaveLength(0)
+  })
+
+  it('does what services do: retries, CORS, faults, as the original', { timeout: 60_000 }, async () => {
+    const differences: string[] = []
+    for (let seed = 30_001; seed <= 30_030; seed += 1) {
+      const { text, requests } = randomRoutes(seed, { url }, { requests: 12, everything: false, actions: true })
+      const path = join(folder, `${seed}.yaml`)
+      await writeFile(path, text.replace('"port": 0', '"port": 8080'))
+      const original = await rehearse(path)
+      if (!('explain' in original)) throw new Error(JSON.stringify(original.problems))
+      const exported = exportIstio(original.configuration, { namespace: 'default' })
+      if (exported.omissions.some(({ code }) => !general.has(code))) continue
+      const { trust, path: normalization } = original.configuration
+      const manifests = join(folder, `${seed}-istio.yaml`)
+      await writeFile(manifests, exported.text)
+      await writeFile(path, text)
+      const here = await createGateway({ configPath: path, watch: false })
+      const there = await createGateway({
+        configPath: manifests,
+        watch: false,
+        manifests: served(normalization, trust.hops),
+      })
+      try {
+        const [ours, theirs] = [here, there].map((gateway) => gateway.listeners()[0]?.port as number) as [
+          number,
+          number,
+        ]
+        for (const [index, request] of requests.entries()) {
+          // A preflight is stable's in routes.yaml, which no manifest says: the export tells.
+          if (request.method === 'OPTIONS') continue
+          const one = await askForAll(ours, request, `here ${seed}.${index}`)
+          const other = await askForAll(theirs, request, `there ${seed}.${index}`)
+          if (one !== other) differences.push(`seed ${seed}: ${JSON.stringify(request)}\n ${one}\n ${other}\n${text}`)
+        }
+      } finally {
+        await Promise.all([here.close(), there.close()])
+      }
+    }
+    expect(differences.slice(0, 2).join('\n')).toBe('')
   })
 
   it('asks both when a service and a rule test one header', async () => {
@@ -186,3 +217,16 @@ describe('export istio', () => {
     }
   })
 })
+
+/** As the export says the mesh has to be. */
+function served(normalization: string, hops = 0) {
+  return {
+    ports: new Map([[8080, 0]]),
+    address: '127.0.0.1',
+    accessLog: 'off',
+    meshConfig: {
+      pathNormalization: { normalization: normalization === 'strict' ? 'MERGE_SLASHES' : normalization },
+      defaultConfig: { gatewayTopology: { numTrustedProxies: hops } },
+    },
+  }
+}
