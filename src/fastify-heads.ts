@@ -3,6 +3,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestHead, ResponseHead } from './proxy/exchange.ts'
+import type { FieldBlock, FieldLine } from './proxy/field-line.ts'
 import type { FieldNames } from './proxy/http1/field-names.ts'
 
 type Fields = Record<string, string | string[] | undefined>
@@ -63,6 +64,10 @@ export class FastifyRequestHead implements RequestHead {
     delete this.#fields[name]
   }
 
+  removeAll({ names }: FieldNames): void {
+    for (const name of names) this.remove(name)
+  }
+
   removeSpellings({ names }: FieldNames): void {
     for (const name of Object.keys(this.#fields)) if (names.includes(name.replaceAll(/[_.]/g, '-'))) this.remove(name)
   }
@@ -78,8 +83,16 @@ export class FastifyRequestHead implements RequestHead {
     this.#fields[name] = before === undefined ? value : `${before}, ${value}`
   }
 
-  appendLine(name: string, line: string): void {
-    this.append(name, line.slice(line.indexOf(':') + 1).trim())
+  appendLine({ name, value }: FieldLine): void {
+    this.append(name, value)
+  }
+
+  appendBlock({ lines }: FieldBlock): void {
+    for (const line of lines) this.appendLine(line)
+  }
+
+  setLine({ name, value }: FieldLine): void {
+    this.set(name, value)
   }
 
   set(name: string, value: string): void {
@@ -135,6 +148,10 @@ export class FastifyReplyHead implements ResponseHead {
     this.#reply.removeHeader(name)
   }
 
+  removeAll({ names }: FieldNames): void {
+    for (const name of names) this.remove(name)
+  }
+
   removeSpellings({ names }: FieldNames): void {
     for (const name of names) this.remove(name)
   }
@@ -151,8 +168,16 @@ export class FastifyReplyHead implements ResponseHead {
     this.#reply.header(name, before === undefined ? value : `${before}, ${value}`)
   }
 
-  appendLine(name: string, line: string): void {
-    this.append(name, line.slice(line.indexOf(':') + 1).trim())
+  appendLine({ name, value }: FieldLine): void {
+    this.append(name, value)
+  }
+
+  appendBlock({ lines }: FieldBlock): void {
+    for (const line of lines) this.appendLine(line)
+  }
+
+  setLine({ name, value }: FieldLine): void {
+    this.set(name, value)
   }
 
   set(name: string, value: string): void {

@@ -7,6 +7,7 @@ import plugin from 'fastify-plugin'
 import { drawSecrets, EdgeInForce } from './edge-in-force.ts'
 import { FastifyReplyHead, FastifyRequestHead } from './fastify-heads.ts'
 import type { Observer, RequestRecord } from './observe/record.ts'
+import { FieldLine } from './proxy/field-line.ts'
 import type { EdgeListener } from './proxy/edge.ts'
 import { Endpoints } from './proxy/endpoints.ts'
 import type { Connection, EdgeAnswer, Exchange, Forwarding, Outcome } from './proxy/exchange.ts'
@@ -100,8 +101,8 @@ function listenerOf(instance: string): EdgeListener {
     spec: { name: 'fastify', port: 0, address: '', internal: false, from: [], sourceLabels: undefined, tls: [] },
     mayCall: () => true,
     viaName,
-    viaLine: `via: 1.1 ${viaName}\r\n`,
-    viaLine10: `via: 1.0 ${viaName}\r\n`,
+    via: new FieldLine('via', `1.1 ${viaName}`),
+    via10: new FieldLine('via', `1.0 ${viaName}`),
     termination: undefined,
   }
 }

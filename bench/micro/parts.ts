@@ -10,6 +10,7 @@ import { createKeyRing } from '../../src/affinity/key-ring.ts'
 import { createPinReader, decodePin, encodePin } from '../../src/affinity/pin-cookie.ts'
 import { loadConfiguration } from '../../src/config/load.ts'
 import { compileConfiguration } from '../../src/config/snapshot.ts'
+import { FieldBlock, FieldLine } from '../../src/proxy/field-line.ts'
 import { FieldNames } from '../../src/proxy/http1/field-names.ts'
 import { defaultLimits } from '../../src/proxy/http1/limits.ts'
 import { requestHeadText } from '../../src/proxy/http1/outgoing-head.ts'
@@ -80,14 +81,18 @@ function messageParts(bytes: Buffer): readonly Part[] {
 function rewritten(head: RequestMessage): string {
   head.removeSpellings(versionNames)
   head.removeSpellings(claims)
-  head.appendLine('x-forwarded-for', 'x-forwarded-for: 127.0.0.1\r\n')
-  head.appendLine('x-forwarded-proto', 'x-forwarded-proto: http\r\n')
-  head.appendLine('x-forwarded-host', `x-forwarded-host: ${head.authority}\r\n`)
-  head.appendLine('via', 'via: 1.1 graylane-bench\r\n')
-  head.appendLine('x-version', 'x-version: v2\r\n')
+  head.appendBlock(forwarded)
+  head.appendLine(version)
   return requestHeadText(head, { ...forwarding, target: head.target, authority: head.authority }, endpoint)
 }
 
+const forwarded = new FieldBlock([
+  new FieldLine('x-forwarded-for', '127.0.0.1'),
+  new FieldLine('x-forwarded-proto', 'http'),
+  new FieldLine('x-forwarded-host', 'shop.example.com'),
+  new FieldLine('via', '1.1 graylane-bench'),
+])
+const version = new FieldLine('x-version', 'v2')
 const versionNames = new FieldNames(['x-version'])
 const claims = new FieldNames(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded', 'x-real-ip'])
 const endpoint = { key: '127.0.0.1:80', address: '127.0.0.1', port: 80 }

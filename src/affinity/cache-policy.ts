@@ -42,12 +42,12 @@ const revalidated: CacheChanges = { ...sharedGoes, cacheControl: 'private, no-ca
 const revalidatedAsIs: CacheChanges = { ...revalidated, cacheControl: 'private, no-cache, no-transform' }
 
 export function cacheChanges(facts: CacheFacts): CacheChanges {
-  const { cacheControl } = facts
   // An error, or the app's own page, under the name of an asset: kept for a year by the words that were meant for the asset.
   if (facts.wanted === 'asset' && facts.safe && (facts.status >= 400 || facts.html)) return mistake
   if (!facts.several) return nothing
-  if (facts.wanted === 'page') return facts.trust ? trusted(cacheControl) : page
+  if (facts.wanted === 'page') return facts.trust ? trusted(facts.cacheControl) : page
   if (!facts.safe) return nothing
+  const { cacheControl } = facts
   if (says(cacheControl, 'no-store')) return sharedGoes
   if (facts.hashed) return nothing
   if (facts.trust) return trusted(cacheControl)

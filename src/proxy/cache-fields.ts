@@ -1,24 +1,30 @@
 // The fields by which caches work, both ways, while several versions are listed: conditions go to the version they were given by, answers
 // leave with tags of their version and with what caches may do with them (affinity/cache-policy.ts).
 
-import { cacheChanges, hasHashedName, isHashed, type Wanted } from '../affinity/cache-policy.ts'
+import { type CacheFacts, cacheChanges, hasHashedName, isHashed, type Wanted } from '../affinity/cache-policy.ts'
 import { asksForAsset, isHtmlType, isPageRequest, isWorkerScript, type RequestMarks } from '../affinity/page-kind.ts'
 import { tagOfDate, tagsOf, versionedTag } from '../affinity/version-tags.ts'
 import type { Visit } from '../rules/types.ts'
 import type { Head } from './exchange.ts'
+import { FieldLine } from './field-line.ts'
+import { FieldNames } from './http1/field-names.ts'
 
 type Conditions = Pick<Head, 'get' | 'has' | 'remove' | 'set'>
-export type CacheFields = Pick<Head, 'get' | 'remove' | 'set' | 'append'>
+export type CacheFields = Pick<Head, 'get' | 'remove' | 'removeAll' | 'set' | 'setLine' | 'append' | 'appendLine'>
 
 /** Fields that speak to caches of a CDN or in front of servers (RFC 9213 and its forerunners). */
-const sharedCacheFields = [
+const sharedCacheFields = new FieldNames([
   'cdn-cache-control',
   'surrogate-control',
   'cloudflare-cdn-cache-control',
   'vercel-cdn-cache-control',
   'edge-control',
   'x-accel-expires',
-]
+])
+/** What Cache-Control says most often. */
+const cacheControls = new Map(
+  ['private, no-store', 'no-store', 'private, no-cache'].map((value) => [value, new FieldLine('cache-control', value)]),
+)
 
 /**
  * Towards the upstream. A browser's condition is about what it holds, which may be of another version; only a tag of ours tells.
@@ -58,54 +64,90 @@ export interface AnswerToCache {
   readonly trust: boolean
   /** The header by which a page names its version. */
   readonly pageHeader: string
+  /** The field by which an answer tells its page which version it is of. */
+  readonly timing: FieldLine
 }
 
 /** Whatever the app says: no cache keeps this answer. */
 export function forbidStoring(head: CacheFields): void {
   head.set('cache-control', 'no-store')
   head.remove('expires')
-  for (const name of sharedCacheFields) head.remove(name)
+  head.removeAll(sharedCacheFields)
 }
 
 /** Towards the client. */
 export function assertCaching(head: CacheFields, answer: AnswerToCache): void {
-  const { request, version, several, status, path } = answer
-  const type = head.get('content-type')
-  const html = type !== undefined && isHtmlType(type)
-  const wanted = wantedBy(answer, html)
+  const { several } = answer
+  const facts = new AnswerFacts(head, answer)
   // The page reads its own version from here (docs/pages.md); a field of the app's own stays.
-  if (wanted === 'page') head.append('server-timing', `graylane;desc="${version}"`)
-  if (!several && (wanted !== 'asset' || (status < 400 && !html))) return
+  if (facts.wanted === 'page') head.appendLine(answer.timing)
+  if (!several && (facts.wanted !== 'asset' || (facts.status < 400 && !facts.html))) return
 
-  const cacheControl = head.get('cache-control')
-  const lastModified = head.get('last-modified')
-  const changes = cacheChanges({
-    several,
-    trust: answer.trust,
-    wanted,
-    safe: request.method === 'GET' || request.method === 'HEAD',
-    status,
-    html,
-    hashed: !isWorkerScript(request) && isHashed(path, cacheControl),
-    cacheControl,
-    dated: lastModified !== undefined || head.get('expires') !== undefined,
-  })
-  if (changes.cacheControl !== undefined && changes.cacheControl !== cacheControl) {
-    head.set('cache-control', changes.cacheControl)
-  }
+  const changes = cacheChanges(facts)
+  if (changes.cacheControl !== undefined) setCacheControl(head, changes.cacheControl)
   if (changes.dropExpires) head.remove('expires')
-  if (changes.dropShared) for (const name of sharedCacheFields) head.remove(name)
+  if (changes.dropShared) head.removeAll(sharedCacheFields)
   if (changes.varyByPage) head.append('vary', answer.pageHeader)
-  if (several) assertTag(head, version, lastModified)
+  if (several) assertTag(head, answer.version)
 }
 
-function assertTag(head: CacheFields, version: string, lastModified: string | undefined): void {
+/** What a decision about caching may ask of an answer; most decisions ask little. */
+class AnswerFacts implements CacheFacts {
+  readonly several: boolean
+  readonly trust: boolean
+  readonly status: number
+  readonly wanted: Wanted
+  readonly #head: CacheFields
+  readonly #request: RequestMarks
+  readonly #path: string
+
+  constructor(head: CacheFields, { several, trust, status, request, visit, path }: AnswerToCache) {
+    this.several = several
+    this.trust = trust
+    this.status = status
+    this.#head = head
+    this.#request = request
+    this.#path = path
+    this.wanted = visit.kind === 'document' ? 'page' : this.#wantedByPage()
+  }
+
+  #wantedByPage(): Wanted {
+    if (isPageRequest(this.#request, this.html)) return 'page'
+    return asksForAsset(this.#request) || hasHashedName(this.#path) ? 'asset' : 'part'
+  }
+
+  get safe(): boolean {
+    const { method } = this.#request
+    return method === 'GET' || method === 'HEAD'
+  }
+
+  get html(): boolean {
+    const type = this.#head.get('content-type')
+    return type !== undefined && isHtmlType(type)
+  }
+
+  get hashed(): boolean {
+    return !isWorkerScript(this.#request) && isHashed(this.#path, this.cacheControl)
+  }
+
+  get cacheControl(): string | undefined {
+    return this.#head.get('cache-control')
+  }
+
+  get dated(): boolean {
+    return this.#head.get('last-modified') !== undefined || this.#head.get('expires') !== undefined
+  }
+}
+
+function setCacheControl(head: CacheFields, value: string): void {
+  const line = cacheControls.get(value)
+  if (line !== undefined) head.setLine(line)
+  else if (value !== head.get('cache-control')) head.set('cache-control', value)
+}
+
+function assertTag(head: CacheFields, version: string): void {
   const tag = head.get('etag')
-  if (tag !== undefined) head.set('etag', versionedTag(tag, version))
-  else if (lastModified !== undefined) head.append('etag', tagOfDate(lastModified, version))
-}
-
-function wantedBy({ request, visit, path }: AnswerToCache, html: boolean): Wanted {
-  if (visit.kind === 'document' || isPageRequest(request, html)) return 'page'
-  return asksForAsset(request) || hasHashedName(path) ? 'asset' : 'part'
+  if (tag !== undefined) return head.set('etag', versionedTag(tag, version))
+  const lastModified = head.get('last-modified')
+  if (lastModified !== undefined) head.append('etag', tagOfDate(lastModified, version))
 }

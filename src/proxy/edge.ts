@@ -15,6 +15,7 @@ import { type Endpoints, PoolEndpoints } from './endpoints.ts'
 import { compilePageScript, type PageScript } from './page-script.ts'
 import { compileRouteActions, type RouteActions } from './route-actions.ts'
 import { compileMeshEdge, type MeshEdge } from './mesh-edge.ts'
+import { FieldLine } from './field-line.ts'
 import { FieldNames } from './http1/field-names.ts'
 import type { TargetMode } from './target.ts'
 import { type ServerCertificate, type TlsSurroundings, TlsTermination } from './tls/termination.ts'
@@ -40,8 +41,8 @@ export interface EdgeListener {
   readonly mayCall: (address: Address) => boolean
   readonly viaName: string
   /** The Via line to add, for requests of HTTP/1.1 and of 1.0. */
-  readonly viaLine: string
-  readonly viaLine10: string
+  readonly via: FieldLine
+  readonly via10: FieldLine
   /** Undefined on plain HTTP. */
   readonly termination: TlsTermination | undefined
 }
@@ -61,11 +62,18 @@ export interface EdgeRelease {
   readonly pageScript: PageScript | undefined
   /** The header by which a version is asserted, in every spelling. */
   readonly versionNames: FieldNames
-  /** Version to the line that asserts it. */
-  readonly versionLines: ReadonlyMap<string, string>
+  readonly linesOf: ReadonlyMap<string, VersionLines>
   /** Whether every pool of the version is available. */
   readonly available: (version: string) => boolean
   readonly settling: Settling | undefined
+}
+
+/** What is said of a version. */
+export interface VersionLines {
+  /** To upstreams and clients. */
+  readonly asserted: FieldLine
+  /** To the page, whose scripts can read this field of its own answer and no other. */
+  readonly timing: FieldLine
 }
 
 export interface Edge {
@@ -107,8 +115,8 @@ export const closedListener: EdgeListener = {
   mesh: undefined,
   mayCall: () => false,
   viaName: 'graylane-closed',
-  viaLine: '',
-  viaLine10: '',
+  via: new FieldLine('via', '1.1 graylane-closed'),
+  via10: new FieldLine('via', '1.0 graylane-closed'),
   termination: undefined,
 }
 
@@ -137,8 +145,8 @@ function compileListener(spec: ListenerSpec, { instance, tls, mesh }: EdgeSource
     mesh: spec.mesh && mesh?.listeners.get(spec.mesh),
     mayCall: spec.from.length === 0 ? () => true : compileCidrs(spec.from),
     viaName,
-    viaLine: `via: 1.1 ${viaName}\r\n`,
-    viaLine10: `via: 1.0 ${viaName}\r\n`,
+    via: new FieldLine('via', `1.1 ${viaName}`),
+    via10: new FieldLine('via', `1.0 ${viaName}`),
     termination: tls === undefined || spec.tls.length === 0 ? undefined : new TlsTermination(spec.tls, tls),
   }
 }
@@ -162,9 +170,16 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
     pageScript: compilePageScript(release.spec),
     actionsOf: new Map(release.services.map((service) => [service, compileRouteActions(service.actions, endpointsOf)])),
     versionNames: new FieldNames([header]),
-    versionLines: new Map(Array.from(release.spec.versions.keys(), (name) => [name, `${header}: ${name}\r\n`])),
+    linesOf: new Map(Array.from(release.spec.versions.keys(), (name) => [name, linesOf(header, name)])),
     available: availability(release, endpointsOf),
     settling: source.settlingOf(release),
+  }
+}
+
+function linesOf(header: string, version: string): VersionLines {
+  return {
+    asserted: new FieldLine(header, version),
+    timing: new FieldLine('server-timing', `graylane;desc="${version}"`),
   }
 }
 

@@ -1,6 +1,7 @@
 // The seam between the engine that speaks HTTP and the code that decides: one request, its answer, and nothing of sockets.
 // http1/ implements it; handle-request.ts and its helpers use it. HTTP/2 will be a second implementation.
 
+import type { FieldBlock, FieldLine } from './field-line.ts'
 import type { FieldNames } from './http1/field-names.ts'
 
 import type { ConnectionRules } from './connection-rules.ts'
@@ -26,16 +27,20 @@ export interface Head {
   lowerCaseNames(): void
   /** Takes every line of that name out of what is sent on. `get` still sees what came. */
   remove(name: string): void
-  /** The same for several names, in every spelling. */
+  /** The same for several names. */
+  removeAll(names: FieldNames): void
+  /** The same in every spelling. */
   removeSpellings(names: FieldNames): void
   /** Takes out the lines of that name whose value the test accepts. */
   removeLines(name: string, test: (value: string) => boolean): void
   /** Adds a line. The value has to be free of CR, LF and NUL: the caller builds it from checked parts. */
   append(name: string, value: string): void
-  /** The same for a line that is whole and known to be clean: `name: value` and its CRLF. */
-  appendLine(name: string, line: string): void
+  appendLine(line: FieldLine): void
+  /** `sent` and what removes lines do not see them. */
+  appendBlock(block: FieldBlock): void
   /** remove, then append. */
   set(name: string, value: string): void
+  setLine(line: FieldLine): void
   /** Every line that came, in order, with its name in lower case: for explain, logs and tests, not for the hot path. */
   entries(): readonly (readonly [name: string, value: string])[]
 }

@@ -202,9 +202,12 @@ class ListedHead implements Head {
   }
 
   // What is taken out for the upstream alone is never looked at here.
+  removeAll(): void {}
   removeSpellings(): void {}
   removeLines(): void {}
   appendLine(): void {}
+  appendBlock(): void {}
+  setLine(): void {}
 }
 
 class ImaginedRequest extends ListedHead implements RequestHead {

@@ -1,9 +1,14 @@
 // The fields of an answer that the edge composes, with the part of Head that rules about answers need.
 
 import type { EdgeAnswer, Head } from './exchange.ts'
+import type { FieldLine } from './field-line.ts'
+import type { FieldNames } from './http1/field-names.ts'
 
 /** What both an upstream's answer and one of the edge's own can do: header operations, CORS and pins are written for it. */
-export type AnswerHead = Pick<Head, 'get' | 'sent' | 'remove' | 'removeLines' | 'set' | 'append'>
+export type AnswerHead = Pick<
+  Head,
+  'get' | 'sent' | 'remove' | 'removeAll' | 'removeLines' | 'set' | 'setLine' | 'append' | 'appendLine'
+>
 
 export class FieldList implements AnswerHead {
   fields: (readonly [name: string, value: string])[]
@@ -25,6 +30,10 @@ export class FieldList implements AnswerHead {
     this.fields = this.fields.filter((field) => field[0] !== name)
   }
 
+  removeAll({ names }: FieldNames): void {
+    this.fields = this.fields.filter((field) => !names.includes(field[0]))
+  }
+
   removeLines(name: string, test: (value: string) => boolean): void {
     this.fields = this.fields.filter((field) => field[0] !== name || !test(field[1]))
   }
@@ -36,5 +45,13 @@ export class FieldList implements AnswerHead {
 
   append(name: string, value: string): void {
     this.fields.push([name, value])
+  }
+
+  setLine({ name, value }: FieldLine): void {
+    this.set(name, value)
+  }
+
+  appendLine({ name, value }: FieldLine): void {
+    this.append(name, value)
   }
 }

@@ -2,7 +2,6 @@
 // The counterpart of handle-request.ts; what a route does is route-execution.ts for both.
 
 import { clientAddress, type Trust } from '../affinity/client-address.ts'
-import { parseAddress } from '../rules/address.ts'
 import type { Address, Step } from '../rules/types.ts'
 import type { Edge, EdgeListener } from './edge.ts'
 import { edgeErrors } from './edge-answers.ts'
@@ -11,6 +10,7 @@ import { codecAnswer, emptyAnswer } from './mesh-answers.ts'
 import { identify, joined, joinSingleLines, keepPassed, removeSteering } from './mesh-fields.ts'
 import { MeshFacts } from './mesh-facts.ts'
 import { MeshRequest } from './mesh-request.ts'
+import { peerOf } from './peer.ts'
 import type { Surroundings } from './request-context.ts'
 import { normalizeTarget } from './target.ts'
 
@@ -41,7 +41,7 @@ export function handleMeshRequest(
   meshRequest.target = target.target
   meshRequest.record.path = target.path
 
-  const peer = (exchange.connection.memo ??= parseAddress(exchange.connection.remoteAddress)) as Address
+  const { peer } = peerOf(exchange.connection, edge.trust).direct
   if (!listener.mayCall(peer)) return meshRequest.refuse(codecAnswer(403), edgeErrors.forbidden)
   const atEdge = spec.kind === 'gateway'
   const client = atEdge ? clientOf(request, peer, trustedHops) : callerOf(request, peer)

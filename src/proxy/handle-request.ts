@@ -8,18 +8,19 @@ import { type PinFinding } from '../affinity/pin-cookie.ts'
 import { seedFor } from '../affinity/pin-policy.ts'
 import type { PreviewLink } from '../affinity/preview.ts'
 import { decide, decideInternal } from '../rules/decide.ts'
-import type { PreviewReading, Decision, Release, RequestFacts, Service, Step, Visit } from '../rules/types.ts'
+import type { Decision, Release, RequestFacts, Service, Step, Visit } from '../rules/types.ts'
 import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
 import { type EdgeError, edgeErrors, previewRedirect, stalePageAnswer } from './edge-answers.ts'
-import type { Connection, Exchange, RequestHead } from './exchange.ts'
+import type { Exchange, RequestHead } from './exchange.ts'
 import { handleMeshRequest } from './handle-mesh-request.ts'
 import { spendForward } from './max-forwards.ts'
 import { pageScriptAnswer } from './page-script.ts'
-import { type Client, Peer } from './peer.ts'
+import { type Client, type Peer, peerOf } from './peer.ts'
 import { ProxiedRequest } from './proxied-request.ts'
 import { HeadFacts } from './request-facts.ts'
 import type { Surroundings } from './request-context.ts'
 import { normalizeTarget } from './target.ts'
+import type { VisitorCookies } from './visitor-cookies.ts'
 
 /** What deciding needs beside the snapshot: clock, chance, and who listens to each step (explain). */
 export interface Circumstances {
@@ -48,8 +49,9 @@ export function handleRequest(
   const end = spendForward(request)
   if (end !== undefined) return proxied.answer(end)
 
-  const client = clientOf(exchange.connection, request, edge)
-  proxied.cameFrom(client)
+  const peer = peerOf(exchange.connection, edge.trust)
+  const client = clientOf(peer, request)
+  proxied.cameFrom(peer, client)
   around.trace?.({ step: 'client address', outcome: whoSays(client) })
   if (!listener.mayCall(client.peer)) return proxied.fail(edgeErrors.forbidden)
   const turnedAway = listener.spec.internal ? undefined : admit(around, proxied, client)
@@ -83,13 +85,12 @@ export function handleRequest(
       ? proxied.fail(edgeErrors.previewEnded)
       : proxied.answer(previewRedirect(target.path, link.opened))
 
-  const finding = edgeRelease.pins.read(request.get('cookie'), client.scheme === 'https')
-  const preview = edgeRelease.previews?.read(request.get('cookie'), client.scheme === 'https', around.nowSeconds())
-  const visit = visitOf(request, facts, finding, preview, edgeRelease, around)
-  proxied.visits(visit, finding)
+  const cookies = peer.cookies(edgeRelease, request.get('cookie'), client.scheme === 'https')
+  const visit = visitOf(request, facts, cookies, edgeRelease, around)
+  proxied.visits(visit, cookies)
   takeOutStamp(proxied, facts, release.spec.pin.pageHeader)
   around.trace?.({ step: 'kind', outcome: visit.kind })
-  around.trace?.({ step: 'pin', outcome: describePin(finding) })
+  around.trace?.({ step: 'pin', outcome: describePin(cookies.pin) })
 
   const decision = settleStale(decide(release, facts, visit, around.trace), release, facts)
   proxied.decided(decision)
@@ -150,15 +151,11 @@ function passedBefore(request: RequestHead, listener: EdgeListener): boolean {
 }
 
 /** Design 4.1: the socket's peer, or what trusted proxies say of the one before. */
-function clientOf(connection: Connection, request: RequestHead, { trust }: Edge): Client {
-  // Worked out once a connection, and again after a reload.
-  let peer = connection.memo as Peer | undefined
-  if (peer?.trust !== trust) connection.memo = peer = new Peer(connection, trust)
-  if (!peer.direct.trusted) return peer.direct
+function clientOf({ direct, trust }: Peer, request: RequestHead): Client {
+  if (!direct.trusted) return direct
   const path = request.get(trust.field)
   const scheme = request.get('x-forwarded-proto')
-  if (path === undefined && scheme === undefined) return peer.direct
-  const { direct } = peer
+  if (path === undefined && scheme === undefined) return direct
   const https = direct.scheme === 'https' || scheme?.toLowerCase() === 'https'
   return { ...direct, address: clientAddress(direct.peer, path, trust), scheme: https ? 'https' : 'http' }
 }
@@ -185,24 +182,24 @@ function describeService(service: Service, version: string): string {
 function visitOf(
   request: RequestHead,
   facts: RequestFacts,
-  finding: PinFinding,
-  preview: PreviewReading | undefined,
+  cookies: VisitorCookies,
   release: EdgeRelease,
   around: Circumstances,
 ): Visit {
   const spec = release.release.spec
   const nowSeconds = around.nowSeconds()
   const identity = release.identity(facts, nowSeconds)
+  const { reading } = cookies.pin
   return {
     kind: pageKind(request),
-    reading: finding.reading,
+    reading,
     pageVersion: pageVersion(request, facts.query, spec.pin, spec.page),
     identity,
-    seed: seedFor(spec.name, finding.reading, identity, around.randomBytes),
+    seed: seedFor(spec.name, reading, identity, around.randomBytes),
     nowSeconds,
     available: release.available,
     settling: release.settling,
-    preview,
+    preview: cookies.preview(nowSeconds),
   }
 }
 

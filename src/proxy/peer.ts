@@ -3,7 +3,10 @@
 import { isTrustedPeer, type Trust } from '../affinity/client-address.ts'
 import { parseAddress } from '../rules/address.ts'
 import type { Address } from '../rules/types.ts'
+import type { EdgeRelease } from './edge.ts'
 import type { Connection } from './exchange.ts'
+import { FieldBlock, FieldLine } from './field-line.ts'
+import { VisitorCookies } from './visitor-cookies.ts'
 
 export interface Client {
   /** At the other end of the connection. */
@@ -13,14 +16,24 @@ export interface Client {
   readonly address: Address
   readonly scheme: 'http' | 'https'
   /** X-Forwarded-For as it is sent when the peer is the first to be named there. */
-  readonly forwardedFor: string
+  readonly forwardedFor: FieldLine
 }
 
-/** Kept at the connection. */
+/** Worked out once a connection, and again when a reload changes whom we trust. */
+export function peerOf(connection: Connection, trust: Trust): Peer {
+  const known = connection.memo as Peer | undefined
+  return known?.trust === trust ? known : (connection.memo = new Peer(connection, trust))
+}
+
+/** Kept at the connection, with what the last request over it was found to be: the next one is mostly like it. */
 export class Peer {
   readonly trust: Trust
   /** The peer as the client. */
   readonly direct: Client
+  #cookies: VisitorCookies | undefined
+  #forwarded: FieldBlock | undefined
+  #authority = ''
+  #via: FieldLine | undefined
 
   constructor(connection: Connection, trust: Trust) {
     const peer = parseAddress(connection.remoteAddress) as Address
@@ -30,7 +43,34 @@ export class Peer {
       trusted: isTrustedPeer(peer, trust),
       address: peer,
       scheme: connection.encrypted ? 'https' : 'http',
-      forwardedFor: `x-forwarded-for: ${peer.text}\r\n`,
+      forwardedFor: new FieldLine('x-forwarded-for', peer.text),
     }
   }
+
+  cookies(release: EdgeRelease, field: string | undefined, encrypted: boolean): VisitorCookies {
+    if (this.#cookies?.holdsFor(release, field, encrypted) !== true)
+      this.#cookies = new VisitorCookies(release, field, encrypted)
+    return this.#cookies!
+  }
+
+  /** What an upstream is told of a request that the peer itself makes. */
+  forwarded(authority: string, via: FieldLine): FieldBlock {
+    if (this.#forwarded === undefined || this.#authority !== authority || this.#via !== via) {
+      const { forwardedFor, scheme } = this.direct
+      this.#forwarded = new FieldBlock([forwardedFor, forwardedProto[scheme], forwardedHost(authority), via])
+      this.#authority = authority
+      this.#via = via
+    }
+    return this.#forwarded
+  }
+}
+
+export const forwardedProto = {
+  http: new FieldLine('x-forwarded-proto', 'http'),
+  https: new FieldLine('x-forwarded-proto', 'https'),
+}
+
+/** The engine takes no authority that holds more than a host and a port. */
+export function forwardedHost(authority: string): FieldLine {
+  return new FieldLine('x-forwarded-host', authority)
 }

@@ -1,31 +1,34 @@
 // One request between its decision and its end: what is asserted towards the upstream, where it goes, what is asserted towards the
 // client, and the record of it. handle-request.ts makes one for each request; the engine calls it back in the order of the methods below.
 
-import { setsCookie, withoutCookie } from '../affinity/cookie-field.ts'
-import { encodePin, type PinFinding } from '../affinity/pin-cookie.ts'
+import { setsCookie } from '../affinity/cookie-field.ts'
+import { encodePin } from '../affinity/pin-cookie.ts'
 import { endOfHostPins, pinOut, pinToWrite, setCookieLine } from '../affinity/pin-policy.ts'
 import type { Decision, RequestFacts, Service, Visit } from '../rules/types.ts'
 import { assertCaching, assertConditions, forbidStoring } from './cache-fields.ts'
-import type { EdgeListener, EdgeRelease } from './edge.ts'
+import type { EdgeListener, EdgeRelease, VersionLines } from './edge.ts'
 import { edgeAnswer, type EdgeError } from './edge-answers.ts'
 import type { PoolEndpoints } from './endpoints.ts'
 import type { EdgeAnswer, Exchange, Head, Outcome, ResponseHead, UpstreamFailure } from './exchange.ts'
+import type { FieldLine } from './field-line.ts'
 import type { AnswerHead } from './field-list.ts'
 import { FieldNames } from './http1/field-names.ts'
-import type { Client } from './peer.ts'
+import { type Client, forwardedHost, forwardedProto, type Peer } from './peer.ts'
 import { LiveAssets } from './live-assets.ts'
 import { type LongConnection, streamPlaces } from './long-connections.ts'
 import type { Mirror, RouteActions } from './route-actions.ts'
 import type { Surroundings } from './request-context.ts'
 import { RouteExecution } from './route-execution.ts'
+import { stripCookie, type VisitorCookies } from './visitor-cookies.ts'
 
 export class ProxiedRequest extends RouteExecution {
   protected readonly tellsUpstream = false
   readonly #listener: EdgeListener
+  #peer: Peer | undefined
   #client: Client | undefined
   #release: EdgeRelease | undefined
   #visit: Visit | undefined
-  #pinMoved = false
+  #cookies: VisitorCookies | undefined
   #decision: Decision | undefined
   #service: Service | undefined
   #live: LiveAssets | undefined
@@ -38,7 +41,8 @@ export class ProxiedRequest extends RouteExecution {
 
   // --- what handle-request finds out, step by step ----------------------------------------------------------------------------
 
-  cameFrom(client: Client): void {
+  cameFrom(peer: Peer, client: Client): void {
+    this.#peer = peer
     this.#client = client
     this.record.clientAddress = client.address.text
   }
@@ -48,9 +52,10 @@ export class ProxiedRequest extends RouteExecution {
     this.record.release = release.release.name
   }
 
-  visits(visit: Visit, { state: pinIn, moved = false }: PinFinding): void {
+  visits(visit: Visit, cookies: VisitorCookies): void {
+    const { state: pinIn } = cookies.pin
     this.#visit = visit
-    this.#pinMoved = moved
+    this.#cookies = cookies
     this.record.document = visit.kind === 'document'
     this.record.pinIn = pinIn
     this.record.pinOut = pinOut(visit.reading, undefined)
@@ -118,13 +123,14 @@ export class ProxiedRequest extends RouteExecution {
     const release = this.#release as EdgeRelease
     const pin = release.release.spec.pin
     head.removeSpellings(release.versionNames)
-    stripCookie(head, pin.cookie)
-    if (this.#visit?.preview !== undefined) stripCookie(head, release.previews!.cookie)
+    if (this.#cookies === undefined) stripCookie(head, pin.cookie)
+    else this.#cookies.stripOwn(head, this.#visit!.preview !== undefined)
     if (release.several && this.#visit !== undefined) assertConditions(head, this.request.method, this.version)
-    if (!this.#listener.spec.internal) this.#assertForwarded(head)
-    head.appendLine('via', this.request.minorVersion === 1 ? this.#listener.viaLine : this.#listener.viaLine10)
+    const via = this.request.minorVersion === 1 ? this.#listener.via : this.#listener.via10
+    if (this.#listener.spec.internal) head.appendLine(via)
+    else this.#assertForwarded(head, via)
     this.changeRequest(head)
-    head.appendLine(pin.header, release.versionLines.get(this.version)!)
+    head.appendLine(this.#lines.asserted)
     if (this.#live === undefined) return
     this.retries = this
     this.keepBytes ||= 1
@@ -150,16 +156,21 @@ export class ProxiedRequest extends RouteExecution {
     return head.replace(`\r\n${name}: ${this.version}\r\n`, () => `\r\n${name}: ${version}\r\n`)
   }
 
-  #assertForwarded(head: Head): void {
-    const { peer, trusted, scheme, forwardedFor } = this.#client as Client
+  #assertForwarded(head: Head, via: FieldLine): void {
+    const client = this.#client as Client
+    const { peer, trusted, scheme, forwardedFor } = client
     const path = trusted ? head.get('x-forwarded-for') : undefined
+    const namesHost = trusted && head.has('x-forwarded-host')
     head.removeSpellings(trusted ? clientClaims : allClaims)
-    if (path === undefined || path === '') head.appendLine('x-forwarded-for', forwardedFor)
+    const { authority } = this.request
+    // Most requests: nobody else has a say in it.
+    if (client === this.#peer?.direct && path === undefined && !namesHost && !this.changesRequest)
+      return head.appendBlock(this.#peer.forwarded(authority, via))
+    if (path === undefined || path === '') head.appendLine(forwardedFor)
     else head.append('x-forwarded-for', `${path}, ${peer.text}`)
-    head.appendLine('x-forwarded-proto', scheme === 'https' ? forwardedHttps : forwardedHttp)
-    if (trusted && head.has('x-forwarded-host')) return
-    // The engine takes no authority that holds more than a host and a port.
-    head.appendLine('x-forwarded-host', `x-forwarded-host: ${this.request.authority}\r\n`)
+    head.appendLine(forwardedProto[scheme])
+    if (!namesHost) head.appendLine(forwardedHost(authority))
+    head.appendLine(via)
   }
 
   // --- towards the client ------------------------------------------------------------------------------------------------------
@@ -194,7 +205,8 @@ export class ProxiedRequest extends RouteExecution {
     const spec = release.release.spec.pin
     if (head.get('set-cookie') !== undefined) head.removeLines('set-cookie', (line) => setsCookie(line, spec.cookie))
     this.changeAnswer(head)
-    head.set(spec.header, this.version)
+    const { asserted, timing } = this.#lines
+    head.setLine(asserted)
     const visit = this.#visit
     if (visit === undefined) return
     if (this.#decision?.reason !== 'preview') this.#promise(release, visit, head)
@@ -207,6 +219,7 @@ export class ProxiedRequest extends RouteExecution {
       several: release.several,
       trust: this.#service?.spec.cache === 'trust',
       pageHeader: spec.pageHeader,
+      timing,
     })
     if (visit.preview !== undefined) this.#settlePreview(release, visit, head)
   }
@@ -224,9 +237,9 @@ export class ProxiedRequest extends RouteExecution {
       visit,
       decision: this.#decision as Decision,
       pinIn: this.record.pinIn,
-      pinMoved: this.#pinMoved,
+      pinMoved: this.#cookies?.pin.moved === true,
       request: this.request,
-      contentType: head.get('content-type'),
+      contentType: visit.kind === 'document' ? undefined : head.get('content-type'),
       nowSeconds: this.surroundings.nowSeconds(),
     })
     this.record.pinOut = pinOut(visit.reading, pin)
@@ -246,6 +259,10 @@ export class ProxiedRequest extends RouteExecution {
     return this.#decision?.version ?? ''
   }
 
+  get #lines(): VersionLines {
+    return this.#release!.linesOf.get(this.version)!
+  }
+
   get scheme(): 'http' | 'https' {
     return this.#client?.scheme ?? 'http'
   }
@@ -253,15 +270,6 @@ export class ProxiedRequest extends RouteExecution {
   protected get listenerPort(): number {
     return this.#listener.spec.port || this.localPort
   }
-}
-
-function stripCookie(head: Head, name: string): void {
-  const field = head.get('cookie')
-  if (field === undefined) return
-  const rest = withoutCookie(field, name)
-  if (rest === field) return
-  head.remove('cookie')
-  if (rest !== undefined) head.appendLine('cookie', `cookie: ${rest}\r\n`)
 }
 
 /** What the browser holds is of the version that was asked first. */
@@ -277,5 +285,3 @@ const allClaims = new FieldNames([
   'x-forwarded-server',
   'x-forwarded-ssl',
 ])
-const forwardedHttp = 'x-forwarded-proto: http\r\n'
-const forwardedHttps = 'x-forwarded-proto: https\r\n'

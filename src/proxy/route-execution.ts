@@ -160,6 +160,10 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
     this.target = query === '' ? path : `${path}?${query}`
   }
 
+  protected get changesRequest(): boolean {
+    return this.actions!.requestHeaders.length > 0
+  }
+
   /** The route's operations on the request. */
   protected changeRequest(head: Head): void {
     const levels = this.actions!.requestHeaders

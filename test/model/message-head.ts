@@ -2,6 +2,7 @@
 // sent.
 
 import type { Head } from '../../src/proxy/exchange.ts'
+import type { FieldBlock, FieldLine } from '../../src/proxy/field-line.ts'
 import type { FieldNames } from '../../src/proxy/http1/field-names.ts'
 
 export class MessageHead implements Head {
@@ -46,6 +47,10 @@ export class MessageHead implements Head {
     this.#sent = this.#sent.filter(([field]) => field !== name)
   }
 
+  removeAll({ names }: FieldNames): void {
+    for (const name of names) this.remove(name)
+  }
+
   removeSpellings({ names }: FieldNames): void {
     this.#sent = this.#sent.filter(([field]) => !names.includes(field.replaceAll(/[_.]/g, '-')))
   }
@@ -58,8 +63,16 @@ export class MessageHead implements Head {
     this.#sent.push([name, value])
   }
 
-  appendLine(name: string, line: string): void {
-    this.append(name, line.slice(line.indexOf(':') + 1).trim())
+  appendLine({ name, value }: FieldLine): void {
+    this.append(name, value)
+  }
+
+  appendBlock({ lines }: FieldBlock): void {
+    for (const line of lines) this.appendLine(line)
+  }
+
+  setLine({ name, value }: FieldLine): void {
+    this.set(name, value)
   }
 
   set(name: string, value: string): void {

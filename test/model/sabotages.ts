@@ -31,7 +31,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     sentence: '4.2 backends do not see the pin',
     file: proxied,
-    code: 'stripCookie(head, pin.cookie)',
+    code: 'else this.#cookies.stripOwn(head, this.#visit!.preview !== undefined)',
     instead: '',
   },
   {
@@ -193,8 +193,8 @@ export const sabotages: readonly Sabotage[] = [
   {
     sentence: '4.9 the upstream is told the decided version',
     file: proxied,
-    code: 'release.versionLines.get(this.version)!',
-    instead: 'release.versionLines.get(release.release.stable)!',
+    code: 'head.appendLine(this.#lines.asserted)',
+    instead: 'head.appendLine(release.linesOf.get(release.release.stable)!.asserted)',
   },
   {
     sentence: '4.9 a document writes the pin when the version changed',

@@ -64,6 +64,9 @@ const names = [
   'if-match',
   'last-modified',
   'service-worker',
+  'sec-fetch-user',
+  'upgrade-insecure-requests',
+  'server',
 ]
 
 const idByName = new Map(names.map((name, id) => [name, id]))
@@ -143,14 +146,18 @@ export function idOfName(name: string): number {
 export function idOfBytes(bytes: Uint8Array, from: number, to: number): number {
   const length = to - from
   let id = firstInBucket[bucketOf(length, lowerByte[bytes[from]!]!, lowerByte[bytes[to - 1]!]!)]!
-  for (; id !== 0; id = nextInBucket[id]!) {
-    if (nameLengths[id] !== length) continue
-    const start = nameStarts[id]!
-    let at = 0
-    while (at < length && lowerByte[bytes[from + at]!] === nameBytes[start + at]) at++
-    if (at === length) return id
-  }
+  for (; id !== 0; id = nextInBucket[id]!)
+    if (nameLengths[id] === length && endOfName(id, bytes, from, to) === to) return id
   return 0
+}
+
+/** Behind the name of that number, if it stands at bytes[from..end), whatever its letter case; else `from`. */
+export function endOfName(id: number, bytes: Uint8Array, from: number, end: number): number {
+  const behind = from + nameLengths[id]!
+  if (behind > end) return from
+  let at = nameStarts[id]!
+  for (let p = from; p < behind; p++) if (lowerByte[bytes[p]!] !== nameBytes[at++]) return from
+  return behind
 }
 
 function bucketOf(length: number, first: number, last: number): number {

@@ -2,6 +2,7 @@
 // Heads are pooled; none is held by an idle connection, and none may be used after its exchange has finished.
 
 import type { Head } from '../exchange.ts'
+import type { FieldBlock, FieldLine } from '../field-line.ts'
 import { foldedByte, lowerByte } from './bytes.ts'
 import { COOKIE, type FieldNames, hopByHop, idOfName, lengthBit } from './field-names.ts'
 
@@ -12,6 +13,8 @@ const none: readonly string[] = []
 const nothing: readonly string[] = []
 
 export class MessageHead implements Head {
+  /** The numbers of the names that stood in each of the first lines of the last head of this kind: most have the same again. */
+  readonly usualOrder: Uint8Array
   /** The whole head as it came, one character a byte, with the empty line. */
   text = ''
   /** Where the empty line begins. */
@@ -44,6 +47,11 @@ export class MessageHead implements Head {
   readonly #addedLines: string[] = []
   #added = 0
   #lowersNames = false
+
+  /** @param usualOrder 32 numbers, shared by all heads of a kind */
+  constructor(usualOrder: Uint8Array) {
+    this.usualOrder = usualOrder
+  }
 
   get(name: string): string | undefined {
     const id = idOfName(name)
@@ -137,6 +145,12 @@ export class MessageHead implements Head {
     }
   }
 
+  removeAll(names: FieldNames): void {
+    const came =
+      ((this.presentLow & names.low) | (this.presentHigh & names.high) | (this.otherLengths & names.lengths)) !== 0
+    if (came || this.#added > 0) for (const name of names.names) this.remove(name)
+  }
+
   removeSpellings(names: FieldNames): void {
     if (((this.presentLow & names.low) | (this.presentHigh & names.high)) !== 0) {
       for (let line = 0; line < this.count; line++) if (names.hasId(this.ids[line]!)) this.dropped[line] = 1
@@ -157,12 +171,25 @@ export class MessageHead implements Head {
   }
 
   append(name: string, value: string): void {
-    this.appendLine(name, `${name}: ${fieldText(value)}\r\n`)
+    this.#add(name, `${name}: ${fieldText(value)}\r\n`)
   }
 
-  appendLine(name: string, line: string): void {
+  appendLine({ name, text }: FieldLine): void {
+    this.#add(name, text)
+  }
+
+  appendBlock({ text }: FieldBlock): void {
+    this.#add('', text)
+  }
+
+  setLine(line: FieldLine): void {
+    this.remove(line.name)
+    this.#add(line.name, line.text)
+  }
+
+  #add(name: string, text: string): void {
     this.#addedNames[this.#added] = name
-    this.#addedLines[this.#added++] = line
+    this.#addedLines[this.#added++] = text
   }
 
   set(name: string, value: string): void {

@@ -2,7 +2,14 @@
 // What the framing and hop-by-hop fields say is settled here; nothing is thrown and no byte is read twice by different rules.
 
 import { COLON, CR, LF, SP, TAB, isDigit, lowerByte, tokenByte, valueByte } from './bytes.ts'
-import { CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, idOfBytes, survivesConnection } from './field-names.ts'
+import {
+  CONNECTION,
+  CONTENT_LENGTH,
+  TRANSFER_ENCODING,
+  endOfName,
+  idOfBytes,
+  survivesConnection,
+} from './field-names.ts'
 import type { MessageHead } from './head.ts'
 
 /** More bytes are needed. */
@@ -29,6 +36,7 @@ export function parseFields(
   end: number,
   maxFields: number,
 ): number {
+  const { usualOrder } = head
   let p = at
   for (;;) {
     if (p >= end) return INCOMPLETE
@@ -39,10 +47,17 @@ export function parseFields(
       return p + 2
     }
     const start = p
-    while (p < end && tokenByte[bytes[p]!] === 1) p++
-    if (p >= end) return INCOMPLETE
-    // Also refuses folding (RFC 9112 5.2), space before the colon (5.1) and an empty name.
-    if (bytes[p] !== COLON || p === start) return BAD
+    const line = head.count & 31
+    let id = usualOrder[line]!
+    p = endOfName(id, bytes, start, end)
+    if (p === end) return INCOMPLETE
+    if (p === start || bytes[p] !== COLON) {
+      while (p < end && tokenByte[bytes[p]!] === 1) p++
+      if (p >= end) return INCOMPLETE
+      // Also refuses folding (RFC 9112 5.2), space before the colon (5.1) and an empty name.
+      if (bytes[p] !== COLON || p === start) return BAD
+      id = usualOrder[line] = idOfBytes(bytes, start, p)
+    }
     const nameEnd = p++
     while (p < end && (bytes[p] === SP || bytes[p] === TAB)) p++
     const valueStart = p
@@ -55,7 +70,6 @@ export function parseFields(
     while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === TAB)) valueEnd--
     p += 2
     if (head.count === maxFields) return HEAD_TOO_LARGE
-    const id = idOfBytes(bytes, start, nameEnd)
     if (id === CONTENT_LENGTH) {
       // A second length is refused even when it is equal: RFC 9112 6.3 allows that, and whoever is behind us may count otherwise.
       if (head.contentLength !== -1) return BAD

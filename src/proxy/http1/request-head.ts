@@ -22,6 +22,8 @@ const MAX_METHOD = 32
 /** RFC 9112 2.2 asks to ignore at least one empty line before a request; we take two. */
 const MAX_EMPTY_LINES = 2
 
+const usualOrder = new Uint8Array(32)
+
 export class RequestMessage extends MessageHead implements RequestHead {
   method = ''
   target = ''
@@ -32,6 +34,10 @@ export class RequestMessage extends MessageHead implements RequestHead {
   hasBody = false
   /** `Expect: 100-continue` from an HTTP/1.1 client that announces a body. */
   continueAsked = false
+
+  constructor() {
+    super(usualOrder)
+  }
 
   override reset(): void {
     super.reset()

@@ -8,12 +8,18 @@ import type { Limits } from './limits.ts'
 import { BAD, HEAD_TOO_LARGE, INCOMPLETE, parseFields, settleConnection } from './parse-fields.ts'
 import { JOIN_BYTES } from './span.ts'
 
+const usualOrder = new Uint8Array(32)
+
 export class ResponseMessage extends MessageHead implements ResponseHead {
   status = 0
   /** Position behind the status line. */
   fieldsStart = 0
   /** Position behind the empty line. What is short stands in `text` up to the end of what was read: one look at the memory for both. */
   length = 0
+
+  constructor() {
+    super(usualOrder)
+  }
 
   /** RFC 9112 9.3. We speak 1.1 to upstreams; what answers in 1.0 is used once. */
   get keepsAlive(): boolean {
