@@ -101,8 +101,8 @@ function listenerOf(instance: string): EdgeListener {
     spec: { name: 'fastify', port: 0, address: '', internal: false, from: [], sourceLabels: undefined, tls: [] },
     mayCall: () => true,
     viaName,
-    via: new FieldLine('via', `1.1 ${viaName}`),
-    via10: new FieldLine('via', `1.0 ${viaName}`),
+    via: FieldLine.lasting('via', `1.1 ${viaName}`),
+    via10: FieldLine.lasting('via', `1.0 ${viaName}`),
     termination: undefined,
   }
 }

@@ -87,12 +87,12 @@ function rewritten(head: RequestMessage): string {
 }
 
 const forwarded = new FieldBlock([
-  new FieldLine('x-forwarded-for', '127.0.0.1'),
-  new FieldLine('x-forwarded-proto', 'http'),
-  new FieldLine('x-forwarded-host', 'shop.example.com'),
-  new FieldLine('via', '1.1 graylane-bench'),
+  FieldLine.lasting('x-forwarded-for', '127.0.0.1'),
+  FieldLine.lasting('x-forwarded-proto', 'http'),
+  FieldLine.lasting('x-forwarded-host', 'shop.example.com'),
+  FieldLine.lasting('via', '1.1 graylane-bench'),
 ])
-const version = new FieldLine('x-version', 'v2')
+const version = FieldLine.lasting('x-version', 'v2')
 const versionNames = new FieldNames(['x-version'])
 const claims = new FieldNames(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded', 'x-real-ip'])
 const endpoint = { key: '127.0.0.1:80', address: '127.0.0.1', port: 80 }

@@ -23,7 +23,10 @@ const sharedCacheFields = new FieldNames([
 ])
 /** What Cache-Control says most often. */
 const cacheControls = new Map(
-  ['private, no-store', 'no-store', 'private, no-cache'].map((value) => [value, new FieldLine('cache-control', value)]),
+  ['private, no-store', 'no-store', 'private, no-cache'].map((value) => [
+    value,
+    FieldLine.lasting('cache-control', value),
+  ]),
 )
 
 /**

@@ -115,8 +115,8 @@ export const closedListener: EdgeListener = {
   mesh: undefined,
   mayCall: () => false,
   viaName: 'graylane-closed',
-  via: new FieldLine('via', '1.1 graylane-closed'),
-  via10: new FieldLine('via', '1.0 graylane-closed'),
+  via: FieldLine.lasting('via', '1.1 graylane-closed'),
+  via10: FieldLine.lasting('via', '1.0 graylane-closed'),
   termination: undefined,
 }
 
@@ -145,8 +145,8 @@ function compileListener(spec: ListenerSpec, { instance, tls, mesh }: EdgeSource
     mesh: spec.mesh && mesh?.listeners.get(spec.mesh),
     mayCall: spec.from.length === 0 ? () => true : compileCidrs(spec.from),
     viaName,
-    via: new FieldLine('via', `1.1 ${viaName}`),
-    via10: new FieldLine('via', `1.0 ${viaName}`),
+    via: FieldLine.lasting('via', `1.1 ${viaName}`),
+    via10: FieldLine.lasting('via', `1.0 ${viaName}`),
     termination: tls === undefined || spec.tls.length === 0 ? undefined : new TlsTermination(spec.tls, tls),
   }
 }
@@ -178,8 +178,8 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
 
 function linesOf(header: string, version: string): VersionLines {
   return {
-    asserted: new FieldLine(header, version),
-    timing: new FieldLine('server-timing', `graylane;desc="${version}"`),
+    asserted: FieldLine.lasting(header, version),
+    timing: FieldLine.lasting('server-timing', `graylane;desc="${version}"`),
   }
 }
 

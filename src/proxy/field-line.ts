@@ -10,10 +10,15 @@ export class FieldLine {
   /** As it is written, with its CRLF. */
   readonly text: string
 
-  constructor(name: string, value: string) {
+  constructor(name: string, value: string, text = `${name}: ${value}\r\n`) {
     this.name = name
     this.value = value
-    this.text = inOnePiece(`${name}: ${value}\r\n`)
+    this.text = text
+  }
+
+  /** For a line that many messages carry. */
+  static lasting(name: string, value: string): FieldLine {
+    return new FieldLine(name, value, inOnePiece(`${name}: ${value}\r\n`))
   }
 }
 

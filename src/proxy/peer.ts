@@ -53,21 +53,25 @@ export class Peer {
     return this.#cookies!
   }
 
-  /** What an upstream is told of a request that the peer itself makes. */
-  forwarded(authority: string, via: FieldLine): FieldBlock {
-    if (this.#forwarded === undefined || this.#authority !== authority || this.#via !== via) {
-      const { forwardedFor, scheme } = this.direct
-      this.#forwarded = new FieldBlock([forwardedFor, forwardedProto[scheme], forwardedHost(authority), via])
+  /**
+   * What an upstream is told of a request that the peer itself makes. Undefined where the request before said something else: one alone is
+   * not worth it.
+   */
+  forwarded(authority: string, via: FieldLine): FieldBlock | undefined {
+    if (this.#authority !== authority || this.#via !== via) {
       this.#authority = authority
       this.#via = via
+      this.#forwarded = undefined
+      return undefined
     }
-    return this.#forwarded
+    const { forwardedFor, scheme } = this.direct
+    return (this.#forwarded ??= new FieldBlock([forwardedFor, forwardedProto[scheme], forwardedHost(authority), via]))
   }
 }
 
 export const forwardedProto = {
-  http: new FieldLine('x-forwarded-proto', 'http'),
-  https: new FieldLine('x-forwarded-proto', 'https'),
+  http: FieldLine.lasting('x-forwarded-proto', 'http'),
+  https: FieldLine.lasting('x-forwarded-proto', 'https'),
 }
 
 /** The engine takes no authority that holds more than a host and a port. */

@@ -164,8 +164,9 @@ export class ProxiedRequest extends RouteExecution {
     head.removeSpellings(trusted ? clientClaims : allClaims)
     const { authority } = this.request
     // Most requests: nobody else has a say in it.
-    if (client === this.#peer?.direct && path === undefined && !namesHost && !this.changesRequest)
-      return head.appendBlock(this.#peer.forwarded(authority, via))
+    const alone = client === this.#peer?.direct && path === undefined && !namesHost && !this.changesRequest
+    const block = alone ? this.#peer?.forwarded(authority, via) : undefined
+    if (block !== undefined) return head.appendBlock(block)
     if (path === undefined || path === '') head.appendLine(forwardedFor)
     else head.append('x-forwarded-for', `${path}, ${peer.text}`)
     head.appendLine(forwardedProto[scheme])

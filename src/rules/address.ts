@@ -16,6 +16,7 @@ export type Cidr =
     }
 
 const mapped = 0xffff_0000_0000n
+const mappedPrefix = '::ffff:'
 const word = 0xffff_ffff_ffff_ffffn
 
 /**
@@ -173,6 +174,9 @@ function parseBracketed(text: string): Address | undefined {
 }
 
 function parseIpv6(text: string): Address | undefined {
+  // What every IPv4 client of a socket on `::` has.
+  const plain = text.startsWith(mappedPrefix) ? ipv4Value(text, mappedPrefix.length, text.length) : -1
+  if (plain !== -1) return { family: 4, value: plain, text: text.slice(mappedPrefix.length) }
   const zone = text.indexOf('%')
   const parts = ipv6Parts(zone === -1 ? text : text.slice(0, zone))
   if (parts === undefined) return undefined

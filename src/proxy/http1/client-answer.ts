@@ -180,8 +180,8 @@ export abstract class ClientAnswer<L> {
     const { connection } = this
     const { outlet } = connection
     this.bytesSent += bytes
-    // One answer may wait, no second one behind it; and none that the end of the connection follows.
-    if (!ended || !this.persist || !isBusy(connection.owner.activeRequests) || !outlet.empty) {
+    // One answer may wait, no second one behind it.
+    if (!ended || !isBusy(connection.owner.activeRequests) || !outlet.empty) {
       connection.socket.write(text, 'latin1')
       return this.written(ended, false)
     }

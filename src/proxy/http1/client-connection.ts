@@ -8,9 +8,8 @@ import { BROKEN, ChunkedDecoder, MORE } from './chunked.ts'
 import { Timed } from './deadlines.ts'
 import { edgeResponse } from './edge-response.ts'
 import { Http1Exchange } from './http1-exchange.ts'
-import * as refused from './parse-fields.ts'
 import { Outlet } from './outlet.ts'
-import { giveBackRequestHead, parseRequest, takeRequestHead } from './request-head.ts'
+import { giveBackRequestHead, parseRequest, refusalOf, takeRequestHead } from './request-head.ts'
 import type { RequestMessage } from './request-head.ts'
 import type { ConnectionOwner } from './server.ts'
 
@@ -161,15 +160,26 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     const exchange = this.#exchange!
     this.#exchange = null
     this.owner.activeRequests--
+    const { keepsAlive } = exchange.request
     giveBackRequestHead(exchange.request)
     if (this.#closed) return
-    if (!persist || !this.mayPersist) this.close()
+    if (!persist || !this.mayPersist) this.#leave(!keepsAlive)
     else if (this.requestRead) this.#next()
     else {
       this.#drainLeft = this.owner.limits.drainBytes
       this.owner.deadlines.set(this, this.owner.limits.bodyIdleTimeoutMs)
       this.resumeReading()
     }
+  }
+
+  /**
+   * After the last answer. A client that said itself that this is its last request sends no other (RFC 9112 9.6), so closing at once
+   * resets nothing; TLS wants a word of farewell.
+   */
+  #leave(clientToo: boolean): void {
+    if (!clientToo || this.encrypted || !this.requestRead || this.#pending !== null) return this.close()
+    this.#lingering = true
+    this.outlet.closeSoon(this.owner.limits.writeStallTimeoutMs)
   }
 
   override onDeadline(): void {
@@ -369,27 +379,6 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     this.#pending = null
     this.#exchange?.onClientGone()
     this.owner.onClosed(this)
-  }
-}
-
-function refusalOf(result: number): Refusal {
-  switch (result) {
-    case refused.HEAD_TOO_LARGE:
-      return 'head-too-large'
-    case refused.TARGET_TOO_LONG:
-      return 'target-too-long'
-    case refused.BAD_VERSION:
-      return 'version-not-supported'
-    case refused.BAD_METHOD:
-      return 'method-not-allowed'
-    case refused.UNKNOWN_CODING:
-      return 'not-implemented'
-    case refused.BAD_EXPECTATION:
-      return 'expectation-failed'
-    case refused.MISSING_HOST:
-      return 'missing-host'
-    default:
-      return 'bad-request'
   }
 }
 

@@ -24,6 +24,8 @@ function writeAll(): void {
 export class Outlet {
   readonly #socket: Socket
   #text = ''
+  /** Milliseconds that the rest may take to go out before the socket is closed; -1 while it stays open. */
+  #closesWithinMs = -1
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -51,6 +53,21 @@ export class Outlet {
     if (text === '') return
     this.#text = ''
     this.#socket.write(text, 'latin1')
+    if (this.#closesWithinMs >= 0) this.#close()
+  }
+
+  /** Closes the socket, once everything was written. With a stall of `stallMs` what is left is given up. */
+  closeSoon(stallMs: number): void {
+    this.#closesWithinMs = stallMs
+    if (this.#text === '') this.#close()
+  }
+
+  #close(): void {
+    const socket = this.#socket
+    // What the kernel has goes out whatever becomes of the socket.
+    if (socket.writableLength === 0) return void socket.destroy()
+    socket.setTimeout(this.#closesWithinMs)
+    socket.destroySoon()
   }
 
   /** What was not written yet is never written. */

@@ -1,6 +1,6 @@
 // A request head: RFC 9112 sections 3 and 5, read strictly. Says what came; what a target may hold is decided later (target.ts).
 
-import type { RequestHead } from '../exchange.ts'
+import type { Refusal, RequestHead } from '../exchange.ts'
 import { CR, LF, SP, hexValue, hostByte, isDigit, targetByte, tokenByte } from './bytes.ts'
 import { EXPECT, HOST, SEC_WEBSOCKET_KEY, UPGRADE } from './field-names.ts'
 import { MessageHead } from './head.ts'
@@ -14,6 +14,7 @@ import {
   HEAD_TOO_LARGE,
   INCOMPLETE,
   TARGET_TOO_LONG,
+  UNKNOWN_CODING,
   parseFields,
   settleConnection,
 } from './parse-fields.ts'
@@ -71,6 +72,28 @@ export function parseRequest(head: RequestMessage, bytes: Buffer, limits: Limits
   const result = parse(head, bytes, end, limits)
   if (result !== INCOMPLETE) return result
   return bytes.length >= limits.headBytes ? HEAD_TOO_LARGE : INCOMPLETE
+}
+
+/** What a negative result of parseRequest says. */
+export function refusalOf(result: number): Refusal {
+  switch (result) {
+    case HEAD_TOO_LARGE:
+      return 'head-too-large'
+    case TARGET_TOO_LONG:
+      return 'target-too-long'
+    case BAD_VERSION:
+      return 'version-not-supported'
+    case BAD_METHOD:
+      return 'method-not-allowed'
+    case UNKNOWN_CODING:
+      return 'not-implemented'
+    case BAD_EXPECTATION:
+      return 'expectation-failed'
+    case MISSING_HOST:
+      return 'missing-host'
+    default:
+      return 'bad-request'
+  }
 }
 
 function parse(head: RequestMessage, bytes: Buffer, end: number, limits: Limits): number {
