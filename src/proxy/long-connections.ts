@@ -38,7 +38,7 @@ export class LongConnections {
   switched(releases: readonly Release[]): void {
     for (const connection of this.#open) {
       const { closeWithinMs } = connection
-      if (closeWithinMs === undefined || this.#ending.has(connection) || stillDraws(connection, releases)) continue
+      if (closeWithinMs === undefined || this.#ending.has(connection) || stays(connection, releases)) continue
       this.#ending.add(connection)
       setTimeout(connection.end, Math.floor(this.#random() * closeWithinMs)).unref()
     }
@@ -57,11 +57,12 @@ export class LongConnections {
   }
 }
 
-/** Whether pages that are loaded now may still be of that version, under the promise that was given with it. */
-function stillDraws({ release, version }: LongConnection, releases: readonly Release[]): boolean {
+/** Whether pages that were loaded before may still be of that version, under the promise that was given with it. */
+function stays({ release, version }: LongConnection, releases: readonly Release[]): boolean {
   const now = releases.find(({ name }) => name === release.name)?.spec
-  if (now === undefined || !now.versions.has(version) || now.draining.has(version)) return false
-  return now.pin.epoch <= release.spec.pin.epoch
+  if (now === undefined || !now.versions.has(version) || now.pin.epoch > release.spec.pin.epoch) return false
+  // What drained already when this one was opened was no switch for it.
+  return !now.draining.has(version) || release.spec.draining.has(version)
 }
 
 /** What kind of place a stream of this type may end at; undefined for what is no stream of messages. */

@@ -92,7 +92,7 @@ describe('a service that ends them within half a second', () => {
     await change({ stable: 'v2', draining: ['v1'] })
     const socket = await openSocket(cookie)
     await change({ stable: 'v2', draining: ['v1'], gray: '[{ version: v2, share: 1% }]' })
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await new Promise((resolve) => setTimeout(resolve, 700))
     expect(socket.readyState).toBe(WebSocket.OPEN)
     socket.terminate()
   })

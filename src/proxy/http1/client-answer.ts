@@ -11,7 +11,7 @@ import type { BodyFraming } from './outgoing-head.ts'
 import { closeFrame, type EndKind, GentleEnd } from './gentle-end.ts'
 import type { RequestMessage } from './request-head.ts'
 import type { ResponseMessage } from './response-head.ts'
-import { chunkFraming, writeAnswerSpan } from './span.ts'
+import { answerPiece, chunkFraming, writeSpan } from './span.ts'
 
 /** Deadlines are up to two tenths of a second late: too much for short ones. */
 const preciseBelowMs = 2000
@@ -152,10 +152,13 @@ export abstract class ClientAnswer<L> {
   }
 
   private write(before: string, buffer: Buffer, from: number, to: number, ended: boolean): boolean {
-    const { socket } = this.connection
+    const { connection, chunkedAnswer } = this
     this.bytesSent += to - from
-    if (this.chunkedAnswer) this.framingSent += chunkFraming(to - from, ended)
-    return this.written(ended, writeAnswerSpan(socket, before, buffer, from, to, this.chunkedAnswer, ended))
+    if (chunkedAnswer) this.framingSent += chunkFraming(to - from, ended)
+    const piece = answerPiece(before, buffer, from, to, chunkedAnswer, ended)
+    if (piece !== undefined) return this.send(piece, ended)
+    writeSpan(connection.socket, before, buffer, from, to, chunkedAnswer, ended)
+    return this.written(ended, true)
   }
 
   /** The same for the head, where `body` holds the span as text if it needs no framing. `now` is the time. */
@@ -170,22 +173,23 @@ export abstract class ClientAnswer<L> {
   ): boolean {
     // Most answers come in one piece and end here: their end needs no clock of its own.
     this.headAt = now
-    const go =
-      body === undefined ? this.relay(text, buffer, from, to, ended) : this.relayText(text + body, to - from, ended)
+    this.bytesSent += body === undefined ? 0 : to - from
+    const go = body === undefined ? this.relay(text, buffer, from, to, ended) : this.send(text + body, ended)
     this.headAt = 0
     return go
   }
 
-  private relayText(text: string, bytes: number, ended: boolean): boolean {
-    const { connection } = this
-    const { outlet } = connection
-    this.bytesSent += bytes
+  /** One piece, now or at the end of this turn. */
+  private send(piece: string | Buffer, ended: boolean): boolean {
+    const { outlet, owner } = this.connection
+    const lent = typeof piece !== 'string'
     // One answer may wait, no second one behind it.
-    if (!ended || !isBusy(connection.owner.activeRequests) || !outlet.empty) {
-      connection.socket.write(text, 'latin1')
-      return this.written(ended, false)
+    if (lent || !ended || !isBusy(owner.activeRequests) || !outlet.empty) {
+      if (lent) outlet.socket.write(piece)
+      else if (piece !== '') outlet.socket.write(piece, 'latin1')
+      return this.written(ended, lent)
     }
-    outlet.writeSoon(text)
+    outlet.writeSoon(piece)
     this.answerDone()
     return true
   }

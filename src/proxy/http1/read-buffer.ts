@@ -1,7 +1,7 @@
 // The memory an upstream connection reads into: 64 KiB, 256 KiB while large bodies come. The kernel writes into it whenever it is given
 // out, so a buffer changes owner only when nobody waits to write from it any more.
 
-import { ROOM } from './span.ts'
+import { HEADROOM, TAILROOM } from './span.ts'
 
 const SMALL_READ = 65_536
 const LARGE_READ = 262_144
@@ -11,9 +11,9 @@ const spare: Buffer[] = []
 const MAX_SPARE = 16
 
 export class ReadBuffer {
-  /** The memory, with ROOM bytes in front of and behind what is read. */
-  slab: Buffer = Buffer.allocUnsafeSlow(SMALL_READ + 2 * ROOM)
-  #view: Buffer = this.slab.subarray(ROOM, ROOM + SMALL_READ)
+  /** The memory, with HEADROOM bytes in front of what is read and TAILROOM bytes behind it. */
+  slab: Buffer = Buffer.allocUnsafeSlow(SMALL_READ + HEADROOM + TAILROOM)
+  #view: Buffer = this.slab.subarray(HEADROOM, HEADROOM + SMALL_READ)
   readonly #small = this.slab
   #wantLarge = false
   #messageBytes = 0
@@ -45,9 +45,9 @@ export class ReadBuffer {
       this.slab = this.#small
     } else {
       // The small one stays ours, lent or not: it is not read into before the large one is given up again.
-      this.slab = spare.pop() ?? Buffer.allocUnsafeSlow(LARGE_READ + 2 * ROOM)
+      this.slab = spare.pop() ?? Buffer.allocUnsafeSlow(LARGE_READ + HEADROOM + TAILROOM)
     }
-    this.#view = this.slab.subarray(ROOM, this.slab.length - ROOM)
+    this.#view = this.slab.subarray(HEADROOM, this.slab.length - TAILROOM)
     return this.#view
   }
 

@@ -3,8 +3,10 @@
 /** Up to this size a span is joined with its head or framing to one string: one copy is cheaper than a write of several pieces. */
 export const JOIN_BYTES = 8192
 
-/** Bytes that have to be free in front of and behind a span for chunkInPlace. */
-export const ROOM = 16
+/** Bytes kept free in front of what is read from an upstream, for the head that the answer leaves with, which is longer than it came. */
+export const HEADROOM = 1024
+/** And behind it, for the end of a chunk. */
+export const TAILROOM = 16
 
 const LAST_CHUNK = '0\r\n\r\n'
 
@@ -50,27 +52,26 @@ export function writeBodySpan(
 }
 
 /**
- * A span of an answer, from memory that is read into again: true when the writer was given that very memory, which then has to stay as
- * it is until everything was written.
+ * A span of an answer as one piece: a short one as text, a long one as the memory in which it lies, with its framing written around it.
+ * The caller owns that memory, has read all it needs from it, and leaves it as it is until it was written. Undefined when there is no room.
  */
-export function writeAnswerSpan(
-  writer: Writer,
+export function answerPiece(
   before: string,
   buffer: Buffer,
   from: number,
   to: number,
   chunked: boolean,
   ended: boolean,
-): boolean {
-  if (to - from <= JOIN_BYTES) {
-    const text = before + spanText(buffer, from, to, chunked, ended)
-    if (text !== '') writer.write(text, 'latin1')
-    return false
-  }
-  const framed = chunked && before === '' ? chunkInPlace(buffer, from, to, ended) : undefined
-  if (framed !== undefined) writer.write(framed)
-  else writeSpan(writer, before, buffer, from, to, chunked, ended)
-  return true
+): string | Buffer | undefined {
+  if (to - from <= JOIN_BYTES) return before + spanText(buffer, from, to, chunked, ended)
+  const first = chunked ? `${before}${chunkSize(to - from)}` : before
+  const last = chunked ? chunkEnd(ended) : ''
+  const start = from - first.length
+  const end = to + last.length
+  if (start < 0 || end > buffer.length) return undefined
+  if (first !== '') buffer.write(first, start, 'latin1')
+  if (last !== '') buffer.write(last, to, 'latin1')
+  return buffer.subarray(start, end)
 }
 
 /** Bytes that the chunked coding puts around a span. */
@@ -83,12 +84,12 @@ export function chunkFraming(size: number, ended: boolean): number {
 function spanText(buffer: Buffer, from: number, to: number, chunked: boolean, ended: boolean): string {
   const data = to > from ? buffer.toString('latin1', from, to) : ''
   if (!chunked) return data
-  const chunk = data === '' ? '' : `${(to - from).toString(16)}\r\n${data}\r\n`
+  const chunk = data === '' ? '' : `${chunkSize(to - from)}${data}\r\n`
   return ended ? chunk + LAST_CHUNK : chunk
 }
 
 /** Writes `before` and the span without copying the span: buffer[from..to) has to stay as it is until the writer has taken it. */
-function writeSpan(
+export function writeSpan(
   writer: Writer,
   before: string,
   buffer: Buffer,
@@ -99,30 +100,17 @@ function writeSpan(
 ): boolean {
   if (before === '' && !chunked) return writer.write(buffer.subarray(from, to))
   writer.cork()
-  const size = chunked ? `${(to - from).toString(16)}\r\n` : ''
-  writer.write(before + size, 'latin1')
+  writer.write(chunked ? `${before}${chunkSize(to - from)}` : before, 'latin1')
   let room = writer.write(buffer.subarray(from, to))
-  if (chunked) room = writer.write(ended ? `\r\n${LAST_CHUNK}` : '\r\n', 'latin1')
+  if (chunked) room = writer.write(chunkEnd(ended), 'latin1')
   writer.uncork()
   return room
 }
 
-/**
- * Frames a span as a chunk by writing into the memory around it, so that it goes out as one piece. The caller owns that memory and
- * has read all it needs from it. Undefined when there is no room.
- */
-function chunkInPlace(buffer: Buffer, from: number, to: number, ended: boolean): Buffer | undefined {
-  if (from < ROOM || to + ROOM > buffer.length) return undefined
-  let start = from
-  buffer[--start] = 10
-  buffer[--start] = 13
-  for (let left = to - from; left > 0; left = Math.floor(left / 16)) {
-    const digit = left % 16
-    buffer[--start] = digit < 10 ? 48 + digit : 87 + digit
-  }
-  let end = to
-  buffer[end++] = 13
-  buffer[end++] = 10
-  if (ended) end += buffer.write(LAST_CHUNK, end, 'latin1')
-  return buffer.subarray(start, end)
+function chunkSize(bytes: number): string {
+  return `${bytes.toString(16)}\r\n`
+}
+
+function chunkEnd(ended: boolean): string {
+  return ended ? `\r\n${LAST_CHUNK}` : '\r\n'
 }

@@ -8,7 +8,7 @@ import { Outlet } from './outlet.ts'
 import { BODY, CONNECTING, ENDED, HEAD, PooledConnection, TUNNEL } from './pooled-connection.ts'
 import { ReadBuffer } from './read-buffer.ts'
 import { ResponseMessage, parseResponse } from './response-head.ts'
-import { requestText, ROOM, writeBodySpan, writeRequest } from './span.ts'
+import { HEADROOM, requestText, writeBodySpan, writeRequest } from './span.ts'
 import { isOurFault, isWebsocketAnswer, type UpstreamUser } from './upstream-link.ts'
 import type { EndpointPool } from './upstreams.ts'
 
@@ -90,7 +90,7 @@ export class UpstreamConnection extends PooledConnection {
   #onRead(bytes: number): boolean {
     this.silent = false
     this.#buffer.noteRead(bytes)
-    const go = this.#take(this.#buffer.slab, ROOM, ROOM + bytes)
+    const go = this.#take(this.#buffer.slab, HEADROOM, HEADROOM + bytes)
     if (!go) this.paused = true
     return go
   }
