@@ -97,12 +97,8 @@ export function createLineWriter(lines: LogLines): (record: RequestRecord, time:
   const opening = createOpening()
   const fixedPart = createFixedPart()
   return (record, time) => {
-    lines.raw(opening(time))
-    lines.text(record.method)
-    lines.raw(path)
+    lines.raw(opening(time, record.method))
     lines.text(withoutQuery(record.path))
-    lines.raw(authority)
-    lines.text(record.authority)
     lines.raw(fixedPart(record))
     lines.text(record.clientAddress)
     lines.raw(bytesReceived)
@@ -120,8 +116,6 @@ export function createLineWriter(lines: LogLines): (record: RequestRecord, time:
   }
 }
 
-const path = ascii('","path":"')
-const authority = ascii('","authority":"')
 const bytesReceived = ascii('","bytesReceived":')
 const bytesSent = ascii(',"bytesSent":')
 const duration = ascii(',"durationMs":')
@@ -130,9 +124,10 @@ const attempts = ascii(',"attempts":')
 const edgeEnd = ascii(',"internal":false}\n')
 const internalEnd = ascii(',"internal":true}\n')
 
-/** What of a record takes few values: names of the configuration, and words of ours. */
+/** What of a record takes few values: hosts that are asked for, names of the configuration, and words of ours. */
 type Fixed = Pick<
   RequestRecord,
+  | 'authority'
   | 'protocol'
   | 'status'
   | 'release'
@@ -156,15 +151,16 @@ function createFixedPart(): (record: Fixed) => Uint8Array {
   let oldest = 0
   return (record) => {
     for (const { of, bytes } of recent) if (isSame(of, record)) return bytes
-    const { protocol, status, release, service, version, reason, rule, pinIn, pinOut, endpoint, flags, edgeCode } =
-      record
+    const { authority, protocol, status, release, service, version, reason, rule } = record
+    const { pinIn, pinOut, endpoint, flags, edgeCode } = record
     const bytes = ascii(
-      `","protocol":"${protocol}","status":${status},"release":${quoted(release)},"service":${quoted(service)}` +
+      `","authority":${quoted(authority)},"protocol":"${protocol}","status":${status},"release":${quoted(release)},"service":${quoted(service)}` +
         `,"version":${quoted(version)},"reason":"${reason}","rule":${quoted(rule)}` +
         `,"pin":"${pinLetters(pinIn, pinOut)}","endpoint":${quoted(endpoint)}` +
         `,"flags":"${flags}","code":"${edgeCode}","clientAddress":"`,
     )
-    const of = { protocol, status, release, service, version, reason, rule, pinIn, pinOut, endpoint, flags, edgeCode }
+    const names = { authority, protocol, status, release, service, version, reason, rule }
+    const of = { ...names, pinIn, pinOut, endpoint, flags, edgeCode }
     recent[oldest] = { of, bytes }
     oldest = (oldest + 1) % partsRemembered
     return bytes
@@ -185,25 +181,29 @@ function isSame(a: Fixed, b: Fixed): boolean {
     a.release === b.release &&
     a.flags === b.flags &&
     a.edgeCode === b.edgeCode &&
+    a.authority === b.authority &&
     a.protocol === b.protocol
   )
 }
 
-/** The beginning of a line up to the method, put together once a millisecond; the ISO time is formatted once a second. */
-function createOpening(): (time: number) => Uint8Array {
+/** The beginning of a line up to the path, put together once a millisecond; the ISO time is formatted once a second. */
+function createOpening(): (time: number, method: string) => Uint8Array {
   let second = -1
   let prefix = ''
   let millisecond = -1
+  let lastMethod = ''
   let opening: Uint8Array = new Uint8Array()
-  return (time) => {
-    if (time === millisecond) return opening
+  return (time, method) => {
+    if (time === millisecond && method === lastMethod) return opening
     millisecond = time
+    lastMethod = method
     const wholeSecond = Math.floor(time / 1000)
     if (wholeSecond !== second) {
       second = wholeSecond
       prefix = new Date(wholeSecond * 1000).toISOString().slice(0, 20)
     }
-    opening = ascii(`{"time":"${prefix}${String(time - wholeSecond * 1000).padStart(3, '0')}Z","method":"`)
+    const fraction = String(time - wholeSecond * 1000).padStart(3, '0')
+    opening = ascii(`{"time":"${prefix}${fraction}Z","method":${quoted(method)},"path":"`)
     return opening
   }
 }

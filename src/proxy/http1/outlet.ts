@@ -12,18 +12,20 @@ export function isBusy(activeRequests: number): boolean {
   return activeRequests > FEW_REQUESTS
 }
 
-/** Those with something to write at the end of this turn. */
+/** Those with something to write at the end of this turn, and what: kept here and not there, where it would have to be remembered as young. */
 let waiting: Outlet[] = []
+let texts: string[] = []
 
 function writeAll(): void {
-  const outlets = waiting
+  for (const outlet of waiting) outlet.flush()
   waiting = []
-  for (const outlet of outlets) outlet.flush()
+  texts = []
 }
 
 export class Outlet {
   readonly #socket: Socket
-  #text = ''
+  /** Among those that wait; -1 when nothing is to be written. */
+  #place = -1
   /** Milliseconds that the rest may take to go out before the socket is closed; -1 while it stays open. */
   #closesWithinMs = -1
 
@@ -39,27 +41,30 @@ export class Outlet {
 
   /** Nothing waits to be written, here or in the socket. */
   get empty(): boolean {
-    return this.#text === '' && this.#socket.writableLength === 0
+    return this.#place === -1 && this.#socket.writableLength === 0
   }
 
   /** Writes before the event loop waits again. */
   writeSoon(text: string): void {
-    if (this.#text === '' && waiting.push(this) === 1) setImmediate(writeAll)
-    this.#text += text
+    if (this.#place !== -1) texts[this.#place] += text
+    else {
+      this.#place = texts.push(text) - 1
+      if (waiting.push(this) === 1) setImmediate(writeAll)
+    }
   }
 
   flush(): void {
-    const text = this.#text
-    if (text === '') return
-    this.#text = ''
-    this.#socket.write(text, 'latin1')
+    const place = this.#place
+    if (place === -1) return
+    this.#place = -1
+    this.#socket.write(texts[place]!, 'latin1')
     if (this.#closesWithinMs >= 0) this.#close()
   }
 
   /** Closes the socket, once everything was written. With a stall of `stallMs` what is left is given up. */
   closeSoon(stallMs: number): void {
     this.#closesWithinMs = stallMs
-    if (this.#text === '') this.#close()
+    if (this.#place === -1) this.#close()
   }
 
   #close(): void {
@@ -72,6 +77,6 @@ export class Outlet {
 
   /** What was not written yet is never written. */
   drop(): void {
-    this.#text = ''
+    this.#place = -1
   }
 }
