@@ -59,6 +59,10 @@ export class MessageHead implements Head {
       if (!this.hasId(id)) return undefined
       if (!this.isRepeated(id)) return this.valueAt(this.firstLines[id]!)
     }
+    return this.#joined(name, id)
+  }
+
+  #joined(name: string, id: number): string | undefined {
     let value: string | undefined
     for (let line = this.find(name, id, 0); line !== -1; line = this.find(name, id, line + 1)) {
       const next = this.valueAt(line)
@@ -136,7 +140,16 @@ export class MessageHead implements Head {
   remove(name: string): void {
     const id = idOfName(name)
     if (id !== 0) this.dropId(id)
-    else for (let line = this.find(name, 0, 0); line !== -1; line = this.find(name, 0, line + 1)) this.dropped[line] = 1
+    else this.#dropOther(name)
+    if (this.#added > 0) this.#takeBack(name)
+  }
+
+  #dropOther(name: string): void {
+    for (let line = this.find(name, 0, 0); line !== -1; line = this.find(name, 0, line + 1)) this.dropped[line] = 1
+  }
+
+  /** Lines that were added. */
+  #takeBack(name: string): void {
     for (let i = 0; i < this.#added; i++) {
       if (this.#addedNames[i] === name) {
         this.#addedNames[i] = ''
