@@ -122,6 +122,8 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
     const abort = drawAbort(actions.fault!, this.request, this.surroundings.random)
     if (abort === undefined) return this.#allow(actions)
     this.flag('FI')
+    // Envoy's fault filter answers before its cors filter is asked: no origin is allowed.
+    this.actions = { ...actions, cors: undefined }
     this.#own(abort)
   }
 
