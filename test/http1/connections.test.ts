@@ -286,6 +286,40 @@ describe('leaving early', () => {
   })
 })
 
+describe('the last answer', () => {
+  const last = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+
+  it.each([
+    ['a short one', 13, 8],
+    ['one that is more than the kernel takes', 12_000_000, 2],
+  ])('closes the connection of a client that said so, without waiting for it: %s', async (_what, size, count) => {
+    await play(answering(() => ok('x'.repeat(size))))
+    const clients = Array.from({ length: count }, () => set.client().write(last))
+    for (const client of clients) client.socket.pause()
+    await until(() => set.upstream.lines.length === count)
+    for (const client of clients) client.socket.resume()
+    for (const client of clients) {
+      expect((await client.message()).body.length).toBe(size)
+      await client.end()
+      // Its own side is open still, but whatever it writes meets nobody.
+      client.write('x')
+      await until(() => client.reset)
+    }
+  })
+
+  it('reaches a client that sends on all the same, for what it sends is read for a while', async () => {
+    await play(answering(() => ok('whole')))
+    const client = set.client().write(last + get)
+    expect((await client.message()).body).toBe('whole')
+    await client.end()
+    client.write(get)
+    client.socket.end()
+    await until(() => client.closed)
+    expect(client.reset).toBe(false)
+    expect(set.proxy.outcomes.length).toBe(1)
+  })
+})
+
 describe('closing', () => {
   it('drain closes idle connections at once and the others with their answer', async () => {
     let finish: () => void = () => undefined
