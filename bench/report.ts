@@ -11,14 +11,16 @@ import { scenarios } from './scenarios.ts'
 
 /** Reads a folder of results; throws when there is none of a whole run. A full run goes before a quick one, however old. */
 export async function readResults(folder: string): Promise<Results> {
-  const bench = (await newest<BenchResult>(folder, 'full')) ?? (await newest<BenchResult>(folder, 'quick'))
+  const [full, quick] = [await newest<BenchResult>(folder, 'full'), await newest<BenchResult>(folder, 'quick')]
+  const bench = full ?? quick
   if (bench === undefined) throw new Error('there is no result yet: run pnpm bench')
+  const later = full !== undefined && quick !== undefined && quick.startedAt > full.startedAt ? quick : undefined
   const [micro, profile, soak] = await Promise.all([
     newest<NonNullable<Results['micro']>>(folder, 'micro'),
     newest<NonNullable<Results['profile']>>(folder, 'profile'),
     newest<NonNullable<Results['soak']>>(folder, 'soak'),
   ])
-  return { bench, micro, profile, soak }
+  return { bench, later, micro, profile, soak }
 }
 
 /** Writes benchmarks.md and images/bench-*.svg into a folder; charts of an earlier report go. */

@@ -11,6 +11,8 @@ import { type Cell, cellsOf, idleKib, ratio, type Spread } from './figures.ts'
 
 export interface Results {
   readonly bench: BenchResult
+  /** A quick run that was made after it. */
+  readonly later?: BenchResult | undefined
   readonly micro: MicroResult | undefined
   readonly profile: ProfileResult | undefined
   readonly soak: SoakResult | undefined
@@ -23,7 +25,7 @@ export function page(results: Results, charts: ReadonlySet<string>): string {
     charts.has(name) ? [`![${alt}](images/bench-${name}.svg)`].join('\n') : ''
   const sections = [
     opening(bench),
-    `## The bars\n\n${barsTable(bench)}`,
+    `## The bars\n\n${barsTable(bench, results.later)}`,
     lossesSection(bench),
     `## By request\n\n${scenarioNote}\n\n${chart('small', 'CPU time of a small GET by proxy')}\n\n${chart('ratios', 'CPU time as a multiple of nginx, by kind of request')}`,
     ...scenarios.map(({ name, title }) => scenarioSection(bench, name, title)),
@@ -41,7 +43,8 @@ export function page(results: Results, charts: ReadonlySet<string>): string {
     .replaceAll(/\n{3,}/g, '\n\n')}\n`
 }
 
-function opening({ kind, startedAt, seconds, machine, load, participants }: BenchResult): string {
+function opening(bench: BenchResult): string {
+  const { kind, seconds, machine, load, participants } = bench
   const own = participants.find(({ name }) => name === 'graylane')
   const quick =
     kind === 'quick'
@@ -57,26 +60,34 @@ ${quick}
 | | |
 | --- | --- |
 | graylane | ${own?.version ?? 'not measured'} |
-| when | ${startedAt.slice(0, 16).replace('T', ' ')} UTC, ${seconds} s, ${kind} |
+| when | ${timeOf(bench)}, ${seconds} s, ${kind} |
 | machine | ${machine.cores} x ${machine.cpu}, ${machine.memoryGib} GiB, ${machine.system} |
 | load average | ${machine.loadBefore} before, ${machine.loadAfter} at the end |
 | Node | ${machine.node} |
 | load | ${load.generator}, ${load.connections} connections, ${load.seconds} s for each figure and round, ${load.rounds} round${load.rounds === 1 ? '' : 's'}, order reversed every second round |`
 }
 
-function barsTable(bench: BenchResult): string {
+function barsTable(bench: BenchResult, later: BenchResult | undefined): string {
   const rows = bars.map((bar) => {
     const value = bar.measure(bench)
-    return [
-      bar.what,
-      bar.unit,
-      limit(bar, bar.must),
-      limit(bar, bar.goal),
-      number(value),
-      `**${outcomeOf(bar, value)}**`,
-    ]
+    const row = [bar.what, bar.unit, limit(bar, bar.must), limit(bar, bar.goal), number(value), outcome(bar, value)]
+    if (later === undefined) return row
+    const again = bar.measure(later)
+    return [...row, number(again), outcome(bar, again)]
   })
-  return table(['what', 'unit', 'must', 'goal', 'measured', ''], rows, 2)
+  const heads = ['what', 'unit', 'must', 'goal', 'measured', '']
+  if (later === undefined) return table(heads, rows, 2)
+  return `${table([...heads, 'later', ''], rows, 2)}
+
+**Later** is a quick run (${timeOf(later)}, ${later.load.rounds} rounds, load average ${later.machine.loadBefore} before): what the machine's neighbours do moves ratios, too.`
+}
+
+function outcome(bar: Bar, value: number | undefined): string {
+  return `**${outcomeOf(bar, value)}**`
+}
+
+function timeOf({ startedAt }: BenchResult): string {
+  return `${startedAt.slice(0, 16).replace('T', ' ')} UTC`
 }
 
 function limit(bar: Bar, value: number): string {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ import { autocannon } from '../../bench/load/autocannon.ts'
 import { readReport } from '../../bench/load/wrk.ts'
 import { type Plan, readOptions } from '../../bench/options.ts'
 import { costOfTree, costsAvailable, idsOfTree } from '../../bench/process-tree.ts'
-import { writeReport } from '../../bench/report.ts'
+import { readResults, writeReport } from '../../bench/report.ts'
 import { bars, outcomeOf } from '../../bench/report/bars.ts'
 import { cellsOf, ratio, spread } from '../../bench/report/figures.ts'
 import type { BenchResult, Sample } from '../../bench/result.ts'
@@ -111,6 +111,23 @@ describe('a tiny benchmark', () => {
     expect(page).toContain('| careless | 1 | answers wrongly | excluded; ')
     expect(page).toContain('| two workers | x one worker | <= 1.15 | <= 1.15 | – | **not measured** |')
     expect(await readFile(join(folder, 'images/bench-small.svg'), 'utf8')).toContain('prefers-color-scheme: dark')
+    await rm(folder, { recursive: true })
+  })
+
+  it('shows beside a full run what a quick one measured later, and none that is older', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'graylane-results-'))
+    const write = (kind: string, startedAt: string): Promise<void> =>
+      writeFile(join(folder, `2026-01-01-${kind}.json`), JSON.stringify({ ...result, kind, startedAt }))
+    await write('full', '2026-01-01T10:00:00.000Z')
+    await write('quick', '2026-01-01T09:00:00.000Z')
+    expect((await readResults(folder)).later).toBeUndefined()
+    await write('quick', '2026-01-01T11:00:00.000Z')
+    const results = await readResults(folder)
+    expect([results.bench.kind, results.later?.kind]).toEqual(['full', 'quick'])
+    await writeReport(results, folder)
+    expect(await readFile(join(folder, 'benchmarks.md'), 'utf8')).toContain(
+      '**Later** is a quick run (2026-01-01 11:00 UTC,',
+    )
     await rm(folder, { recursive: true })
   })
 })
