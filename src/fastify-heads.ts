@@ -3,12 +3,12 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestHead, ResponseHead } from './proxy/exchange.ts'
-import type { FieldBlock, FieldLine } from './proxy/field-line.ts'
+import { FieldChanges } from './proxy/field-changes.ts'
 import type { FieldNames } from './proxy/http1/field-names.ts'
 
 type Fields = Record<string, string | string[] | undefined>
 
-export class FastifyRequestHead implements RequestHead {
+export class FastifyRequestHead extends FieldChanges implements RequestHead {
   readonly method: string
   readonly target: string
   readonly authority: string
@@ -20,6 +20,7 @@ export class FastifyRequestHead implements RequestHead {
   readonly #fields: Fields
 
   constructor({ raw }: FastifyRequest) {
+    super()
     this.method = raw.method ?? 'GET'
     this.target = raw.url ?? '/'
     this.minorVersion = raw.httpVersionMinor === 0 ? 0 : 1
@@ -64,10 +65,6 @@ export class FastifyRequestHead implements RequestHead {
     delete this.#fields[name]
   }
 
-  removeAll({ names }: FieldNames): void {
-    for (const name of names) this.remove(name)
-  }
-
   removeSpellings({ names }: FieldNames): void {
     for (const name of Object.keys(this.#fields)) if (names.includes(name.replaceAll(/[_.]/g, '-'))) this.remove(name)
   }
@@ -83,18 +80,6 @@ export class FastifyRequestHead implements RequestHead {
     this.#fields[name] = before === undefined ? value : `${before}, ${value}`
   }
 
-  appendLine({ name, value }: FieldLine): void {
-    this.append(name, value)
-  }
-
-  appendBlock({ lines }: FieldBlock): void {
-    for (const line of lines) this.appendLine(line)
-  }
-
-  setLine({ name, value }: FieldLine): void {
-    this.set(name, value)
-  }
-
   set(name: string, value: string): void {
     this.#fields[name] = value
   }
@@ -104,10 +89,11 @@ export class FastifyRequestHead implements RequestHead {
   }
 }
 
-export class FastifyReplyHead implements ResponseHead {
+export class FastifyReplyHead extends FieldChanges implements ResponseHead {
   readonly #reply: FastifyReply
 
   constructor(reply: FastifyReply) {
+    super()
     this.#reply = reply
   }
 
@@ -148,10 +134,6 @@ export class FastifyReplyHead implements ResponseHead {
     this.#reply.removeHeader(name)
   }
 
-  removeAll({ names }: FieldNames): void {
-    for (const name of names) this.remove(name)
-  }
-
   removeSpellings({ names }: FieldNames): void {
     for (const name of names) this.remove(name)
   }
@@ -166,18 +148,6 @@ export class FastifyReplyHead implements ResponseHead {
     // Fastify adds to Set-Cookie and replaces everything else.
     const before = name === 'set-cookie' ? undefined : this.get(name)
     this.#reply.header(name, before === undefined ? value : `${before}, ${value}`)
-  }
-
-  appendLine({ name, value }: FieldLine): void {
-    this.append(name, value)
-  }
-
-  appendBlock({ lines }: FieldBlock): void {
-    for (const line of lines) this.appendLine(line)
-  }
-
-  setLine({ name, value }: FieldLine): void {
-    this.set(name, value)
   }
 
   set(name: string, value: string): void {

@@ -5,6 +5,7 @@ import type { Reason, Step } from '../rules/types.ts'
 import { closedListener, type Edge, type EdgeListener } from './edge.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { Connection, EdgeAnswer, Exchange, Forwarding, Head, RequestHead, ResponseHead } from './exchange.ts'
+import { FieldChanges } from './field-changes.ts'
 import { handleRequest } from './handle-request.ts'
 import type { RequestRecord } from '../observe/record.ts'
 
@@ -149,10 +150,11 @@ class ImaginedExchange implements Exchange {
 }
 
 /** Head over a plain list: what the engine does on bytes, done on strings. */
-class ListedHead implements Head {
+class ListedHead extends FieldChanges implements Head {
   protected fields: (readonly [name: string, value: string])[]
 
   constructor(fields: Iterable<readonly [name: string, value: string]>) {
+    super()
     this.fields = Array.from(fields, ([name, value]) => [name.toLowerCase(), value.trim()] as const)
   }
 
@@ -202,12 +204,8 @@ class ListedHead implements Head {
   }
 
   // What is taken out for the upstream alone is never looked at here.
-  removeAll(): void {}
   removeSpellings(): void {}
   removeLines(): void {}
-  appendLine(): void {}
-  appendBlock(): void {}
-  setLine(): void {}
 }
 
 class ImaginedRequest extends ListedHead implements RequestHead {

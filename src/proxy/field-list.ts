@@ -1,8 +1,7 @@
 // The fields of an answer that the edge composes, with the part of Head that rules about answers need.
 
 import type { EdgeAnswer, Head } from './exchange.ts'
-import type { FieldLine } from './field-line.ts'
-import type { FieldNames } from './http1/field-names.ts'
+import { FieldChanges } from './field-changes.ts'
 
 /** What both an upstream's answer and one of the edge's own can do: header operations, CORS and pins are written for it. */
 export type AnswerHead = Pick<
@@ -10,10 +9,11 @@ export type AnswerHead = Pick<
   'get' | 'sent' | 'remove' | 'removeAll' | 'removeLines' | 'set' | 'setLine' | 'append' | 'appendLine'
 >
 
-export class FieldList implements AnswerHead {
+export class FieldList extends FieldChanges implements AnswerHead {
   fields: (readonly [name: string, value: string])[]
 
   constructor(fields: EdgeAnswer['fields']) {
+    super()
     this.fields = [...fields]
   }
 
@@ -30,10 +30,6 @@ export class FieldList implements AnswerHead {
     this.fields = this.fields.filter((field) => field[0] !== name)
   }
 
-  removeAll({ names }: FieldNames): void {
-    this.fields = this.fields.filter((field) => !names.includes(field[0]))
-  }
-
   removeLines(name: string, test: (value: string) => boolean): void {
     this.fields = this.fields.filter((field) => field[0] !== name || !test(field[1]))
   }
@@ -45,13 +41,5 @@ export class FieldList implements AnswerHead {
 
   append(name: string, value: string): void {
     this.fields.push([name, value])
-  }
-
-  setLine({ name, value }: FieldLine): void {
-    this.set(name, value)
-  }
-
-  appendLine({ name, value }: FieldLine): void {
-    this.append(name, value)
   }
 }

@@ -9,6 +9,7 @@ import { rawRequest } from '../admin/raw-request.ts'
 import { graylane, ServingProcess } from '../cli/graylane-process.ts'
 import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { Authority, withoutOpenssl } from '../tls/authority.ts'
+import { twoSubsets } from './two-subsets.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'graylane-listed-'))
 let folder = ''
@@ -18,10 +19,13 @@ let serving: ServingProcess | undefined
 beforeAll(async () => {
   backends = await Promise.all([startEchoBackend('front', 'v1'), startEchoBackend('front', 'v2')])
 })
+const portOf = (index: number): number => Number(new URL(backends[index]!.url).port)
+const mesh = (): string => twoSubsets(8000, [portOf(0), portOf(1)])
+
 beforeEach(() => {
   folder = mkdtempSync(join(root, 'd-'))
   mkdirSync(join(folder, 'manifests'))
-  writeFileSync(join(folder, 'manifests/mesh.yaml'), mesh(backends.map(({ url }) => Number(new URL(url).port))))
+  writeFileSync(join(folder, 'manifests/mesh.yaml'), mesh())
   writeFileSync(join(folder, 'rules.yaml'), rules('192.168.0.58'))
 })
 afterEach(async () => {
@@ -32,35 +36,6 @@ afterAll(async () => {
   rmSync(root, { recursive: true })
   await Promise.all(backends.map((backend) => backend.close()))
 })
-
-function mesh([v1, v2]: readonly number[]): string {
-  return `apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: edge}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: front}
-spec:
-  hosts: [front.default.svc.cluster.local]
-  ports: [{number: 8000, name: http, protocol: HTTP}]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  endpoints:
-  - {address: 127.0.0.1, ports: {http: ${v1}}, labels: {version: v1}}
-  - {address: 127.0.0.1, ports: {http: ${v2}}, labels: {version: v2}}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: front}
-spec:
-  host: front
-  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
-`
-}
 
 /** At the edge v2 is for one address, inside for callers of v2 in the namespace shop. */
 function rules(address: string): string {
@@ -137,8 +112,7 @@ describe('routes.yaml that lists manifests', () => {
   it('serves the Gateway server of its own port where it names none', async () => {
     const manifests = join(folder, 'manifests/mesh.yaml')
     const free = Number(new URL((await startEchoBackend('none', 'v1').then(closed)).url).port)
-    const ports = backends.map(({ url }) => Number(new URL(url).port))
-    writeFileSync(manifests, mesh(ports).replace('number: 80,', `number: ${free},`))
+    writeFileSync(manifests, mesh().replace('number: 80,', `number: ${free},`))
     const [edge] = (await start(
       listed.replace('port: 0, address: 127.0.0.1, gateway: 80', `port: ${free}, address: 127.0.0.1`),
     )) as [string]
@@ -263,8 +237,7 @@ describe('routes.yaml that lists manifests', () => {
 
   it('warns of a Gateway server that no listener is for', async () => {
     const more = 'servers: [{port: {number: 81, name: more, protocol: HTTP}, hosts: ["*"]}, '
-    const ports = backends.map(({ url }) => Number(new URL(url).port))
-    writeFileSync(join(folder, 'manifests/mesh.yaml'), mesh(ports).replace('servers: [', more))
+    writeFileSync(join(folder, 'manifests/mesh.yaml'), mesh().replace('servers: [', more))
     const { code, out } = await graylane(['check', write(listed)])
     expect(out).toMatch(/mesh\.yaml:6:\d+: warning not-honoured: port 81 is not served/)
     expect(code).toBe(0)

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 import { graylane, ServingProcess } from '../cli/graylane-process.ts'
+import { twoSubsets } from './two-subsets.ts'
 
 const examples = resolve(import.meta.dirname, '../../examples/istio')
 const folder = mkdtempSync(join(tmpdir(), 'graylane-istio-'))
@@ -131,38 +132,12 @@ spec:
   http:
   - route: [{destination: {host: front, subset: ${subset}}}]
 `
-  const mesh = (port1: number, port2: number): string => `apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: edge}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: front}
-spec:
-  hosts: [front.default.svc.cluster.local]
-  ports: [{number: 80, name: http, protocol: HTTP}]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  endpoints:
-  - {address: 127.0.0.1, ports: {http: ${port1}}, labels: {version: v1}}
-  - {address: 127.0.0.1, ports: {http: ${port2}}, labels: {version: v2}}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: front}
-spec:
-  host: front
-  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
-`
   let directory = ''
   beforeAll(async () => {
     directory = mkdtempSync(join(folder, 'd-'))
     const one = await listen((_, response) => response.end('v1'))
     const two = await listen((_, response) => response.end('v2'))
-    writeFileSync(join(directory, 'mesh.yaml'), mesh(one, two))
+    writeFileSync(join(directory, 'mesh.yaml'), twoSubsets(80, [one, two]))
     writeFileSync(join(directory, 'routes.yaml'), route('v1'))
   })
 

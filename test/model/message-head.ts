@@ -2,14 +2,15 @@
 // sent.
 
 import type { Head } from '../../src/proxy/exchange.ts'
-import type { FieldBlock, FieldLine } from '../../src/proxy/field-line.ts'
+import { FieldChanges } from '../../src/proxy/field-changes.ts'
 import type { FieldNames } from '../../src/proxy/http1/field-names.ts'
 
-export class MessageHead implements Head {
+export class MessageHead extends FieldChanges implements Head {
   readonly #came: readonly (readonly [name: string, value: string])[]
   #sent: (readonly [name: string, value: string])[]
 
   constructor(fields: readonly (readonly [name: string, value: string])[]) {
+    super()
     this.#came = fields
     this.#sent = [...fields]
   }
@@ -47,10 +48,6 @@ export class MessageHead implements Head {
     this.#sent = this.#sent.filter(([field]) => field !== name)
   }
 
-  removeAll({ names }: FieldNames): void {
-    for (const name of names) this.remove(name)
-  }
-
   removeSpellings({ names }: FieldNames): void {
     this.#sent = this.#sent.filter(([field]) => !names.includes(field.replaceAll(/[_.]/g, '-')))
   }
@@ -61,18 +58,6 @@ export class MessageHead implements Head {
 
   append(name: string, value: string): void {
     this.#sent.push([name, value])
-  }
-
-  appendLine({ name, value }: FieldLine): void {
-    this.append(name, value)
-  }
-
-  appendBlock({ lines }: FieldBlock): void {
-    for (const line of lines) this.appendLine(line)
-  }
-
-  setLine({ name, value }: FieldLine): void {
-    this.set(name, value)
   }
 
   set(name: string, value: string): void {

@@ -8,8 +8,6 @@ import { COOKIE, type FieldNames, hopByHop, idOfName, lengthBit } from './field-
 
 /** Numbers a line takes in `places`: start, end of the name, start and end of the value. */
 const STRIDE = 4
-const none: readonly string[] = []
-
 const nothing: readonly string[] = []
 
 export class MessageHead implements Head {
@@ -130,7 +128,7 @@ export class MessageHead implements Head {
         break
       }
     }
-    return names ?? none
+    return names ?? nothing
   }
 
   lowerCaseNames(): void {
