@@ -12,7 +12,10 @@ export function isBusy(activeRequests: number): boolean {
   return activeRequests > FEW_REQUESTS
 }
 
-/** Those with something to write at the end of this turn, and what: kept here and not there, where it would have to be remembered as young. */
+/**
+ * Those with something to write at the end of this turn, and what. The texts are not kept in the outlets: a new text in an object that has
+ * lived long is noted by the garbage collector each time.
+ */
 let waiting: Outlet[] = []
 let texts: string[] = []
 
