@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 import { onStage } from './bench.ts'
 import { graylane, ownVersion } from './contenders/graylane.ts'
-import { loadGenerator } from './load/load.ts'
+import { loadGenerator } from './load/load-generator.ts'
 import { currentLoad, describeMachine, type Machine } from './machine.ts'
 import { browserHeaders } from './scenarios.ts'
 import { assemble, startBackend } from './stage.ts'

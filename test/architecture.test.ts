@@ -149,7 +149,34 @@ describe('rule patterns', () => {
   })
 })
 
+// Words that are explained by one another, and the engine's two pairs that hold on to each other for as long as a request lasts: a client
+// connection and its exchange, a pool and its connections.
+const together = [
+  /^rules\/(?:types|route-actions)\.ts$/,
+  /^proxy\/http1\/(?:server|client-connection|http1-exchange|client-answer|tunnel)\.ts$/,
+  /^proxy\/(?:http1\/(?:upstreams|upstream-link|pooled-connection|upstream-connection)|https-upstream)\.ts$/,
+]
+
+/** What a file imports, types too, and what that imports in turn. */
+function reachedFrom(file: string): ReadonlySet<string> {
+  const reached = new Set<string>()
+  const look = (at: string): void => {
+    for (const { of } of ours.filter(({ from }) => from === at)) {
+      if (reached.has(of)) continue
+      reached.add(of)
+      look(of)
+    }
+  }
+  look(file)
+  return reached
+}
+
 describe('files', () => {
+  it('never import themselves by way of others: what is above stays above', () => {
+    const circles = files.filter((file) => reachedFrom(file).has(file))
+    expect(circles.filter((file) => !together.some((few) => few.test(file)))).toEqual([])
+  })
+
   it('have at most 400 lines', () => {
     const long = files.filter((file) => readFileSync(join(source, file), 'utf8').trimEnd().split('\n').length > 400)
     expect(long).toEqual([])

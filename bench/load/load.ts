@@ -1,10 +1,6 @@
 // One interface before both load generators: wrk where it is installed, else autocannon in a process of its own. Neither ever runs
 // inside the process that measures.
 
-import type { Children } from '../children.ts'
-import { autocannon } from './autocannon.ts'
-import { wrk } from './wrk.ts'
-
 export interface Load {
   readonly port: number
   /** Over TLS. */
@@ -36,10 +32,4 @@ export interface LoadGenerator {
   /** Undefined: it is not installed. */
   version(): Promise<string | undefined>
   run(load: Load): Promise<LoadResult>
-}
-
-/** The best that is there. `folder` takes what it needs. */
-export async function loadGenerator(children: Children, folder: string): Promise<LoadGenerator> {
-  const preferred = wrk(folder, children)
-  return (await preferred.version()) === undefined ? autocannon(children) : preferred
 }

@@ -13,7 +13,7 @@ import type { AcceptedTarget } from '../../src/proxy/target.ts'
 import { parseAddress } from '../../src/rules/address.ts'
 import type { VirtualHost } from '../../src/rules/mesh-table.ts'
 import { browserHeaders } from '../scenarios.ts'
-import type { Part } from './parts.ts'
+import type { Part } from './part.ts'
 
 const rules = 1000
 const address = parseAddress('203.0.113.9')!

@@ -8,7 +8,7 @@ import type { KnownNames } from '../../src/observe/istio-series.ts'
 import { LogLines } from '../../src/observe/log-lines.ts'
 import type { RequestRecord } from '../../src/observe/record.ts'
 import { TrafficCounter } from '../../src/observe/traffic-counter.ts'
-import type { Part } from './parts.ts'
+import type { Part } from './part.ts'
 
 const names: KnownNames = {
   releases: new Set(['shop']),

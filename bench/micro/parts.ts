@@ -23,12 +23,8 @@ import type { Pin, PinReading, Release } from '../../src/rules/types.ts'
 import { routesOf } from '../contenders/graylane.ts'
 import { meshParts } from './mesh-parts.ts'
 import { observingParts } from './observing.ts'
+import type { Part } from './part.ts'
 import { browserHeaders } from '../scenarios.ts'
-
-export interface Part {
-  readonly name: string
-  readonly call: () => unknown
-}
 
 const address = parseAddress('203.0.113.9')!
 const keyRing = createKeyRing([randomBytes(32)], randomBytes)

@@ -3,21 +3,11 @@
 
 import { Buffer } from 'node:buffer'
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Pin, PinReading, PinSpec, ReleaseSpec } from '../rules/types.ts'
+import type { Pin, PinSpec, ReleaseSpec } from '../rules/types.ts'
 import { cookieEnd, findCookies, nextCookie } from './cookie-field.ts'
 import type { KeyRing } from './key-ring.ts'
-import type { PinKey } from './types.ts'
+import type { PinFinding, PinKey } from './types.ts'
 import { VerifiedPins } from './verified-pins.ts'
-
-/** What came in. forged: a signature that fails (or cannot be checked any more). two: genuine ones that differ. */
-export type PinState = 'none' | 'held' | 'stale' | 'forged' | 'two'
-
-export interface PinFinding {
-  readonly reading: PinReading
-  readonly state: PinState
-  /** It stands where the configuration would not put it: for one host alone, though `domain` is set. Due to be written anew. */
-  readonly moved?: boolean
-}
 
 export interface PinReader {
   /** @param cookieField all Cookie lines of the request, joined by `; ` */

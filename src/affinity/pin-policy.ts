@@ -7,7 +7,7 @@ import type { Decision, Pin, PinReading, PinSpec, ReleaseSpec, Visit } from '../
 import { hasFetchMetadata, isPrefetch, isStaticSubresource, isUpgrade } from './page-kind.ts'
 import type { RequestMarks } from './page-kind.ts'
 import { pinCookieName } from './pin-cookie.ts'
-import type { PinState } from './pin-cookie.ts'
+import type { PinState } from './types.ts'
 
 const seedBytes = 12
 const historyLength = 3

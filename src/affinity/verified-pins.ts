@@ -1,7 +1,7 @@
 // Pins whose signature was checked, remembered by their exact bytes, so that a visitor's pin costs one hash in its life and not one a
 // request. Found by the last characters of a value, which are of its signature and so spread evenly: nothing is hashed.
 
-import type { PinFinding } from './pin-cookie.ts'
+import type { PinFinding } from './types.ts'
 
 interface Entry {
   readonly value: string

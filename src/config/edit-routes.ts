@@ -2,7 +2,7 @@
 // Pure: reads no file and no clock. What only a compiled configuration can tell is judged in release-edit.ts.
 
 import { parseCidr } from '../rules/address.ts'
-import { type Release, releaseIn } from './edited-release.ts'
+import { type Refusal, type Release, releaseIn } from './edited-release.ts'
 import { durationMs } from './written-values.ts'
 import { YamlEdit } from './yaml-edit.ts'
 
@@ -23,12 +23,6 @@ export type ReleaseVerb = { readonly version: string; readonly release?: string 
     }
   | { readonly verb: 'retire' }
 )
-
-/** Why a verb is not carried out: a stable word for machines, a sentence for people. */
-export interface Refusal {
-  readonly refused: string
-  readonly reason: string
-}
 
 export interface Edited {
   readonly text: string

@@ -2,8 +2,13 @@
 // Knows the short forms of routes.yaml; judges nothing.
 
 import { didYouMean } from '../rules/route-problem.ts'
-import type { Refusal } from './edit-routes.ts'
 import { YamlEdit } from './yaml-edit.ts'
+
+/** Why a verb is not carried out: a stable word for machines, a sentence for people. */
+export interface Refusal {
+  readonly refused: string
+  readonly reason: string
+}
 
 /** Reads through `edit`, so that it is always of the text after the last change. */
 export interface Release {

@@ -10,14 +10,16 @@ import { bareRequest } from '../rules/bare-request.ts'
 import type { Address, Release, RequestFacts } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'
 import type { Surroundings } from './draft.ts'
-import { editRoutes, type Refusal, type ReleaseVerb } from './edit-routes.ts'
+import { editRoutes, type ReleaseVerb } from './edit-routes.ts'
+import type { Refusal } from './edited-release.ts'
 import { lintConfiguration } from './lint.ts'
 import { loadConfiguration, type Problem } from './load.ts'
 import { compileConfiguration, type Snapshot } from './snapshot.ts'
 import { bytesAtMost, type ReadFile, readBounded } from './sources.ts'
 import { textPatch } from './text-patch.ts'
 
-export type { Refusal, ReleaseVerb } from './edit-routes.ts'
+export type { ReleaseVerb } from './edit-routes.ts'
+export type { Refusal } from './edited-release.ts'
 
 /** What a verb would do. Nothing is written yet. */
 export interface EditPlan {

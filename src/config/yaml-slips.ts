@@ -3,13 +3,20 @@
 import type { YAMLError } from 'yaml'
 import { quote } from './problem.ts'
 import type { SourceText } from './source-text.ts'
-import type { Scan } from './yaml-tree.ts'
+
+/** What a scan of the lexemes knows of brackets and quotes: offsets into the text. */
+export interface Unclosed {
+  /** Where the `{` or `[` stands that is never closed. */
+  readonly openFlow: number | undefined
+  /** Where the last quoted text begins. */
+  readonly lastQuote: number | undefined
+}
 
 /** What is wrong with the syntax, and the offset where to look. */
 export function syntaxMessage(
   source: SourceText,
   error: YAMLError,
-  scan: Pick<Scan, 'openFlow' | 'lastQuote'>,
+  scan: Unclosed,
 ): { readonly offset: number; readonly message: string } {
   const offset = error.pos[0]
   const line = lineAt(source.text, offset)

@@ -5,7 +5,7 @@ import { Composer, CST, type Document, isMap, isScalar, isSeq, Lexer, type Node,
 import type { Place } from '../rules/types.ts'
 import { type Report, quote } from './problem.ts'
 import type { SourceText } from './source-text.ts'
-import { syntaxMessage } from './yaml-slips.ts'
+import { syntaxMessage, type Unclosed } from './yaml-slips.ts'
 
 export type YamlNode = YamlScalar | YamlMap | YamlList
 
@@ -65,12 +65,8 @@ export function readYaml(source: SourceText, report: Report): readonly YamlNode[
 // --- lexemes -------------------------------------------------------------------------------------------------------------------------
 
 /** What the composer's errors do not know. */
-export interface Scan {
+interface Scan extends Unclosed {
   readonly tokens: readonly CST.Token[]
-  /** Where the `{` or `[` stands that is never closed. */
-  readonly openFlow: number | undefined
-  /** Where the last quoted text begins. */
-  readonly lastQuote: number | undefined
 }
 
 /**

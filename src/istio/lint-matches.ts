@@ -11,6 +11,7 @@ import type { HttpMatchRequest, HttpRoute, StringMatch } from './model-virtual-s
 import type { Manifests } from './read-manifests.ts'
 import { quoteRegex } from './regex-text.ts'
 import type { AnyResource, Resource } from './resource.ts'
+import { ruleName } from './route-names.ts'
 
 /** @param known what istioctl's analysis found: nothing is said twice */
 export function lintMatches(manifests: Manifests, known: readonly LintProblem[], say: SayLint): void {
@@ -133,10 +134,6 @@ function lintOrder(
 function itemsOf(route: HttpRoute, place: Place): readonly RequestMatchSpec[] {
   const matches = route.match ?? []
   return matches.length === 0 ? [{ place }] : matches.map((match) => requestMatch(match, place))
-}
-
-export function ruleName(route: HttpRoute, index: number): string {
-  return route.name === undefined || route.name === '' ? `#${index}` : route.name
 }
 
 /** Whoever no rule takes gets 404. */

@@ -4,11 +4,10 @@
 import type { Place } from '../rules/types.ts'
 import { anyOverlap, every, fqdnOf, gatewayReference, isAtGateway, isInMesh } from './analysis.ts'
 import type { LintCodeName } from './lint-codes.ts'
-import { ruleName } from './lint-matches.ts'
 import type { HttpMatchRequest, HttpRoute, HttpRouteDestination } from './model-virtual-service.ts'
 import type { Manifests } from './read-manifests.ts'
 import type { AnyResource, Resource } from './resource.ts'
-import { readRouteName } from './route-names.ts'
+import { readRouteName, ruleName } from './route-names.ts'
 
 export type SayLint = (resource: AnyResource, place: Place, code: LintCodeName, message: string) => void
 

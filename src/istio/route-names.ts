@@ -46,3 +46,8 @@ export function readMatchName(
   const parts = /^([1-9]\d*)\.([1-9]\d*)$/.exec(text ?? '')
   return parts === null ? undefined : { own: Number(parts[1]) - 1, visitor: Number(parts[2]) - 1 }
 }
+
+/** What people find a route by: its name, or `#2`, its place in the VirtualService. */
+export function ruleName({ name }: { readonly name?: string | undefined }, index: number): string {
+  return name === undefined || name === '' ? `#${index}` : name
+}

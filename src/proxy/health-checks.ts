@@ -5,7 +5,8 @@ import { connect, type Socket } from 'node:net'
 import { type buildConnector, Client } from 'undici'
 import type { HealthCheckSpec } from '../rules/health-check.ts'
 import type { Edge } from './edge.ts'
-import type { Endpoints, EndpointState, PoolEndpoints } from './endpoints.ts'
+import type { Endpoints, EndpointState } from './endpoints.ts'
+import type { PoolEndpoints } from './pool-endpoints.ts'
 import { isSecure, UpstreamTrust } from './tls/upstream-trust.ts'
 
 export class HealthChecks {

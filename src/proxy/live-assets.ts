@@ -5,7 +5,7 @@ import { hasHashedName } from '../affinity/cache-policy.ts'
 import { isHtmlType, isWorkerScript } from '../affinity/page-kind.ts'
 import type { Decision, Service, Visit } from '../rules/types.ts'
 import type { EdgeRelease } from './edge.ts'
-import type { PoolEndpoints } from './endpoints.ts'
+import type { PoolEndpoints } from './pool-endpoints.ts'
 import type { RequestHead, ResponseHead } from './exchange.ts'
 
 /** Where to look next. */

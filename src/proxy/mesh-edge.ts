@@ -3,7 +3,8 @@
 import type { MeshTable } from '../rules/mesh-table.ts'
 import type { RouteSpec } from '../rules/route-actions.ts'
 import type { Pool } from '../rules/types.ts'
-import { type Endpoints, PoolEndpoints } from './endpoints.ts'
+import type { Endpoints } from './endpoints.ts'
+import { PoolEndpoints } from './pool-endpoints.ts'
 import { compileRoute, type Route } from './route-actions.ts'
 
 export interface MeshEdge {

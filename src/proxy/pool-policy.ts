@@ -3,7 +3,8 @@
 
 import type { HashKeySpec, TrafficPolicySpec, WarmupSpec } from '../rules/traffic-policy.ts'
 import type { Pool, UpstreamUrl } from '../rules/types.ts'
-import { type Balancer, createBalancer } from './balance/balancer.ts'
+import type { Balancer } from './balance/balancer.ts'
+import { createBalancer } from './balance/create-balancer.ts'
 import { hash32 } from './balance/hash32.ts'
 import { ConnectionRules } from './connection-rules.ts'
 import type { Endpoints, EndpointState } from './endpoints.ts'

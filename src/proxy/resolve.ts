@@ -4,7 +4,8 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { UpstreamUrl } from '../rules/types.ts'
-import type { EndpointState, PoolEndpoints } from './endpoints.ts'
+import type { EndpointState } from './endpoints.ts'
+import type { PoolEndpoints } from './pool-endpoints.ts'
 
 const refreshMs = 5000
 

@@ -13,7 +13,7 @@ import type {
 import type { HashKeySpec } from '../rules/traffic-policy.ts'
 import type { HeaderOperationsSpec, Pool } from '../rules/types.ts'
 import { compileCors, type CorsPolicy } from './cors.ts'
-import type { PoolEndpoints } from './endpoints.ts'
+import type { PoolEndpoints } from './pool-endpoints.ts'
 import { compileHeaderOperations, type HeaderOperations } from './header-format.ts'
 import { compilePathRewrite, type PathRewrite } from './rewrite.ts'
 

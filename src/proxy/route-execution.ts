@@ -5,7 +5,8 @@
 import type { RequestFacts, StringMatchSpec } from '../rules/types.ts'
 import { allowOrigin, preflightAnswer } from './cors.ts'
 import { type EdgeError, edgeErrors, errorOfFailure } from './edge-answers.ts'
-import type { EndpointState, PoolEndpoints } from './endpoints.ts'
+import type { EndpointState } from './endpoints.ts'
+import type { PoolEndpoints } from './pool-endpoints.ts'
 import type {
   EdgeAnswer,
   Endpoint,

@@ -2,7 +2,7 @@
 // is kept there, and counts as long as neither the field nor the release changes.
 
 import { withoutCookie } from '../affinity/cookie-field.ts'
-import type { PinFinding } from '../affinity/pin-cookie.ts'
+import type { PinFinding } from '../affinity/types.ts'
 import type { PreviewReading } from '../rules/types.ts'
 import type { EdgeRelease } from './edge.ts'
 import type { Head } from './exchange.ts'

@@ -1,7 +1,8 @@
 // Balancers by what they promise: whom they choose, how even, and who moves when an endpoint leaves.
 
 import { describe, expect, it } from 'vitest'
-import { type Balancer, createBalancer } from '../../src/proxy/balance/balancer.ts'
+import type { Balancer } from '../../src/proxy/balance/balancer.ts'
+import { createBalancer } from '../../src/proxy/balance/create-balancer.ts'
 import { hash32 } from '../../src/proxy/balance/hash32.ts'
 import type { LoadBalancerSpec } from '../../src/rules/traffic-policy.ts'
 

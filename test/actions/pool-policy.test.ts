@@ -1,7 +1,8 @@
 // What a trafficPolicy remembers, and weights that grow: on the pools themselves, with a clock of the test's own.
 
 import { describe, expect, it } from 'vitest'
-import { Endpoints, PoolEndpoints } from '../../src/proxy/endpoints.ts'
+import { Endpoints } from '../../src/proxy/endpoints.ts'
+import { PoolEndpoints } from '../../src/proxy/pool-endpoints.ts'
 import type { TrafficPolicySpec } from '../../src/rules/traffic-policy.ts'
 import type { UpstreamUrl } from '../../src/rules/types.ts'
 

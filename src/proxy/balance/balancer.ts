@@ -1,12 +1,5 @@
 // How one of a pool's endpoints is chosen: pure selectors over lists. Which endpoints may be chosen at all is the caller's to say.
 
-import type { LoadBalancerSpec } from '../../rules/traffic-policy.ts'
-import { LeastRequest } from './least-request.ts'
-import { Maglev } from './maglev.ts'
-import { RandomChoice } from './random-choice.ts'
-import { RingHash } from './ring-hash.ts'
-import { RoundRobin } from './round-robin.ts'
-
 /** What a selector looks at. */
 export interface Candidate {
   /** The same in every process and after every reload: places on rings come from it. */
@@ -25,20 +18,4 @@ export interface Balancer<E extends Candidate> {
    * @param weightOf its weight at the moment, which may be below `weight` while it warms up
    */
   choose(accepts: (endpoint: E) => boolean, hash: number | undefined, weightOf: (endpoint: E) => number): E | undefined
-}
-
-/** @param random 0 to 1, 1 excluded */
-export function createBalancer<E extends Candidate>(spec: LoadBalancerSpec, random: () => number): Balancer<E> {
-  switch (spec.kind) {
-    case 'RANDOM':
-      return new RandomChoice(random)
-    case 'ROUND_ROBIN':
-      return new RoundRobin()
-    case 'LEAST_REQUEST':
-      return new LeastRequest(random)
-    case 'CONSISTENT_HASH':
-      return spec.ring.kind === 'maglev'
-        ? new Maglev(spec.ring.tableSize, random)
-        : new RingHash(spec.ring.minimumRingSize, random)
-  }
 }
