@@ -97,6 +97,9 @@ const requests: readonly CorpusCase[] = [
   passed('absolute-form, whose host wins', 'GET http://other.test/a HTTP/1.1\r\nHost: corpus.test\r\n\r\n', {
     if_forwarded: { target: '/a', match: { host: '^other\\.test$' } },
   }),
+  passed('OPTIONS in absolute-form without a path', line('OPTIONS http://b.test HTTP/1.1'), {
+    if_forwarded: { target: '^\\*$', match: { host: '^b\\.test$' } },
+  }),
   passed('a Host with an empty port', 'GET /a HTTP/1.1\r\nHost: corpus.test:\r\n\r\n'),
   // Content-Length (RFC 9112 6.2)
   ...['5, 5', '5,5', '+5', '-0', '5 5', '0x5', '5.0', '', '5e0', '5;', '1234567890123456', '\xb5'].map((length) =>
@@ -142,6 +145,9 @@ const requests: readonly CorpusCase[] = [
       if_forwarded: { body: 'hello', present: [name.toLowerCase()] },
     }),
   ),
+  ...['close', 'x-own', 'a,', ''].map((option) =>
+    refused(`Connection: ${option} with a no-break space`, get(`X-Own: a\r\nConnection: ${option}\xa0\r\n`)),
+  ),
   passed('Connection that names a field of its own', get('Connection: close, x-own\r\nX-Own: a\r\n'), {
     if_forwarded: { absent: ['x-own'] },
     must_close: true,
@@ -184,6 +190,12 @@ const answers: readonly CorpusCase[] = [
   badAnswer('HTTP/2', 'HTTP/2 200\r\nContent-Length: 3\r\n\r\nabc'),
   badAnswer('a 101 nobody asked for', 'HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
   badAnswer('an interim answer with a length', `HTTP/1.1 103 Hints\r\nContent-Length: 3\r\n\r\nabc${ok}\r\n`),
+  badAnswer('an interim answer in HTTP/1.0', `HTTP/1.0 103 Hints\r\n\r\n${ok}Content-Length: 3\r\n\r\nabc`),
+  badAnswer(
+    'a switch to websocket in HTTP/1.0',
+    'HTTP/1.0 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    { raw: get('Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n') },
+  ),
   badAnswer('chunks that break off', `${ok}Transfer-Encoding: chunked\r\n\r\n5\r\nhel`, { incomplete_must_show: true }),
   badAnswer('a chunk size that is none', `${ok}Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n`, {
     incomplete_must_show: true,
@@ -192,6 +204,14 @@ const answers: readonly CorpusCase[] = [
   goodAnswer('one whose body is longer than it says', `${ok}Content-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\n\r\n`, {
     client_body: 'abc',
   }),
+  goodAnswer(
+    'Connection that says junk first',
+    `${ok}X-Own: a\r\nConnection: @, x-own\r\nContent-Length: 3\r\n\r\nabc`,
+    {
+      client_body: 'abc',
+      never_client: ['X-Own'],
+    },
+  ),
   goodAnswer('204 with a length', 'HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n', { accept_status: [204] }),
   goodAnswer('304 with a length', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n', { accept_status: [304] }),
   goodAnswer(

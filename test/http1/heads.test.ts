@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest'
 import { ChunkedDecoder, MORE } from '../../src/proxy/http1/chunked.ts'
 import { FieldNames, idOfBytes, idOfName } from '../../src/proxy/http1/field-names.ts'
 import { defaultLimits } from '../../src/proxy/http1/limits.ts'
+import { UNKNOWN_CODING } from '../../src/proxy/http1/parse-fields.ts'
 import { RequestMessage, parseRequest } from '../../src/proxy/http1/request-head.ts'
 import { ResponseMessage, parseResponse } from '../../src/proxy/http1/response-head.ts'
 
@@ -62,6 +63,14 @@ describe('a head in pieces', () => {
   })
 })
 
+describe('a head as large as the configuration allows', () => {
+  it('is refused for its codings as any other', () => {
+    const codings = 'gzip, '.repeat(150_000)
+    const bytes = Buffer.from(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ${codings}chunked\r\n\r\n`)
+    expect(parseRequest(new RequestMessage(), bytes, { ...defaultLimits, headBytes: 1_048_576 })).toBe(UNKNOWN_CODING)
+  })
+})
+
 describe('what a head says', () => {
   it('is looked up by name whatever the case, known name or not', () => {
     const head = parsed('COOKIE: a=1\r\nX-A: 1\r\ncookie: b=2\r\nx-a:\r\nX-A: \t3 \r\n')
@@ -93,6 +102,16 @@ describe('what a head says', () => {
     head.removeLines('a', (value) => value === '1')
     expect(head.keptFields()).toBe('Host: a\r\nX-Versions: kept\r\nA: 2\r\nx-version: v2\r\n')
     expect(head.get('x-version')).toBe('v9')
+  })
+
+  it('is the same behind hundreds of other fields, where so many are allowed', () => {
+    const others = Array.from({ length: 400 }, (_, i) => `X-${i}: ${i}\r\n`).join('')
+    const head = new RequestMessage()
+    const text = `GET / HTTP/1.1\r\n${others}Host: a.test\r\nCookie: a=b\r\nKeep-Alive: 1\r\n\r\n`
+    expect(parseRequest(head, Buffer.from(text), { ...defaultLimits, fields: 500 })).toBe(text.length)
+    head.remove('cookie')
+    expect([head.authority, head.get('cookie')]).toEqual(['a.test', 'a=b'])
+    expect(head.keptFields()).toBe(`${others}Host: a.test\r\n`)
   })
 
   it('is the same for a name with a number and for one without', () => {

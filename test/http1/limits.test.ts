@@ -39,6 +39,17 @@ describe('sizes', () => {
     expect(set.upstream.lines.length).toBe(0)
   })
 
+  it.each([
+    ['headBytes', { headBytes: 300 }, 'GET / HTTP/1.1\r\nHost: a\r\nX', '431'],
+    ['targetBytes', { targetBytes: 20 }, 'GET /', '414'],
+  ])('%s, by a later packet that ends no line', async (_name, limits, start, status) => {
+    await play(answer, { limits })
+    const client = set.client().write(start)
+    await sleep(30)
+    client.write('y'.repeat(500))
+    expect((await client.message()).head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+  })
+
   it('what just fits passes', async () => {
     const request = 'GET /12345 HTTP/1.1\r\nHost: a\r\nA: 1\r\n\r\n'
     await play(answer, { limits: { headBytes: request.length, targetBytes: 6, fields: 2 } })
@@ -56,6 +67,22 @@ describe('sizes', () => {
     )
     const client = set.client().write(get)
     await client.take(/HTTP\/1\.1 502 /)
+  })
+
+  it('an upstream is held to them too: a later packet that ends no line', async () => {
+    await play(
+      async (line) => {
+        await line.message()
+        line.write('HTTP/1.1 200 OK\r\nX: ')
+        await sleep(30)
+        line.write('y'.repeat(500))
+      },
+      { limits: { headBytes: 200 } },
+    )
+    await set
+      .client()
+      .write(get)
+      .take(/HTTP\/1\.1 502 /)
   })
 })
 

@@ -9,7 +9,7 @@ import { Timed } from './deadlines.ts'
 import { edgeResponse } from './edge-response.ts'
 import { Http1Exchange } from './http1-exchange.ts'
 import { Outlet } from './outlet.ts'
-import { giveBackRequestHead, parseRequest, refusalOf, takeRequestHead } from './request-head.ts'
+import { giveBackRequestHead, parseRequest, passesLimit, refusalOf, takeRequestHead } from './request-head.ts'
 import type { RequestMessage } from './request-head.ts'
 import type { ConnectionOwner } from './server.ts'
 
@@ -238,7 +238,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     while (next !== null && !this.#closed && !this.#lingering) {
       let buffer: Buffer = next
       if (this.#pending !== null) {
-        const worthATry = buffer.includes(LF) || this.#pending.length > this.owner.limits.headBytes
+        const worthATry = buffer.includes(LF) || passesLimit(this.#pending.length, buffer.length, this.owner.limits)
         buffer = Buffer.concat([this.#pending, buffer])
         this.#pending = buffer
         if (!worthATry) break

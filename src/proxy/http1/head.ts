@@ -28,7 +28,7 @@ export class MessageHead implements Head {
   repeatedLow = 0
   repeatedHigh = 0
   /** The first line of each name that is there. */
-  firstLines = new Uint8Array(64)
+  firstLines = new Uint16Array(64)
   /** Which lengths (modulo 32) the other names have: a look-up of a name that is not there ends here. */
   otherLengths = 0
   // Set by the parser from Connection, Content-Length and Transfer-Encoding.

@@ -88,33 +88,51 @@ export function parseFields(
 
 /**
  * Reads all Connection lines (head.text has to be there): notes close, keep-alive and upgrade, and drops the fields that are
- * named (RFC 9110 7.6.1). False when an element is no token.
+ * named (RFC 9110 7.6.1). False when an element is no token; what the others say holds even so.
  */
 export function settleConnection(head: MessageHead): boolean {
   if (!head.hasId(CONNECTION)) return true
+  let clean = true
   for (let line = 0; line < head.count; line++) {
     if (head.ids[line] !== CONNECTION) continue
     const value = head.valueAt(line)
     // What browsers, load balancers and backends send nearly always.
     if (value === 'keep-alive') head.keepAliveAsked = true
     else if (value === 'close') head.closeAsked = true
-    else if (!settleOptions(head, value)) return false
+    else if (!settleOptions(head, value)) clean = false
   }
-  return true
+  return clean
 }
 
 function settleOptions(head: MessageHead, value: string): boolean {
-  for (const element of value.toLowerCase().split(',')) {
-    const option = element.trim()
+  let clean = true
+  for (const option of elements(value)) {
     // Empty list elements are to be ignored (RFC 9110 5.6.1.2).
     if (option === '') continue
-    if (!isToken(option)) return false
-    if (option === 'close') head.closeAsked = true
+    if (!isToken(option)) clean = false
+    else if (option === 'close') head.closeAsked = true
     else if (option === 'keep-alive') head.keepAliveAsked = true
     else if (option === 'upgrade') head.upgradeAsked = true
     else if (!survivesConnection(option)) head.remove(option)
   }
-  return true
+  return clean
+}
+
+/** In lower case. White space of HTTP is SP and HTAB (RFC 9110 5.6.3); trim() takes a no-break space too. */
+function elements(list: string): string[] {
+  return list.toLowerCase().split(',').map(withoutBlanks)
+}
+
+function withoutBlanks(text: string): string {
+  let from = 0
+  let to = text.length
+  while (from < to && isBlank(text.charCodeAt(from))) from++
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
+}
+
+function isBlank(code: number): boolean {
+  return code === SP || code === TAB
 }
 
 /** A decimal number of 1 to 15 digits (below 2^53), nothing else; -1 for anything else. */
@@ -137,8 +155,7 @@ function transferCoding(bytes: Uint8Array, from: number, to: number): number {
   if (last < from) return BAD
   for (let i = 0; i < chunked.length; i++) if (lowerByte[bytes[last + i]!] !== chunked[i]) return BAD
   if (last === from) return 1
-  const before = String.fromCharCode(...bytes.subarray(from, last)).toLowerCase()
-  const codings = before.split(',').map((coding) => coding.trim())
+  const codings = elements(Buffer.from(bytes.subarray(from, last)).toString('latin1'))
   if (codings.pop() !== '' || codings.length === 0) return BAD
   return codings.every((coding) => coding !== 'chunked' && isToken(coding)) ? UNKNOWN_CODING : BAD
 }

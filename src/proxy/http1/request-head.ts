@@ -22,6 +22,8 @@ import {
 const MAX_METHOD = 32
 /** RFC 9112 2.2 asks to ignore at least one empty line before a request; we take two. */
 const MAX_EMPTY_LINES = 2
+/** All that can stand before a target, and one more. */
+const BEFORE_TARGET = 2 * MAX_EMPTY_LINES + MAX_METHOD + 2
 
 const usualOrder = new Uint8Array(32)
 
@@ -72,6 +74,12 @@ export function parseRequest(head: RequestMessage, bytes: Buffer, limits: Limits
   const result = parse(head, bytes, end, limits)
   if (result !== INCOMPLETE) return result
   return bytes.length >= limits.headBytes ? HEAD_TOO_LARGE : INCOMPLETE
+}
+
+/** So many bytes came behind `before` others and ended no line: may the head be too large by now, which it was not then? */
+export function passesLimit(before: number, more: number, { headBytes, targetBytes }: Limits): boolean {
+  const line = targetBytes + BEFORE_TARGET
+  return before + more >= headBytes || (before < line && before + more >= line)
 }
 
 /** What a negative result of parseRequest says. */
@@ -203,7 +211,9 @@ function settleTarget(head: RequestMessage): boolean {
   while (end < target.length && !endsAuthority(target.charCodeAt(end))) end++
   // The authority of the target wins over Host (RFC 9112 3.2.2). Userinfo fails the check: `@` is no host byte.
   head.authority = target.slice(start, end)
-  head.target = target.charCodeAt(end) === 47 ? target.slice(end) : `/${target.slice(end)}`
+  // RFC 9112 3.2.4: OPTIONS without a path asks about the whole server.
+  if (end === target.length && head.method === 'OPTIONS') head.target = '*'
+  else head.target = target.charCodeAt(end) === 47 ? target.slice(end) : `/${target.slice(end)}`
   return isAuthority(head.authority)
 }
 

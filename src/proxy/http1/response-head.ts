@@ -73,7 +73,8 @@ function parse(head: ResponseMessage, bytes: Buffer, at: number, end: number, li
   head.text = bytes.toString('latin1', at, end - headEnd <= JOIN_BYTES ? end : headEnd)
   if (head.chunked && (head.contentLength !== -1 || minor === 0)) return BAD
   // RFC 9112 6.1, RFC 9110 8.6: neither framing field belongs into an interim answer; a body behind one would be taken for a head.
-  if (status < 200 && (head.chunked || head.contentLength !== -1)) return BAD
+  // RFC 9110 15.2: HTTP/1.0 has no interim answers.
+  if (status < 200 && (head.chunked || head.contentLength !== -1 || minor === 0)) return BAD
   // A Connection option that is no token names nothing; unlike a request, an answer is not worth refusing for it.
   settleConnection(head)
   return headEnd

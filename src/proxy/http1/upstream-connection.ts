@@ -126,9 +126,8 @@ export class UpstreamConnection extends PooledConnection {
     let end = readEnd
     if (this.#partial !== null) {
       const fresh = read.subarray(at, end)
-      const worthATry = fresh.includes(LF) || this.#partial.length > limits.headBytes
       this.#partial = buffer = Buffer.concat([this.#partial, fresh])
-      if (!worthATry) return true
+      if (!fresh.includes(LF) && buffer.length < limits.headBytes) return true
       at = 0
       end = buffer.length
     }
