@@ -44,6 +44,23 @@ export function verdictOf(story: Story): string[] {
   ]
 }
 
+/** Table and verdict for programs: for each part, the versions whose content came (null: of none). `ok` is the exit code's word. */
+export function resultOf({ groups, answers, crossings, failures }: Story): object {
+  const rows = groups.map(({ situation, guest, expected, visitors }) => ({
+    situation,
+    visitor: guest.label,
+    visitors: visitors.length,
+    expected,
+    got: Object.fromEntries(parts.map((part) => [part, versionsOf(visitors, part)])),
+  }))
+  return { ok: crossings.length + failures.length === 0, answers, crossings, failures, groups: rows }
+}
+
+function versionsOf(visitors: Group['visitors'], part: Part): (string | null)[] {
+  const given = visitors.flatMap((visitor) => visitor.answers.filter((answer) => answer.part === part))
+  return [...new Set(given.map(({ content }) => content ?? null))]
+}
+
 /** What to try next, by hand. */
 export function invitation({
   edgeUrl,

@@ -2,7 +2,7 @@
 // Whatever it started is closed again, however it ends.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { invitation, tableOf, verdictOf } from './report.ts'
+import { invitation, resultOf, tableOf, verdictOf } from './report.ts'
 import { requestPrinter } from './request-lines.ts'
 import { startStage, type Stage, type StageOptions } from './stage.ts'
 import { playStory } from './story.ts'
@@ -10,6 +10,8 @@ import { playStory } from './story.ts'
 export interface DemoOptions extends StageOptions {
   /** True: ends after the table. */
   readonly once: boolean
+  /** Takes the result as JSON, in place of the table. */
+  readonly printResult: ((result: string) => void) | undefined
 }
 
 /** Runs it; 0 when nothing crossed and nothing failed, else 1. Throws an Error for the user when a part cannot start or stops. */
@@ -17,7 +19,8 @@ export async function playDemo(options: DemoOptions): Promise<0 | 1> {
   const stage = await startStage(options)
   try {
     const story = await playStory(stage.edgeUrl, stage.whose)
-    for (const line of ['', ...tableOf(story), '', ...verdictOf(story)]) options.print(line)
+    if (options.printResult !== undefined) options.printResult(JSON.stringify(resultOf(story), undefined, 2))
+    else for (const line of ['', ...tableOf(story), '', ...verdictOf(story)]) options.print(line)
     if (!options.once) await stayUp(stage, options)
     return story.crossings.length + story.failures.length === 0 ? 0 : 1
   } finally {

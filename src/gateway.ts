@@ -10,6 +10,7 @@ import { createReloader } from './config/reload.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { coarseSeconds } from './coarse-clock.ts'
 import { drawSecrets, EdgeInForce } from './edge-in-force.ts'
+import type { Log } from './gateway-event.ts'
 import { type AccessLog, createAccessLog } from './observe/access-log.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import type { Observer, RequestRecord } from './observe/record.ts'
@@ -44,8 +45,8 @@ export interface GatewayOptions {
   readonly manifests?: ManifestOptions | undefined
   /** Further observers of finished requests; see src/observe/record.ts. */
   readonly observers?: readonly Observer[]
-  /** Lines for people: what was reloaded, what was refused. Default: nothing. */
-  readonly log?: (line: string) => void
+  /** Lines for people, and as events for programs: what was reloaded, what was refused. Default: nothing. */
+  readonly log?: Log
   /** Follow changes of the files (default), or reload only when asked. */
   readonly watch?: boolean
   /** Seconds since 1970. */

@@ -6,6 +6,7 @@ import type { Problem } from './config/problem.ts'
 import { createReloader, type Reloader, type ReloadResult as Reloaded } from './config/reload.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { textPatch } from './config/text-patch.ts'
+import type { Log } from './gateway-event.ts'
 
 export interface ReloadResult {
   /** Milliseconds since 1970. */
@@ -41,7 +42,7 @@ export interface ReloadsOptions {
   readonly load?: ((path: string) => Promise<Loaded>) | undefined
   /** Puts a snapshot to use, whole or not at all. */
   readonly apply: (snapshot: Snapshot) => Promise<void>
-  readonly log: (line: string) => void
+  readonly log: Log
   /** Called for each reload that took effect, was refused, or found that a refused file was mended to what is in force (not `changed`). */
   readonly count: (ok: boolean, changed: boolean) => void
 }
@@ -100,10 +101,10 @@ export class Reloads {
     if (changed || !ok || isMended) count(ok, changed)
     // What is in force again belongs to the history as well: its newest line says how the files are now.
     if (changed || !ok || isMended) this.#remember(snapshot!)
-    if (changed) log(`configuration ${id} is in force`)
-    if (isMended) log(`configuration ${id} is what the files say again`)
+    if (changed) log(`configuration ${id} is in force`, { event: 'reload-applied', snapshot: id, problems })
+    if (isMended) log(`configuration ${id} is what the files say again`, { event: 'reload-mended', snapshot: id })
     if (!ok) {
-      log(`configuration refused, ${id} stays in force`)
+      log(`configuration refused, ${id} stays in force`, { event: 'reload-refused', snapshot: id, problems })
       for (const problem of problems) log(formatProblem(problem))
     }
     return this.#last

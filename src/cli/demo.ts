@@ -10,15 +10,19 @@ const usage = `graylane demo [OPTIONS]
 Starts an MQTT broker, 30 devices, three frontends, three mqtt-servers and graylane on loopback addresses,
 plays the story's three situations, and stays up until Ctrl-C.
 
-  --once                     end after the table; exit code 1 when a version crossed
+  --once                     end after the table
   --config FILE              routes.yaml to run graylane on (default ${defaultConfigPath})
   --ports configured|auto    auto: any free ports in place of the configured ones (default configured)
+  --json                     the table and the verdict as JSON; the rest goes to standard error
+
+Exit code: 0 nothing crossed, 1 something crossed or a part could not start, 2 wrong usage.
 `
 
 interface DemoOptions {
   readonly configPath: string
   readonly anyPorts: boolean
   readonly once: boolean
+  readonly json: boolean
 }
 
 /** A closed terminal (SIGHUP) counts: to the gateway it would mean a reload, and it would live on alone. */
@@ -36,7 +40,9 @@ export async function runDemo(args: string[]): Promise<ExitCode> {
   for (const signal of stopSignals) process.on(signal, stop)
   try {
     const { playDemo } = await import('../../demo/run.ts')
-    return await playDemo({ ...options, print: (line) => console.log(colour(line)), signal: abort.signal })
+    const print = (line: string): void => (options.json ? console.error(line) : console.log(colour(line)))
+    const printResult = options.json ? (result: string): void => console.log(result) : undefined
+    return await playDemo({ ...options, print, printResult, signal: abort.signal })
   } catch (error) {
     console.error(explain(error, abort.signal))
     return 1
@@ -48,6 +54,7 @@ export async function runDemo(args: string[]): Promise<ExitCode> {
 function readOptions(args: string[]): DemoOptions | 'help' {
   const { values } = readArguments(args, {
     once: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
     config: { type: 'string' },
     ports: { type: 'string', default: 'configured' },
     help: { type: 'boolean', short: 'h', default: false },
@@ -56,7 +63,8 @@ function readOptions(args: string[]): DemoOptions | 'help' {
   if (values.ports !== 'configured' && values.ports !== 'auto') {
     throw new UsageError(`--ports wants configured or auto, not ${JSON.stringify(values.ports)}`)
   }
-  return { configPath: values.config ?? ownConfig(), anyPorts: values.ports === 'auto', once: values.once }
+  const { config, ports, once, json } = values
+  return { configPath: config ?? ownConfig(), anyPorts: ports === 'auto', once, json }
 }
 
 /** The example of this checkout, wherever the demo is started from. */

@@ -1,5 +1,5 @@
 // `graylane serve`: runs the gateway and its admin server until a signal ends it. Lines for people go to standard error, so that
-// standard output is the access log's alone.
+// standard output is the access log's alone. With --json each is an event instead.
 
 import cluster from 'node:cluster'
 import { readFile } from 'node:fs/promises'
@@ -11,6 +11,7 @@ import { formatProblem } from '../config/problem.ts'
 import { ConfigurationError, createGateway, type Gateway, type ManifestOptions, packageVersion } from '../gateway.ts'
 import { manifestArguments, manifestUsage, readManifestOptions } from './manifest-arguments.ts'
 import { readListenAddress } from './listen-address.ts'
+import { tellAsLines, type Tell, tellAsText } from './tell.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
 const usage = `graylane serve [OPTIONS]
@@ -24,6 +25,7 @@ Runs the gateway. Ready when GET /readyz on the admin address answers 200.
   --workers N|auto          processes that share the ports, auto for one each processor (default 1);
                             limits.connections and the other limits hold for each process
   --drain-delay SECONDS     from SIGTERM (readyz 503) until listeners close (default 5)
+  --json                    what it says on standard error as JSON lines: one event each, with its time
 ${manifestUsage}
 SIGTERM and SIGINT end it when open requests have ended, 30 s at most; a second one ends it at once.
 SIGHUP reads the configuration again and opens the access log anew.
@@ -41,6 +43,7 @@ interface ServeOptions {
   readonly tokenFile: string | undefined
   readonly workers: number
   readonly manifests: ManifestOptions | undefined
+  readonly tell: Tell
 }
 
 type Served = Omit<Gateway, 'metrics'> & { readonly metrics: MetricsText }
@@ -50,7 +53,7 @@ export async function runServe(args: string[]): Promise<ExitCode> {
   // node:cluster runs the same command line again: what it says was read by the primary.
   if (cluster.isWorker) {
     const { runWorker } = await import('../cluster/worker.ts')
-    await runWorker()
+    await runWorker(args.includes('--json') ? tellAsLines : tellAsText)
     return 0
   }
   const options = readOptions(args)
@@ -70,22 +73,25 @@ export async function runServe(args: string[]): Promise<ExitCode> {
   running = await start(options)
   if (running === undefined) return 1
   const { gateway, admin } = running
+  const { tell } = options
 
   const signal = await toldToEnd
   const delayMs = signal === 'SIGINT' ? 0 : options.drainDelayMs
-  say(`${signal}: draining, listeners close in ${delayMs / 1000} s`)
+  const delaySeconds = delayMs / 1000
+  tell(`${signal}: draining, listeners close in ${delaySeconds} s`, { event: 'draining', signal, delaySeconds })
   await gateway.drain({ delayMs, deadlineMs })
   await admin.close()
-  say('ended')
+  tell('ended', { event: 'ended' })
   return 0
 }
 
 async function start(options: ServeOptions): Promise<{ gateway: Served; admin: AdminServer } | undefined> {
+  const { tell } = options
   let gateway: Served | undefined
   try {
     const token = await readToken(options.tokenFile)
     gateway = await createServed(options)
-    for (const problem of gateway.lastReload().problems) say(formatProblem(problem))
+    for (const problem of gateway.lastReload().problems) tell(formatProblem(problem), { event: 'problem', ...problem })
     const { admin: listen, probe } = options
     // Not at the top: workers have none, and would carry fastify for nothing.
     const { createAdminServer } = await import('../admin/server.ts')
@@ -97,29 +103,42 @@ async function start(options: ServeOptions): Promise<{ gateway: Served; admin: A
       token,
       build: packageVersion(),
     })
-    announce(gateway, admin, options.configPath)
+    announce(gateway, admin, options)
     return { gateway, admin }
   } catch (error) {
     await gateway?.close()
-    say(reasonNotToStart(error))
+    tellNotStarted(tell, error)
     return undefined
   }
 }
 
-async function createServed({ configPath, workers, manifests }: ServeOptions): Promise<Served> {
-  if (workers === 1) return createGateway({ configPath, manifests, log: say })
+async function createServed({ configPath, workers, manifests, tell: log }: ServeOptions): Promise<Served> {
+  if (workers === 1) return createGateway({ configPath, manifests, log })
   const { createCluster } = await import('../cluster/primary.ts')
-  return createCluster({ configPath, workers, manifests, log: say })
+  return createCluster({ configPath, workers, manifests, log })
 }
 
-function announce(gateway: Served, admin: AdminServer, configPath: string): void {
-  say(`configuration ${gateway.lastReload().snapshot} of ${configPath}`)
+function announce(gateway: Served, admin: AdminServer, { configPath, tell }: ServeOptions): void {
+  const { snapshot } = gateway.lastReload()
+  tell(`configuration ${snapshot} of ${configPath}`, { event: 'configuration', snapshot, path: configPath })
   for (const { address, port, internal, secure } of gateway.listeners()) {
     const host = address.includes(':') ? `[${address}]` : address
-    say(`listening on ${secure ? 'https' : 'http'}://${host}:${port}${internal ? ', service to service' : ''}`)
+    const url = `${secure ? 'https' : 'http'}://${host}:${port}`
+    const role = internal ? 'internal' : 'edge'
+    tell(`listening on ${url}${internal ? ', service to service' : ''}`, { event: 'listening', role, url })
   }
-  if (admin.probeAddress !== undefined) say(`probes on http://${admin.probeAddress}`)
-  say(`admin on http://${admin.address}`)
+  if (admin.probeAddress !== undefined) {
+    const url = `http://${admin.probeAddress}`
+    tell(`probes on ${url}`, { event: 'listening', role: 'probe', url })
+  }
+  const url = `http://${admin.address}`
+  tell(`admin on ${url}`, { event: 'listening', role: 'admin', url })
+}
+
+function tellNotStarted(tell: Tell, error: unknown): void {
+  const reason = reasonNotToStart(error)
+  const problems = error instanceof ConfigurationError ? error.problems : []
+  tell([reason, ...problems.map(formatProblem)].join('\n'), { event: 'not-started', reason, problems })
 }
 
 /** Resolves at the first signal to end; the second one ends the process where it stands. */
@@ -140,7 +159,7 @@ function toldBySignal(): Promise<'SIGTERM' | 'SIGINT'> {
 }
 
 function reasonNotToStart(error: unknown): string {
-  if (error instanceof ConfigurationError) return `the configuration cannot be used\n${error.message}`
+  if (error instanceof ConfigurationError) return 'the configuration cannot be used'
   const { code, address, port, path, message } = error as NodeJS.ErrnoException & { address?: string; port?: number }
   if (code === 'EADDRINUSE') return `port ${port} on ${address} is taken by another process`
   if (code === 'EACCES' && port !== undefined) return `port ${port} on ${address} may not be bound by this user`
@@ -155,10 +174,6 @@ async function readToken(file: string | undefined): Promise<string | undefined> 
   return (await readFile(file, 'utf8')).trim()
 }
 
-function say(line: string): void {
-  process.stderr.write(`graylane: ${line}\n`)
-}
-
 function readOptions(args: string[]): ServeOptions | 'help' {
   const { values } = readArguments(args, {
     config: { type: 'string', default: defaultConfigPath },
@@ -167,6 +182,7 @@ function readOptions(args: string[]): ServeOptions | 'help' {
     workers: { type: 'string', default: '1' },
     'drain-delay': { type: 'string', default: '5' },
     'admin-token-file': { type: 'string' },
+    json: { type: 'boolean', default: false },
     ...manifestArguments,
     help: { type: 'boolean', short: 'h', default: false },
   })
@@ -179,6 +195,7 @@ function readOptions(args: string[]): ServeOptions | 'help' {
     tokenFile: values['admin-token-file'],
     workers: readWorkers(values.workers),
     manifests: readManifestOptions(values),
+    tell: values.json ? tellAsLines : tellAsText,
   }
 }
 

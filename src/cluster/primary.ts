@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Configuration } from '../config/configuration.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import { drawSecrets, EdgeInForce, nameListeners } from '../edge-in-force.ts'
+import type { Log } from '../gateway-event.ts'
 import type { LearnedVersions } from '../learned-versions.ts'
 import { ConfigurationError, type Gateway, type ManifestOptions, LeadingEndpoints, packageVersion } from '../gateway.ts'
 import { createJointMetrics, type JointMetrics } from '../observe/joint-metrics.ts'
@@ -32,7 +33,7 @@ export interface ClusterOptions {
   readonly manifests?: ManifestOptions | undefined
   readonly workers: number
   /** Lines for people: reloads, workers that ended. */
-  readonly log: (line: string) => void
+  readonly log: Log
 }
 
 /** What a gateway of one process is as well, but what only its own process can give. */

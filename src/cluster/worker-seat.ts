@@ -2,6 +2,7 @@
 // Does not know what a worker does.
 
 import type { HealthSign } from '../gateway.ts'
+import type { Log } from '../gateway-event.ts'
 import type { PlainTraffic } from '../observe/traffic-counter.ts'
 import { nextDelayMs } from './back-off.ts'
 import { WorkerProcess } from './worker-process.ts'
@@ -18,7 +19,7 @@ export interface SeatOwner {
   readonly onEnded: (worker: WorkerProcess) => void
   /** A new process is made in place of one that ended unasked. */
   readonly onRestart: () => void
-  readonly log: (line: string) => void
+  readonly log: Log
 }
 
 export interface WorkerInfo {
@@ -97,7 +98,9 @@ export class WorkerSeat {
     if (!this.#kept) return
     const livedMs = performance.now() - worker.startedAt
     this.#fillLater(livedMs)
-    this.#owner.log(`worker ${worker.pid} ended (${how}), another starts in ${this.#delayMs / 1000} s`)
+    const restartInSeconds = this.#delayMs / 1000
+    const ended = { event: 'worker-ended', pid: worker.pid, how, restartInSeconds } as const
+    this.#owner.log(`worker ${worker.pid} ended (${how}), another starts in ${restartInSeconds} s`, ended)
   }
 
   #fillLater(livedMs: number): void {
@@ -110,9 +113,11 @@ export class WorkerSeat {
     this.#owner.onRestart()
     try {
       await this.fill()
-      this.#owner.log(`worker ${this.#worker?.pid} serves`)
+      const { pid } = this.info
+      this.#owner.log(`worker ${pid} serves`, { event: 'worker-serves', pid })
     } catch (error) {
-      if (this.#kept) this.#owner.log(`a worker cannot start: ${(error as Error).message}`)
+      const reason = (error as Error).message
+      if (this.#kept) this.#owner.log(`a worker cannot start: ${reason}`, { event: 'worker-failed', reason })
     }
   }
 }

@@ -13,6 +13,7 @@ import {
   type PreparedReload,
   type Source,
 } from '../gateway.ts'
+import type { Log } from '../gateway-event.ts'
 import type { LogSink } from '../observe/log-sink.ts'
 import type { PlainTraffic } from '../observe/traffic-counter.ts'
 import type { Answers, Content, FromWorker, Questions, StartError, Topic, ToWorker } from './messages.ts'
@@ -21,12 +22,12 @@ import type { Answers, Content, FromWorker, Questions, StartError, Topic, ToWork
  * Serves until the primary says drain. When the primary is gone, node:cluster ends the process ('disconnect').
  * To be called in a process that `cluster.fork` made.
  */
-export async function runWorker(): Promise<void> {
+export async function runWorker(log: Log): Promise<void> {
   // A terminal, and some supervisors, signal the whole process group: the end of workers is the primary's to say.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
   process.stderr.on('error', () => undefined)
   const { promise, resolve } = Promise.withResolvers<void>()
-  const worker = new Worker(resolve)
+  const worker = new Worker(resolve, log)
   process.on('message', (message: ToWorker) => worker.hear(message))
   void say({ kind: 'hello' })
   await promise
@@ -35,14 +36,16 @@ export async function runWorker(): Promise<void> {
 
 class Worker {
   readonly #onEnd: () => void
+  readonly #log: Log
   readonly #endpoints = new FollowingEndpoints((sign) => void say({ kind: 'sign', sign }))
   #gateway: PhasedGateway | undefined
   #prepared: PreparedReload | undefined
   #out: readonly OutEndpoint[] = []
   #queue: Promise<void> = Promise.resolve()
 
-  constructor(onEnd: () => void) {
+  constructor(onEnd: () => void, log: Log) {
     this.#onEnd = onEnd
+    this.#log = log
   }
 
   hear(message: ToWorker): void {
@@ -97,7 +100,7 @@ class Worker {
     }
     this.#out = out
     try {
-      const gateway = await createGateway({ configPath, watch: false, seat, log: tellPeople })
+      const gateway = await createGateway({ configPath, watch: false, seat, log: this.#log })
       this.#gateway = gateway
       // There are endpoints only now; the list may be a newer one.
       this.#follow(this.#out)
@@ -155,10 +158,6 @@ function onTraffic(traffic: PlainTraffic | undefined): void {
 function startError(error: unknown): StartError {
   const { message, code, port, address, path } = error as NodeJS.ErrnoException & { port?: number; address?: string }
   return { message, code, port, address, path }
-}
-
-function tellPeople(line: string): void {
-  process.stderr.write(`graylane: ${line}\n`)
 }
 
 function answer<T extends Topic>(id: number, body: Answers[T]): Promise<void> {

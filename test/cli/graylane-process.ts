@@ -47,7 +47,7 @@ export class ServingProcess {
       environment,
     )
     const serving = new ServingProcess(child)
-    await serving.says(/^graylane: admin on .*$/m)
+    await serving.says(/^graylane: admin on .*$|"role":"admin"/m)
     return serving
   }
 

@@ -31,6 +31,24 @@ describe('graylane demo', () => {
     expect(code).toBe(0)
   })
 
+  it('gives table and verdict as JSON alone on standard output', async () => {
+    const { code, out } = await runDemo(['--once', '--ports', 'auto', '--json'])
+    const result = JSON.parse(out) as { groups: { visitor: string; expected: string; got: Record<string, string[]> }[] }
+    expect(result).toMatchObject({ ok: true, crossings: [], failures: [] })
+    expect(result.groups.map(({ visitor, expected }) => [visitor, expected])).toEqual([
+      ['192.168.0.57', 'v1'],
+      ['192.168.0.58', 'v2'],
+      ['192.168.0.57', 'v1'],
+      ['192.168.0.58', 'v2'],
+      ['cookie user=jason', 'v3'],
+    ])
+    for (const { expected, got } of result.groups) {
+      expect(Object.keys(got)).toHaveLength(7)
+      expect(new Set(Object.values(got).flat())).toEqual(new Set([expected]))
+    }
+    expect(code).toBe(0)
+  })
+
   it("exits 1 and says what crossed when v1's pool is v2's mqtt-server", async () => {
     const config = await changedConfig((document) => {
       document.setIn(['versions', 'v1', 'mqtt-server'], 'http://127.0.1.2:8000')
@@ -103,10 +121,10 @@ async function changedConfig(change: (document: Document) => void): Promise<stri
   return path
 }
 
-async function runDemo(args: string[]): Promise<{ code: number; output: string }> {
+async function runDemo(args: string[]): Promise<{ code: number; output: string; out: string }> {
   const demo = startDemo(args)
   const code = await demo.code
-  return { code, output: demo.output() }
+  return { code, output: demo.output(), out: demo.out() }
 }
 
 function startDemo(args: string[]) {
@@ -116,12 +134,16 @@ function startDemo(args: string[]) {
   })
   const code = once(child, 'close').then(([value]) => value as number)
   let text = ''
+  let out = ''
+  child.stdout.on('data', (more) => (out += String(more)))
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (more: string) => (text += more))
   return {
     child,
     code,
+    /** Both streams, as they came. */
     output: () => text,
+    out: () => out,
     async until(part: string): Promise<string> {
       const ended = code.then((value) => {
         throw new Error(`the demo ended with ${value} before it printed "${part}":\n${text}`)

@@ -11,19 +11,31 @@ export interface SecureEndpoint extends Endpoint {
   readonly serverName: string
 }
 
+/** What is told of an endpoint that failed verification: nothing is sent to it. */
+export interface UpstreamNotTrusted {
+  readonly event: 'upstream-not-trusted'
+  readonly address: string
+  readonly port: number
+  /** The name that its certificate has to bear. */
+  readonly serverName: string
+  readonly reason: string
+}
+
+type Log = (line: string, event: UpstreamNotTrusted) => void
+
 export function isSecure(endpoint: Endpoint): endpoint is SecureEndpoint {
   return endpoint.serverName !== undefined
 }
 
 export class UpstreamTrust {
-  readonly #log: (line: string) => void
+  readonly #log: Log
   /** By key of the endpoint: what was told of it last. */
   readonly #told = new Map<string, string>()
   readonly #own = new WeakMap<ConnectionRules, tls.SecureContext>()
   #context: tls.SecureContext | undefined
 
   /** `log` gets a line for people when a certificate, or what else came in place of TLS, is not accepted. */
-  constructor(log: (line: string) => void = () => {}) {
+  constructor(log: Log = () => {}) {
     this.#log = log
   }
 
@@ -81,10 +93,12 @@ export class UpstreamTrust {
   noteFailure(endpoint: SecureEndpoint, error: NodeJS.ErrnoException): void {
     // Errors of the system have a syscall; what is left is TLS and certificates.
     if (error.syscall !== undefined || error.code === 'ECONNRESET') return
-    const line = `upstream https://${endpoint.label ?? endpoint.key} is not trusted, nothing is sent to it: ${reasonOf(error)}`
+    const { address, port, serverName } = endpoint
+    const reason = reasonOf(error)
+    const line = `upstream https://${endpoint.label ?? endpoint.key} is not trusted, nothing is sent to it: ${reason}`
     if (this.#told.get(endpoint.key) === line) return
     this.#told.set(endpoint.key, line)
-    this.#log(line)
+    this.#log(line, { event: 'upstream-not-trusted', address, port, serverName, reason })
   }
 
   /** The endpoint left the configuration. */
