@@ -65,8 +65,8 @@ export class FastifyRequestHead extends FieldChanges implements RequestHead {
     delete this.#fields[name]
   }
 
-  removeSpellings({ names }: FieldNames): void {
-    for (const name of Object.keys(this.#fields)) if (names.includes(name.replaceAll(/[_.]/g, '-'))) this.remove(name)
+  removeSpellings(names: FieldNames): void {
+    for (const name of Object.keys(this.#fields)) if (names.spells(name)) this.remove(name)
   }
 
   removeLines(name: string, test: (value: string) => boolean): void {

@@ -157,8 +157,10 @@ export interface Forwarding {
   onEndpointDown(endpoint: Endpoint): void
   /** The endpoint answered (any head): passive health. */
   onEndpointUp(endpoint: Endpoint): void
-  /** The final head of the upstream's answer, before it is sent: change it here. Interim (1xx) heads do not come by. */
+  /** The final head of the upstream's answer, before it is sent: change it here. */
   onAnswer(head: ResponseHead): void
+  /** The same for an interim one (1xx but 101). */
+  onInterim?(head: ResponseHead): void
   /** No head came and none will: say what the client is told. */
   onFailure(failure: UpstreamFailure): EdgeAnswer
   /**

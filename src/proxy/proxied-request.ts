@@ -161,7 +161,9 @@ export class ProxiedRequest extends RouteExecution {
     const { peer, trusted, scheme, forwardedFor } = client
     const path = trusted ? head.get('x-forwarded-for') : undefined
     const namesHost = trusted && head.has('x-forwarded-host')
-    head.removeSpellings(trusted ? clientClaims : allClaims)
+    head.removeSpellings(allClaims)
+    // What a trusted proxy says stays, but not what came through it under a name that backends take for the same.
+    if (trusted) for (const name of proxyClaims) for (const value of head.lines(name)) head.append(name, value)
     const { authority } = this.request
     // Most requests: nobody else has a say in it.
     const alone = client === this.#peer?.direct && path === undefined && !namesHost && !this.changesRequest
@@ -175,6 +177,11 @@ export class ProxiedRequest extends RouteExecution {
   }
 
   // --- towards the client ------------------------------------------------------------------------------------------------------
+
+  /** What a backend says of versions here would come before what we say. */
+  onInterim(head: ResponseHead): void {
+    head.removeSpellings(this.#release!.versionNames)
+  }
 
   override onAnswer(head: ResponseHead): void {
     super.onAnswer(head)
@@ -275,14 +282,13 @@ export class ProxiedRequest extends RouteExecution {
 
 /** What the browser holds is of the version that was asked first. */
 const conditions = ['if-none-match', 'if-modified-since', 'if-range']
-/** Claims that are rebuilt or dropped whoever sends them. */
-const clientClaims = new FieldNames(['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'x-real-ip'])
-/** And those that a trusted proxy may make, but nobody else. */
-const allClaims = new FieldNames([
-  ...clientClaims.names,
+/** Claims that a trusted proxy may make, but nobody else. */
+const proxyClaims = [
   'x-forwarded-host',
   'x-forwarded-port',
   'x-forwarded-prefix',
   'x-forwarded-server',
   'x-forwarded-ssl',
-])
+]
+/** And those that are rebuilt or dropped whoever sends them. */
+const allClaims = new FieldNames(['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'x-real-ip', ...proxyClaims])

@@ -41,6 +41,12 @@ const kinds = Uint8Array.from({ length: 256 }, (_, code) => {
   return code <= 32 || code === 35 || code === 92 || code >= 127 ? FORBIDDEN : PLAIN
 })
 
+/**
+ * Dot segments to a backend that reads an escaped slash as a slash (nginx) or cuts off what follows a semicolon (servlet containers), and
+ * to nobody else: `..%2f`, `..;/`. Behind one of them such a backend sees another path than our rules did.
+ */
+const disguisedDots = /(?:\/|%2f|%5c)\.\.?(?:;|%2f|%5c|%3b)|(?:%2f|%5c)\.\.?(?:\/|$)/i
+
 function strictTarget(target: string): AcceptedTarget | RefusedTarget {
   if (target.charCodeAt(0) !== 47) return refused
   let canonical = true
@@ -55,7 +61,7 @@ function strictTarget(target: string): AcceptedTarget | RefusedTarget {
   if (!queryIsClean(target, end + 1)) return refused
   if (canonical) return accepted(target, end)
   const decoded = decodeUnreserved(target.slice(0, end))
-  if (decoded === undefined) return refused
+  if (decoded === undefined || disguisedDots.test(decoded)) return refused
   const path = resolveDots(mergeSlashes(decoded))
   return path === undefined ? refused : accepted(path + target.slice(end), path.length)
 }
@@ -72,7 +78,7 @@ function segmentNeedsWork(target: string, at: number): boolean {
   if (first === 47) return true
   if (first !== 46) return false
   const second = target.charCodeAt(at + 1)
-  return second !== second || second === 47 || second === 63 || second === 46
+  return second !== second || second === 47 || second === 63 || second === 46 || second === 59
 }
 
 /** The query stays as it is, so it may hold all that RFC 9112 lets a target hold, and what browsers leave raw in a query. */

@@ -72,6 +72,25 @@ export const strip: readonly CaseGroup[] = [
         },
       },
       {
+        says: "a trusted proxy's X-Forwarded-Host and -Port stay, but not what came through it in another spelling",
+        headers: [
+          ...page,
+          'X_Forwarded_Host: evil.test',
+          'X-Forwarded-Host: www.test',
+          'x.forwarded-port: 1',
+          'X-Forwarded-Port: 443',
+        ],
+        expect: {
+          ...stable,
+          upstream: {
+            'x-forwarded-host': 'www.test',
+            'x-forwarded-port': '443',
+            x_forwarded_host: null,
+            'x.forwarded-port': null,
+          },
+        },
+      },
+      {
         says: 'the pin cookie stays here, the others go on',
         headers: page,
         cookies: ['a=1', 'b=2'],

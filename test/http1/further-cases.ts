@@ -216,10 +216,8 @@ const answers: readonly CorpusCase[] = [
   goodAnswer('304 with a length', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n', { accept_status: [304] }),
   goodAnswer(
     'interim answers before the last',
-    `HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\n${ok}Content-Length: 3\r\n\r\nabc`,
-    {
-      client_body: 'abc',
-    },
+    `HTTP/1.1 103 Hints\r\nLink: </a>\r\nX-Version: v9\r\nX_Version: v9\r\n\r\n${ok}Content-Length: 3\r\n\r\nabc`,
+    { client_body: 'abc', never_client: ['v9'] },
   ),
   goodAnswer(
     'a trailer, which is dropped',

@@ -29,7 +29,8 @@ describe('strict', () => {
     ['/a%252e', '/a%252e'],
     ['/a?x=/../y//z%zz\\', '/a?x=/../y//z%zz\\'],
     ['/a?', '/a?'],
-    ['/%41%2F..%2Fb', '/A%2F..%2Fb'],
+    ['/%41%2F..b%2F...%2F.b;c', '/A%2F..b%2F...%2F.b;c'],
+    ['/a?..%2f..;/b', '/a?..%2f..;/b'],
     ['/__proto__', '/__proto__'],
   ])('%s is sent as %s', (target, expected) => expect(normal(target)).toBe(expected))
 
@@ -53,6 +54,17 @@ describe('strict', () => {
     '/%2e%2e/a',
     '*',
     '/\u0141',
+    '/a/..%2fb',
+    '/a%2F..%2Fb',
+    '/a%2f..',
+    '/a%5c../b',
+    '/a/%2e%2E%2fb',
+    '/a/.%5Cb',
+    '/a/..;/b',
+    '/a/..;x=y/b',
+    '/.;/b',
+    '/a/%2e%2e;b',
+    '/a/..%3bb',
   ])('%j is refused', (target) => expect(normal(target)).toBeUndefined())
 
   it('takes * from OPTIONS', () => {

@@ -190,6 +190,11 @@ export class FieldNames {
     this.lengths = list.reduce((bits, name) => bits | lengthBit(name.length), 0)
   }
 
+  /** Is this one of the names, in whatever spelling? */
+  spells(text: string): boolean {
+    return this.names.some((name) => isSpelling(text, name))
+  }
+
   hasId(id: number): boolean {
     return id < 31 ? (this.low & (1 << id)) !== 0 : (this.high & (1 << (id - 31))) !== 0
   }

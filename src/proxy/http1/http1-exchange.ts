@@ -129,8 +129,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
 
   /** The time for the whole answer, or for a free connection, is over. */
   onDeadline(): void {
-    const { overdue } = this
-    if (this.#waitingIn !== null && !overdue) this.#fail('overflow')
+    if (this.#waitingIn !== null && !this.overdue) this.#fail('overflow')
     else this.onOverdue()
   }
 
@@ -174,6 +173,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     head.dropId(CONTENT_LENGTH)
     // Cookies are looked at in final answers only, so none may come this way.
     head.dropId(SET_COOKIE)
+    this.#forwarding!.onInterim?.(head)
     this.sendInterim(`${head.statusLine()}${head.keptFields()}\r\n`)
     return true
   }
