@@ -59,6 +59,9 @@ export class HttpsUpstream extends PooledConnection {
     return room
   }
 
+  /** undici may hold on to it until TLS has encrypted it. */
+  spend(_buffer: Buffer): void {}
+
   #openBody(start: Buffer): Readable {
     const body = new Readable({ highWaterMark: BODY_BYTES, read: () => this.#onBodyDrain() })
     body.on('error', ignoreError)

@@ -2,7 +2,7 @@
 // known here (http1-exchange.ts).
 
 import { performance } from 'node:perf_hooks'
-import type { EdgeAnswer, Outcome } from '../exchange.ts'
+import type { EdgeAnswer, Outcome, UpstreamFailure } from '../exchange.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { edgeResponse } from './edge-response.ts'
 import { isBusy } from './outlet.ts'
@@ -77,13 +77,35 @@ export abstract class ClientAnswer<L> {
     return this.timeoutAt !== 0 && this.timeLeft() === 0
   }
 
+  /** What is reported at the end. `received`: bytes of the request's body, or of the tunnel that it became. */
+  protected outcome(
+    end: Outcome['end'],
+    failure: UpstreamFailure | undefined,
+    received: number,
+    upstreamMs: number,
+    attempts: number,
+  ): Outcome {
+    return {
+      status: this.status,
+      end,
+      failure,
+      bytesReceived: received,
+      bytesSent: this.bytesSent,
+      wireBytesReceived: this.framingReceived + received,
+      wireBytesSent: this.framingSent + this.bytesSent,
+      durationMs: this.durationMs,
+      upstreamMs,
+      attempts,
+    }
+  }
+
   /** Milliseconds until now. */
-  protected get durationMs(): number {
+  private get durationMs(): number {
     return (this.headAt || performance.now()) - this.startedAt
   }
 
   /** Bytes of the request's head and of its chunk framing. */
-  protected get framingReceived(): number {
+  private get framingReceived(): number {
     const { text, chunked } = this.request
     return chunked ? text.length + this.connection.decoder!.framingBytes : text.length
   }

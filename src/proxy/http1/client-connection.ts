@@ -342,9 +342,11 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     }
     if (this.requestRead) this.owner.deadlines.clear(this)
     else this.owner.deadlines.set(this, this.owner.limits.bodyIdleTimeoutMs)
+    // Taken first: the exchange may give the memory of bytes back that hold nothing behind the body.
+    const rest = this.requestRead && stop < bytes.length ? bytes.subarray(stop) : null
     if (exchange !== null) exchange.onRequestBody(bytes, this.#spanStart, this.#spanEnd)
     else this.#drain(this.#spanEnd - this.#spanStart)
-    return this.requestRead && stop < bytes.length ? bytes.subarray(stop) : null
+    return rest
   }
 
   /** The rest of a body whose answer is already out. */

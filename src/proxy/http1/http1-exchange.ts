@@ -75,7 +75,9 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   start(buffer: Buffer, from: number, to: number): void {
     this.bytesReceived += to - from
     if (to > from) this.#held = buffer.subarray(from, to)
+    const ended = this.connection.requestRead
     this.#go()
+    if (to > from && this.#headSent && this.#held === null) this.#spend(buffer, to, ended)
     this.#fresh = false
   }
 
@@ -114,6 +116,13 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
       this.connection.pauseReading()
       upstream.socket.setTimeout(this.connection.owner.limits.writeStallTimeoutMs)
     }
+    this.#spend(buffer, to, ended)
+  }
+
+  /** What was sent of the body up to buffer[to] is wanted no more, unless another attempt or the next request may need it. */
+  #spend(buffer: Buffer, to: number, ended: boolean): void {
+    if (this.#replay?.keeps === true || (ended && to < buffer.length)) return
+    this.#upstream?.spend(buffer)
   }
 
   /** The body is no body, or did not come in time. */
@@ -323,7 +332,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     const body = request.hasBody ? (this.#held ?? EMPTY) : null
     const soon = ended && isBusy(connection.owner.activeRequests)
     upstream.sendRequest(this.#headText(), body, request.chunked, ended, soon)
-    if (!ended || !upstream.used) this.#held = null
+    if (!ended || !upstream.used || !request.idempotent) this.#held = null
     if (!ended) connection.resumeReading()
   }
 
@@ -379,19 +388,8 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     this.#replay?.cancel()
     this.#forwarding = null
     this.#onFinish = null
-    const bytesReceived = this.tunnel === null ? this.bytesReceived : this.tunnel.bytesReceived
-    const outcome: Outcome = {
-      status: this.status,
-      end,
-      failure: this.#failure,
-      bytesReceived,
-      bytesSent: this.bytesSent,
-      wireBytesReceived: this.framingReceived + bytesReceived,
-      wireBytesSent: this.framingSent + this.bytesSent,
-      durationMs: this.durationMs,
-      upstreamMs: this.#upstreamMs,
-      attempts: this.#attempts,
-    }
+    const received = this.tunnel === null ? this.bytesReceived : this.tunnel.bytesReceived
+    const outcome = this.outcome(end, this.#failure, received, this.#upstreamMs, this.#attempts)
     if (forwarding !== null) forwarding.onFinish(outcome)
     else onFinish!(outcome)
     this.connection.exchangeDone(this.persist && end === 'done')

@@ -38,6 +38,7 @@ export abstract class PooledConnection extends Timed implements UpstreamLink {
 
   abstract sendRequest(head: string, body: Buffer | null, chunked: boolean, ended: boolean, soon: boolean): void
   abstract sendBody(buffer: Buffer, from: number, to: number, chunked: boolean, ended: boolean): boolean
+  abstract spend(buffer: Buffer): void
   abstract resume(): void
   /** It goes back to its pool. Returns for how many milliseconds it may stay there unused. */
   protected abstract rest(): number

@@ -26,6 +26,11 @@ export class Replay {
     else this.#chunks.push(bytes)
   }
 
+  /** It still holds all of the body that has come. */
+  get keeps(): boolean {
+    return this.#chunks !== null
+  }
+
   /** All of the body that has come; undefined when it was too long. */
   get body(): Buffer | undefined {
     const chunks = this.#chunks

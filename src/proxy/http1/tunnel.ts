@@ -33,7 +33,9 @@ export class Tunnel<L> {
     const upstream = this.#upstream
     if (upstream === null) return
     this.bytesReceived += bytes.length
-    if (upstream.socket.write(bytes)) return
+    const room = upstream.socket.write(bytes)
+    upstream.spend(bytes)
+    if (room) return
     this.#client.pauseReading()
     upstream.socket.setTimeout(this.#client.owner.limits.writeStallTimeoutMs)
   }

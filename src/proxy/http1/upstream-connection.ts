@@ -9,6 +9,7 @@ import { BODY, CONNECTING, ENDED, HEAD, PooledConnection, TUNNEL } from './poole
 import { ReadBuffer } from './read-buffer.ts'
 import { ResponseMessage, parseResponse } from './response-head.ts'
 import { HEADROOM, requestText, writeBodySpan, writeRequest } from './span.ts'
+import { giveBack } from './spent-memory.ts'
 import { isOurFault, isWebsocketAnswer, type UpstreamUser } from './upstream-link.ts'
 import type { EndpointPool } from './upstreams.ts'
 
@@ -29,6 +30,8 @@ export class UpstreamConnection extends PooledConnection {
   #partial: Buffer | null = null
   readonly #buffer = new ReadBuffer()
   readonly #outlet: Outlet
+  /** Its memory goes back when the socket has drained. */
+  #spent: Buffer | null = null
 
   constructor(pool: EndpointPool) {
     super(pool)
@@ -48,7 +51,7 @@ export class UpstreamConnection extends PooledConnection {
     this.socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error.code))
     this.socket.on('timeout', () => this.breakOff('reset'))
     this.socket.on('close', () => this.#onClose())
-    this.socket.on('drain', () => this.user?.onUpstreamDrain())
+    this.socket.on('drain', () => this.#onDrain())
     pool.upstreams.deadlines.set(this, pool.connectTimeoutMs)
   }
 
@@ -62,6 +65,12 @@ export class UpstreamConnection extends PooledConnection {
     return writeBodySpan(this.socket, buffer, from, to, chunked, ended)
   }
 
+  spend(buffer: Buffer): void {
+    // While it waits to be written the client is not read, so there is no other; should there be one, the older is left to be collected.
+    if (this.socket.writableLength > 0) this.#spent = buffer
+    else giveBack(buffer)
+  }
+
   resume(): void {
     if (!this.paused) return
     this.paused = false
@@ -71,6 +80,7 @@ export class UpstreamConnection extends PooledConnection {
 
   protected override rest(): number {
     this.#buffer.noteEnd()
+    this.#spent = null
     this.resume()
     const { idleTimeoutMs } = this.pool
     return this.#buffer.isLarge ? Math.min(idleTimeoutMs, LARGE_IDLE_MS) : idleTimeoutMs
@@ -78,6 +88,7 @@ export class UpstreamConnection extends PooledConnection {
 
   protected override letGo(): void {
     this.#partial = null
+    this.#spent = null
     this.#outlet.drop()
   }
 
@@ -85,6 +96,13 @@ export class UpstreamConnection extends PooledConnection {
     if (!this.becomeConnected()) return
     this.pool.connected()
     this.user?.onConnected()
+  }
+
+  #onDrain(): void {
+    const spent = this.#spent
+    this.#spent = null
+    if (spent !== null && this.socket.writableLength === 0) giveBack(spent)
+    this.user?.onUpstreamDrain()
   }
 
   #onRead(bytes: number): boolean {

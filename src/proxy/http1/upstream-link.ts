@@ -58,6 +58,11 @@ export interface UpstreamLink {
   sendRequest(head: string, body: Buffer | null, chunked: boolean, ended: boolean, soon: boolean): void
   /** More of the body. False when there is no room for now: onUpstreamDrain is called when there is. */
   sendBody(buffer: Buffer, from: number, to: number, chunked: boolean, ended: boolean): boolean
+  /**
+   * Of bytes that were just sent from this buffer, and that nobody else wants: once they have been taken, the buffer's memory may be
+   * given back. They are all that it holds.
+   */
+  spend(buffer: Buffer): void
   /** Reads on after a callback of the user returned false. */
   resume(): void
   /** The answer has been read and passed on. Back to the pool if both messages ended cleanly, else closed. */
