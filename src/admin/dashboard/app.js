@@ -5,6 +5,7 @@ import { Explain } from './explain.js'
 import { count, duration, percent, rate } from './format.js'
 import { Graph } from './graph.js'
 import { Decisions, showReloads, showRules } from './lists.js'
+import { problemText, refusalText } from './problem-sentences.js'
 import { seenReleases } from './seen-releases.js'
 import { follow, keepToken, post } from './stream.js'
 import { VerbDialog } from './verbs.js'
@@ -254,7 +255,12 @@ function showReloadButton() {
 async function reloadNow() {
   const { body } = await post('/reload').catch((error) => ({ body: { ok: false, problems: [error] } }))
   if (!body.ok)
-    return toast(word('reloadRefused', body.problems?.map(({ message }) => message).join('; ') ?? body.title))
+    return toast(
+      word(
+        'reloadRefused',
+        body.problems?.map(({ message }) => problemText(message)).join('; ') ?? refusalText(body.title),
+      ),
+    )
   toast(body.changed ? word('reloadDone', body.snapshot) : word('reloadSame'))
 }
 

@@ -1,6 +1,7 @@
 // The explain form: one imagined request, and the chain of reasons of the very function that decides real ones.
 
 import { h, replace } from './element.js'
+import { refusalText } from './problem-sentences.js'
 import { stepText } from './steps.js'
 import { post } from './stream.js'
 import { word } from './words.js'
@@ -145,7 +146,10 @@ export class Explain {
     if (answer === undefined) return replace(result)
     const { body, status } = answer
     if (status !== 200)
-      return replace(result, h('div', { class: 'explained' }, h('p', { class: 'refusal' }, word('failed', body.title))))
+      return replace(
+        result,
+        h('div', { class: 'explained' }, h('p', { class: 'refusal' }, word('failed', refusalText(body.title)))),
+      )
     const hue = Math.max(0, this.#release?.versions.findIndex(({ name }) => name === body.version) ?? 0) % 6
     const rule = body.rule === '' ? '' : word('ofRule', body.rule)
     const reason = body.reason === 'rule' ? rule : [body.reason, rule].filter(Boolean).join(', ')

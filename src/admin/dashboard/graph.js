@@ -215,7 +215,11 @@ function crossingBadges(links) {
   return Object.values(byEnd).map((same) => {
     const [{ end }] = same
     const text = `${word('legendCrossing')} ${same.reduce((sum, { count }) => sum + count, 0)}`
-    const width = text.length * 7 + 16
+    // Han characters are as wide as they are high.
+    const width = Array.from(text, (sign) => (/\p{Script=Han}/u.test(sign) ? 12 : 7)).reduce(
+      (sum, one) => sum + one,
+      16,
+    )
     const x = Math.max(2, end.x - width - 14)
     const y = end.y - 28
     return svg(

@@ -3,6 +3,7 @@
 import { conditionText } from './conditions.js'
 import { h, replace } from './element.js'
 import { clock, count, dateAndClock, duration } from './format.js'
+import { problemText } from './problem-sentences.js'
 import { language, word } from './words.js'
 
 // --- rules -----------------------------------------------------------------------------------------------------------------------
@@ -272,7 +273,7 @@ export function problemLines(problems, areWarnings) {
   return h(
     'ul',
     { class: areWarnings ? 'problems warnings' : 'problems' },
-    problems.map((text) => h('li', {}, text)),
+    problems.map((text) => h('li', {}, problemText(text))),
   )
 }
 

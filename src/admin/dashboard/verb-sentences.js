@@ -65,6 +65,7 @@ const sentences = [
   [/^The file changed since the preview$/, '预览之后文件又有改动'],
 ]
 
+/** Without the option that the command line names behind some: here it is a field. */
 export function verbText(text) {
-  return translated(sentences, text)
+  return translated(sentences, text.replace(/ \(--[a-z]+\)$/, ''))
 }

@@ -3,6 +3,7 @@
 
 import { h, replace, toast } from './element.js'
 import { patchLines, problemLines } from './lists.js'
+import { problemText, refusalText } from './problem-sentences.js'
 import { post } from './stream.js'
 import { verbText } from './verb-sentences.js'
 import { word } from './words.js'
@@ -164,7 +165,7 @@ export class VerbDialog {
   #resultOf({ status, body }) {
     if (status !== 200) {
       return [
-        h('p', { class: 'refusal' }, verbText(body.title)),
+        h('p', { class: 'refusal' }, refusalText(verbText(body.title))),
         body.problems?.length > 0 ? problemLines(body.problems) : null,
       ].filter(Boolean)
     }
@@ -207,7 +208,11 @@ export class VerbDialog {
     }
     this.#dialog.close()
     const { ok, snapshot, problems } = body.reload
-    toast(ok ? word('applied', snapshot) : word('appliedRefused', problems.map(({ message }) => message).join('; ')))
+    toast(
+      ok
+        ? word('applied', snapshot)
+        : word('appliedRefused', problems.map(({ message }) => problemText(message)).join('; ')),
+    )
   }
 
   async #copy(patch) {
@@ -224,7 +229,7 @@ export class VerbDialog {
     try {
       return await post(`/release/${this.#state.verb}`, body)
     } catch (error) {
-      return { status: 0, body: { title: word('failed', error.message) } }
+      return { status: 0, body: { title: word('failed', refusalText(error.message)) } }
     }
   }
 }
