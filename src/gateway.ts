@@ -217,7 +217,7 @@ class RunningGateway implements PhasedGateway {
     return (record: RequestRecord) => {
       this.metrics.observe(record)
       this.#accessLog?.observe(record)
-      for (const observe of further) observe(record)
+      for (let i = 0; i < further.length; i++) further[i]!(record)
     }
   }
 

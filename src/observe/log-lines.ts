@@ -50,14 +50,12 @@ export class LogLines {
     if (value < 0 && micros > 0) bytes[this.length++] = 0x2d
     const whole = Math.floor(micros / 1000)
     let at = digits(bytes, this.length, whole)
-    let left = micros - whole * 1000
-    if (left > 0) {
+    const rest = micros - whole * 1000
+    if (rest > 0) {
       bytes[at++] = 0x2e
-      for (let place = 100; left > 0; place /= 10) {
-        const digit = Math.floor(left / place)
-        bytes[at++] = 0x30 + digit
-        left -= digit * place
-      }
+      bytes[at++] = 0x30 + ((rest / 100) | 0)
+      if (rest % 100 > 0) bytes[at++] = 0x30 + (((rest / 10) | 0) % 10)
+      if (rest % 10 > 0) bytes[at++] = 0x30 + (rest % 10)
     }
     this.length = at
   }
@@ -80,6 +78,10 @@ export class LogLines {
 }
 
 function digits(bytes: Uint8Array, from: number, value: number): number {
+  if (value < 10) {
+    bytes[from] = 0x30 + value
+    return from + 1
+  }
   let end = from + 1
   for (let bound = 10; value >= bound; bound *= 10) end++
   let left = value

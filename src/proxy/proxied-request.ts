@@ -211,7 +211,7 @@ export class ProxiedRequest extends RouteExecution {
   protected override assertOnAnswer(head: AnswerHead): void {
     const release = this.#release as EdgeRelease
     const spec = release.release.spec.pin
-    if (head.get('set-cookie') !== undefined) head.removeLines('set-cookie', (line) => setsCookie(line, spec.cookie))
+    if (head.get('set-cookie') !== undefined) takeOutPins(head, spec.cookie)
     this.changeAnswer(head)
     const { asserted, timing } = this.#lines
     head.setLine(asserted)
@@ -278,6 +278,11 @@ export class ProxiedRequest extends RouteExecution {
   protected get listenerPort(): number {
     return this.#listener.spec.port || this.localPort
   }
+}
+
+/** No backend gives pins. */
+function takeOutPins(head: AnswerHead, cookie: string): void {
+  head.removeLines('set-cookie', (line) => setsCookie(line, cookie))
 }
 
 /** What the browser holds is of the version that was asked first. */

@@ -122,8 +122,7 @@ function firstHit(
   visit: Visit,
   bound: Pin | undefined,
 ): GrayRule | ShareRule | undefined {
-  const isTooNew =
-    visit.settling && ((rule: GrayRule) => settles(visit, rule.version) && rule.version !== bound?.version)
+  const isTooNew = visit.settling && tooNewFor(visit, bound)
   const explicit = release.firstExplicit(facts, visit.identity, isTooNew)
   const { shares } = release
   for (let i = 0; i < shares.length; i += 1) {
@@ -135,6 +134,10 @@ function firstHit(
     if (mayHave && draw(release.name, share.version, visit.seed) < share.share) return share
   }
   return explicit
+}
+
+function tooNewFor(visit: Visit, bound: Pin | undefined): (rule: GrayRule) => boolean {
+  return ({ version }) => settles(visit, version) && version !== bound?.version
 }
 
 /** A version with an unavailable pool gives its documents to stable as a whole visit, unless the rule says to fail. */

@@ -303,12 +303,15 @@ export class MessageHead implements Head {
     return this.text.slice(this.places[at], this.places[at + 1]).toLowerCase()
   }
 
-  /** The lines that stay, then those that were added, each with its CRLF. */
-  keptFields(): string {
-    if (this.#lowersNames) return this.#loweredFields()
+  /**
+   * The lines that stay, then those that were added, each with its CRLF.
+   * @param start where the first line of the head begins, when it goes out as it came: it is in front then
+   */
+  keptFields(start = -1): string {
+    if (this.#lowersNames) return this.#loweredFields(start)
     const { text, places, dropped, count } = this
     let out = ''
-    let from = -1
+    let from = start
     for (let line = 0; line < count; line++) {
       if (dropped[line] === 0) {
         if (from === -1) from = places[line * STRIDE]!
@@ -322,8 +325,8 @@ export class MessageHead implements Head {
     return out
   }
 
-  #loweredFields(): string {
-    let out = ''
+  #loweredFields(start: number): string {
+    let out = start === -1 ? '' : this.text.slice(start, this.count === 0 ? this.fieldsEnd : this.places[0])
     for (let line = 0; line < this.count; line++) {
       if (this.dropped[line] === 0) out += `${this.nameAt(line)}: ${this.valueAt(line)}\r\n`
     }

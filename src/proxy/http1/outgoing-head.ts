@@ -11,20 +11,29 @@ import type { ResponseMessage } from './response-head.ts'
 export type BodyFraming = 'none' | 'length' | 'chunked' | 'until-close' | 'tunnel'
 
 export function requestHeadText(request: RequestMessage, forwarding: Forwarding, endpoint: Endpoint): string {
-  let out = `${request.method} ${wireTarget(request, forwarding.target)} HTTP/1.1\r\n`
-  // The line that came is kept in its place when it says the same.
-  if (forwarding.authority !== request.authority || request.scheme !== '' || request.authority === '') {
-    request.dropId(HOST)
-    const isEmpty = forwarding.authority === '' && request.hasId(HOST)
-    out += `host: ${isEmpty ? '' : wireAuthority(forwarding.authority, endpoint)}\r\n`
-  }
   if (request.lengthPadded) request.dropId(CONTENT_LENGTH)
-  out += request.keptFields()
+  let out = keepsLineAndHost(request, forwarding)
+    ? request.keptFields(request.lineStart)
+    : ownLineAndHost(request, forwarding, endpoint) + request.keptFields()
   if (request.chunked) out += 'transfer-encoding: chunked\r\n'
   else if (request.lengthPadded) out += `content-length: ${request.contentLength}\r\n`
   else if (request.contentLength === -1 && expectsLength(request.method)) out += 'content-length: 0\r\n'
   if (request.websocket) out += 'connection: Upgrade\r\nupgrade: websocket\r\n'
   return `${out}\r\n`
+}
+
+/** The request line and Host are those that came: they stay where they are. */
+function keepsLineAndHost(request: RequestMessage, { target, authority }: Forwarding): boolean {
+  const isOurs = request.minorVersion === 1 && request.scheme === ''
+  return isOurs && target === request.target && authority === request.authority && authority !== ''
+}
+
+function ownLineAndHost(request: RequestMessage, { target, authority }: Forwarding, endpoint: Endpoint): string {
+  const line = `${request.method} ${wireTarget(request, target)} HTTP/1.1\r\n`
+  if (authority === request.authority && request.scheme === '' && authority !== '') return line
+  request.dropId(HOST)
+  const isEmpty = authority === '' && request.hasId(HOST)
+  return `${line}host: ${isEmpty ? '' : wireAuthority(authority, endpoint)}\r\n`
 }
 
 /** RFC 9110 8.6: methods that anticipate content should say so when there is none. */
@@ -68,7 +77,7 @@ export function responseHeadText(
   // RFC 9110 8.6: no length with 204. Where the body goes out in another framing than it came, its length would be a second one.
   const dropLength = head.status === 204 || framing === 'chunked' || framing === 'until-close'
   if (dropLength || tunnel || head.lengthPadded) head.dropId(CONTENT_LENGTH)
-  let out = head.statusLine() + head.keptFields()
+  let out = head.keepsStatusLine ? head.keptFields(0) : head.statusLine() + head.keptFields()
   if (head.lengthPadded && !dropLength) out += `content-length: ${head.contentLength}\r\n`
   if (tunnel) return `${out}connection: Upgrade\r\nupgrade: websocket\r\n\r\n`
   // RFC 9110 6.6.1: whoever forwards an answer without a date adds one.

@@ -33,6 +33,8 @@ export class RequestMessage extends MessageHead implements RequestHead {
   authority = ''
   /** Scheme of an absolute-form target, '' for origin form. */
   scheme: '' | 'http' | 'https' = ''
+  /** Where the request line begins in `text`. */
+  lineStart = 0
   websocket = false
   hasBody = false
   /** `Expect: 100-continue` from an HTTP/1.1 client that announces a body. */
@@ -130,6 +132,7 @@ function parse(head: RequestMessage, bytes: Buffer, end: number, limits: Limits)
   const headEnd = parseFields(head, bytes, 0, p + 11, end, limits.fields)
   if (headEnd <= 0) return headEnd
   head.text = bytes.toString('latin1', 0, headEnd)
+  head.lineStart = methodStart
   head.method = methodOf(head.text, bytes, methodStart, methodEnd)
   head.target = head.text.slice(targetStart, targetEnd)
   const verdict = settle(head)

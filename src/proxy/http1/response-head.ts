@@ -32,6 +32,11 @@ export class ResponseMessage extends MessageHead implements ResponseHead {
     return end <= this.text.length ? this.text.slice(this.length, end) : undefined
   }
 
+  /** The status line that came is the one to send. */
+  get keepsStatusLine(): boolean {
+    return this.minorVersion === 1 && this.text.charCodeAt(12) === SP
+  }
+
   /** The status line to send: always HTTP/1.1 (RFC 9110 2.5: a proxy sends its own version). */
   statusLine(): string {
     // Behind the status stands a space even when no reason follows.
