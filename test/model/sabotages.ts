@@ -25,7 +25,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     sentence: '4.2 a backend cannot write the pin',
     file: proxied,
-    code: '(line) => setsCookie(line, spec.cookie)',
+    code: '(line) => setsCookie(line, cookie)',
     instead: '() => false',
   },
   {
