@@ -74,10 +74,10 @@ const verbs: Readonly<Record<string, Verb>> = {
 const usage = `graylane VERB [OPTIONS]
 
 ${Object.entries(verbs)
-  .map(([name, { summary }]) => `  ${name.padEnd(9)}${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
   .join('\n')}
 
-  graylane VERB --help says more; graylane --version says which this is.
+  graylane VERB --help says more; every VERB takes --json. graylane --version says which this is.
 `
 
 async function main([name, ...args]: string[]): Promise<number> {

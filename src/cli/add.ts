@@ -12,7 +12,7 @@ lists such visitors already, or into a new one above all shares.
   --user NAME        a user, as often as needed
   --rule NAME        the rule to put them into
 ${releaseOptionsHelp}
-  graylane add v2 --ip 192.168.0.58 --user jason
+  graylane add v2 --ip 192.168.0.59 --user ann
 `
 
 export async function runAdd(args: string[]): Promise<ExitCode> {
