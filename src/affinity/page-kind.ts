@@ -14,14 +14,22 @@ export interface RequestMarks {
  * Document, subresource or preflight, by section 4.3 of the design.
  * On plain http browsers send no Sec-Fetch fields, and a frame of the same origin cannot be told from a page; nor can it
  * under a service worker, which leaves Sec-Fetch-Dest empty.
+ * @param pageHeader by which a page names its version: only its scripts can, so what carries it is no page load
  */
-export function pageKind(request: RequestMarks): PageKind {
+export function pageKind(request: RequestMarks, pageHeader?: string): PageKind {
   const { method } = request
   if (method === 'OPTIONS') return isPreflight(request) ? 'preflight' : 'subresource'
   if ((method !== 'GET' && method !== 'HEAD') || isUpgrade(request) || isPrefetch(request)) return 'subresource'
   const mode = request.get('sec-fetch-mode')
-  const document = mode === undefined ? wantsHtmlPage(request) : mode === 'navigate' && !isFrameOfOwnSite(request)
+  const document =
+    mode === undefined
+      ? wantsHtmlPage(request) && !isStamped(request, pageHeader)
+      : mode === 'navigate' && !isFrameOfOwnSite(request)
   return document ? 'document' : 'subresource'
+}
+
+function isStamped(request: RequestMarks, pageHeader: string | undefined): boolean {
+  return pageHeader !== undefined && request.get(pageHeader) !== undefined
 }
 
 /** A browser loads this ahead of a visit that may never come. */

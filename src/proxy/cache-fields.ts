@@ -46,9 +46,15 @@ export function assertConditions(head: Conditions, method: string, version: stri
   }
   if (!dated && safe && head.has('if-modified-since')) head.remove('if-modified-since')
   const range = head.get('if-range')
-  if (range !== undefined) replace(head, 'if-range', tagsOf(range, version, 'drop').tags)
+  if (range !== undefined) assertRange(head, tagsOf(range, version, 'drop').tags)
   const match = head.get('if-match')
   if (match !== undefined) replace(head, 'if-match', tagsOf(match, version, 'keep').tags)
+}
+
+/** A condition that cannot hold asks for the whole file (RFC 9110 13.1.5): the rest of another build's must not be joined to it. */
+export function assertRange(head: Conditions, condition: string | undefined): void {
+  replace(head, 'if-range', condition)
+  if (condition === undefined) head.remove('range')
 }
 
 function replace(head: Conditions, name: string, value: string | undefined): void {

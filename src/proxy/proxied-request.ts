@@ -5,7 +5,7 @@ import { setsCookie } from '../affinity/cookie-field.ts'
 import { encodePin } from '../affinity/pin-cookie.ts'
 import { endOfHostPins, pinOut, pinToWrite, setCookieLine } from '../affinity/pin-policy.ts'
 import type { Decision, RequestFacts, Service, Visit } from '../rules/types.ts'
-import { assertCaching, assertConditions, forbidStoring } from './cache-fields.ts'
+import { assertCaching, assertConditions, assertRange, forbidStoring } from './cache-fields.ts'
 import type { EdgeListener, EdgeRelease, VersionLines } from './edge.ts'
 import { edgeAnswer, type EdgeError } from './edge-answers.ts'
 import type { PoolEndpoints } from './pool-endpoints.ts'
@@ -145,6 +145,7 @@ export class ProxiedRequest extends RouteExecution {
     this.record.poolVersion = next.pool.pool.owner
     this.turnTo(next.pool)
     for (const name of conditions) this.request.remove(name)
+    if (this.request.has('if-range')) assertRange(this.request, undefined)
     this.request.set((this.#release as EdgeRelease).release.spec.pin.header, this.version)
     return 0
   }
@@ -286,7 +287,7 @@ function takeOutPins(head: AnswerHead, cookie: string): void {
 }
 
 /** What the browser holds is of the version that was asked first. */
-const conditions = ['if-none-match', 'if-modified-since', 'if-range']
+const conditions = ['if-none-match', 'if-modified-since']
 /** Claims that a trusted proxy may make, but nobody else. */
 const proxyClaims = [
   'x-forwarded-host',

@@ -67,8 +67,9 @@ function decideSubresource(release: Release, facts: RequestFacts, visit: Visit, 
   // another build by now; a pin that is stale because its version has gone may still hold the name of an older page.
   const pageCounts = pageVersion !== undefined && pin.epoch >= release.spec.pin.epoch
   if (pageCounts && pin.history.includes(pageVersion)) return followPage(release, pageVersion, 'page', visit)
-  const pageIsVoid = pageVersion !== undefined && pin.history.includes(`!${pageVersion}`)
-  return reading.state === 'held' && !pageIsVoid
+  // Any other word is not believed, and yet tells that the page is not of the pin's version: it was given too long ago, in an older epoch,
+  // or by an answer that lost the race for the cookie.
+  return reading.state === 'held' && pageVersion === undefined
     ? followPage(release, pin.version, 'pin', visit)
     : { action: 'reload', version: stableFor(release, visit), reason: 'stale', rule: undefined }
 }

@@ -5,12 +5,10 @@ import type { Decision, Release, Visit } from './types.ts'
 
 /** Undefined where the preview does not matter, and everything is decided as without it. */
 export function decidePreview(release: Release, visit: Visit): Decision | undefined {
-  const { preview, kind, pageVersion, reading } = visit
+  const { preview, kind, pageVersion } = visit
   if (preview === undefined || kind === 'preflight') return undefined
-  if (kind === 'subresource' && pageVersion !== undefined && pageVersion !== preview.version) {
-    // Another tab, whose page was given before the preview began.
-    if (reading.state === 'held' && reading.pin.history.includes(pageVersion)) return undefined
-  }
+  // Another tab, whose page is not of the preview: what its version is, the pin has to say.
+  if (kind === 'subresource' && pageVersion !== undefined && pageVersion !== preview.version) return undefined
   if (preview.held) {
     const { version } = preview
     return version === release.stable || visit.available(version)

@@ -308,7 +308,7 @@ export type PageKind = 'document' | 'subresource' | 'preflight'
 export interface Visit {
   readonly kind: PageKind
   readonly reading: PinReading
-  /** What the page says of itself (x-page-version); believed only when it stands in the pin's history. */
+  /** What the page says of itself (x-page-version); believed only when it stands in the pin's history; else the page is told to reload. */
   readonly pageVersion: string | undefined
   /** First identity present (section 4.6), or undefined. */
   readonly identity: string | undefined

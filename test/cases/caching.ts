@@ -283,11 +283,25 @@ const tags: readonly Case[] = [
     expect: { upstream: { range: 'bytes=9-', 'if-range': '"same"' } },
   },
   {
-    says: 'and of another version not under that condition',
+    says: 'and another version is asked for the whole: the rest of its file does not fit',
     path: '/film.mp4',
-    headers: [...fetchMetadata('no-cors', 'video'), 'If-Range: "v1~same"'],
+    headers: [...fetchMetadata('no-cors', 'video'), 'Range: bytes=9-', 'If-Range: "v1~same"'],
     pins: v2,
-    expect: { upstream: { 'if-range': null } },
+    expect: { upstream: { range: null, 'if-range': null } },
+  },
+  {
+    says: 'as is the own one under a date, which may be of either build',
+    path: '/film.mp4',
+    headers: [...fetchMetadata('no-cors', 'video'), 'Range: bytes=9-', 'If-Range: Wed, 21 Oct 2015 07:28:00 GMT'],
+    pins: v1,
+    expect: { upstream: { range: null, 'if-range': null } },
+  },
+  {
+    says: 'a range without a condition stays',
+    path: '/film.mp4',
+    headers: [...fetchMetadata('no-cors', 'video'), 'Range: bytes=9-'],
+    pins: v2,
+    expect: { upstream: { range: 'bytes=9-' } },
   },
   {
     says: 'a change under a condition reaches its version as the app knows it',

@@ -82,6 +82,13 @@ const found: readonly Case[] = [
     expect: { version: 'v1', by: 'site v1', upstream: { 'if-none-match': null } },
   },
   {
+    says: 'nor does the rest of it that was asked for',
+    path: chunk,
+    headers: [...script, ...missingIn('v2'), 'Range: bytes=9-', 'If-Range: "v2~same"'],
+    pins,
+    expect: { version: 'v1', by: 'site v1', upstream: { range: null, 'if-range': null } },
+  },
+  {
     says: 'a tag that comes from another version says so',
     path: chunk,
     headers: [...script, ...missingIn('v2'), 'x-echo-etag: "same"'],

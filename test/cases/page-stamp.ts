@@ -91,11 +91,23 @@ export const pageStamp: readonly CaseGroup[] = [
         expect: { version: 'v1', url: '/events?a=%7e+b&x-page-versions=2&c' },
       },
       {
-        says: 'and is not believed beyond its history',
+        says: 'and is told to reload when that stands in no history: it is not of the version of the pin',
         path: '/events?x-page-version=v1',
         headers: ['Accept: text/event-stream'],
         pins: [{ pin: 'v2', epoch: 2 }],
-        expect: { version: 'v2', reason: 'pin', url: '/events' },
+        expect: { status: 409, by: null, reason: 'stale' },
+      },
+    ],
+  },
+  {
+    title: '4.3 what a page asks for in its own name',
+    config: config(),
+    cases: [
+      {
+        says: 'is a part of it, though it be HTML and plain http',
+        headers: [...page, 'x-page-version: v1'],
+        pins: both,
+        expect: { document: false, version: 'v1', reason: 'page', pin: 'kept' },
       },
     ],
   },

@@ -103,10 +103,10 @@ const named: readonly Case[] = [
     expect: { version: 'v3', by: 'frontend v3', reason: 'page', pin: 'kept' },
   },
   {
-    says: 'a version that the browser was never given is not believed',
+    says: 'a version that the browser was never given is not believed, and its page told so',
     headers: [...secureApi, 'X-Page-Version: v3'],
     pins: [{ pin: 'v2', epoch: 2, history: ['v2', 'v1'] }],
-    expect: { version: 'v2', reason: 'pin' },
+    expect: { ...stale, pin: 'kept' },
   },
   {
     says: 'without a pin nothing is believed',

@@ -177,6 +177,10 @@ describe('a preview', () => {
     const [preview, pin] = [await open('v2'), await pinned()]
     expect(asked(await get('/app.js', [preview, pin], [...script, 'x-page-version: v1']))).toBe('v1')
     expect(asked(await get('/app.js', [preview, pin], [...script, 'x-page-version: v2']))).toBe('v2')
+    // Of a third version, which the pin does not hold: neither the preview's answer nor the pin's would be its own.
+    expect((await get('/app.js', [preview, pin], [...script, 'x-page-version: v3'])).status).toBe(409)
+    // The preview is over, and its tab still open.
+    expect((await get('/app.js', [pin], [...script, 'x-page-version: v2'])).status).toBe(409)
   })
 
   it.each([

@@ -91,14 +91,14 @@ function isGood(plan: Plan, held: Held): boolean {
 
 /**
  * @param stamp what the page says of itself
- * @returns undefined where nothing is promised: no pin, or a page that this browser was given too long ago to be told from a lie
+ * @returns undefined where nothing is promised: no pin
  */
 export function dueToPart(view: View, { held }: Visitor, stamp: string | undefined): Due | undefined {
   if (held === undefined) return undefined
   if (stamp !== undefined && held.epoch >= view.plan.epoch) {
     const given = held.given.slice(0, longestHistory)
     if (given.some(({ version, isVoid }) => version === stamp && !isVoid)) return follow(view, stamp)
-    if (given.some(({ version }) => version === stamp)) return { status: 409 }
+    return { status: 409 }
   }
   return isGood(view.plan, held) ? follow(view, held.version) : { status: 409 }
 }

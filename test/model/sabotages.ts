@@ -95,9 +95,9 @@ export const sabotages: readonly Sabotage[] = [
     instead: 'if (pageCounts)',
   },
   {
-    sentence: '4.5 pages of an older epoch are told to reload, though the pin is new',
+    sentence: '4.5 pages that name what the pin does not hold are told to reload, though the pin is new',
     file: decide,
-    code: "reading.state === 'held' && !pageIsVoid",
+    code: "reading.state === 'held' && pageVersion === undefined",
     instead: "reading.state === 'held'",
   },
   {

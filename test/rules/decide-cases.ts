@@ -299,9 +299,9 @@ export const subresources: readonly Row[] = [
     is: 'v3 page',
   },
   {
-    says: 'a page version that this browser was never given is not believed',
+    says: 'a page version that this browser was never given is not believed, and its page is told to reload',
     visit: { reading: held('v2'), pageVersion: 'v3' },
-    is: 'v2 pin',
+    is: 'reload v1 stale',
   },
   { says: 'a page version without a pin is not believed', visit: { pageVersion: 'v3' }, is: 'v1 stable' },
   {
