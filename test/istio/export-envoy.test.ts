@@ -1,7 +1,7 @@
 // What the real Envoy decides with an exported bootstrap is what graylane decides: 300 random files, every request a first one.
 
 import type { IncomingMessage, Server } from 'node:http'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -9,10 +9,11 @@ import { parse } from 'yaml'
 
 import { createGateway } from '../../src/gateway.ts'
 import { exportEnvoy } from '../../src/istio/export-envoy.ts'
-import { rehearse, type Rehearsal } from '../../src/rehearse.ts'
+import type { Rehearsal } from '../../src/rehearse.ts'
 import { ask, askForAll, decided, portOf, startBackend } from './decisions.ts'
 import { envoyBinary, type RunningEnvoy, startEnvoy } from './envoy.ts'
 import { type RandomOptions, randomRoutes, type RandomRequest } from './random-routes.ts'
+import { rehearseText } from './rehearsals.ts'
 
 const wanted = 300
 const wantedActions = 150
@@ -58,12 +59,7 @@ describe.skipIf(envoyBinary === undefined)('export envoy (skipped without envoy-
     for (let seed = first; found.length < count; seed += 1) {
       const { text, requests } = randomRoutes(seed, { url }, { requests: requestsEach, everything: true, ...options })
       const path = join(folder, `${seed}.yaml`)
-      await writeFile(path, text)
-      const rehearsal = await rehearse(path)
-      if (!('explain' in rehearsal)) {
-        const errors = rehearsal.problems.filter(({ severity }) => severity === 'error')
-        throw new Error(`seed ${seed}: ${JSON.stringify(errors)}\n${text}`)
-      }
+      const rehearsal = await rehearseText(path, text)
       const { text: bootstrap, omissions } = exportEnvoy(rehearsal.configuration)
       const codes = new Set(omissions.map(({ code }) => code).filter((code) => !general.has(code)))
       if (codes.size > 0) for (const code of codes) leftOut.set(code, (leftOut.get(code) ?? 0) + 1)
@@ -144,11 +140,8 @@ describe.skipIf(envoyBinary === undefined)('export envoy (skipped without envoy-
   )
 
   it('is taken by Envoy with all that a service can say, and names what it cannot', async () => {
-    const path = join(folder, 'whole.yaml')
-    await writeFile(path, whole)
-    const rehearsal = await rehearse(path)
-    if (!('explain' in rehearsal)) throw new Error(JSON.stringify(rehearsal.problems))
-    const { text, omissions } = exportEnvoy(rehearsal.configuration)
+    const { configuration } = await rehearseText(join(folder, 'whole.yaml'), whole)
+    const { text, omissions } = exportEnvoy(configuration)
     const taken = await startEnvoy(parse(text) as object)
     await taken.stop()
     expect(taken.ports.size).toBe(1)

@@ -8,10 +8,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { createGateway } from '../../src/gateway.ts'
 import { exportIstio } from '../../src/istio/export-istio.ts'
-import { rehearse } from '../../src/rehearse.ts'
 import { ask, askForAll, decided, portOf, startBackend } from './decisions.ts'
 import { manifestsIn } from './manifests-at.ts'
 import { randomRoutes } from './random-routes.ts'
+import { rehearseText } from './rehearsals.ts'
 
 const wanted = 40
 const general = new Set([
@@ -43,10 +43,7 @@ describe('export istio', () => {
     let compared = 0
     for (let seed = 1; compared < wanted; seed += 1) {
       const { text, requests } = randomRoutes(seed, { url }, { requests: 12, everything: false })
-      const path = join(folder, `${seed}.yaml`)
-      await writeFile(path, text)
-      const original = await rehearse(path)
-      if (!('explain' in original)) throw new Error(JSON.stringify(original.problems))
+      const original = await rehearseText(join(folder, `${seed}.yaml`), text)
       const { trust, path: normalization } = original.configuration
       const exported = exportIstio(original.configuration, { namespace: 'default' })
       if (exported.omissions.some(({ code }) => !general.has(code))) continue
@@ -80,9 +77,7 @@ describe('export istio', () => {
     for (let seed = 30_001; seed <= 30_030; seed += 1) {
       const { text, requests } = randomRoutes(seed, { url }, { requests: 12, everything: false, actions: true })
       const path = join(folder, `${seed}.yaml`)
-      await writeFile(path, text.replace('"port": 0', '"port": 8080'))
-      const original = await rehearse(path)
-      if (!('explain' in original)) throw new Error(JSON.stringify(original.problems))
+      const original = await rehearseText(path, text.replace('"port": 0', '"port": 8080'))
       const exported = exportIstio(original.configuration, { namespace: 'default' })
       if (exported.omissions.some(({ code }) => !general.has(code))) continue
       const { trust, path: normalization } = original.configuration
@@ -115,16 +110,14 @@ describe('export istio', () => {
   })
 
   it('asks both when a service and a rule test one header', async () => {
-    const path = join(folder, 'twice.yaml')
     const services = { api: { match: [{ headers: { 'x-user': { prefix: 'j' } } }] }, frontend: {} }
     const gray = [{ version: 'v2', match: [{ headers: { 'x-user': { regex: '.*n' } } }] }]
     const versions = {
       v1: { api: url(0, 0), frontend: url(2, 0) },
       v2: { api: url(0, 1), frontend: url(2, 1) },
     }
-    await writeFile(path, JSON.stringify({ listen: [{ port: 8080 }], services, versions, stable: 'v1', gray }))
-    const original = await rehearse(path)
-    if (!('explain' in original)) throw new Error(JSON.stringify(original.problems))
+    const text = JSON.stringify({ listen: [{ port: 8080 }], services, versions, stable: 'v1', gray })
+    const original = await rehearseText(join(folder, 'twice.yaml'), text)
     const exported = exportIstio(original.configuration, { namespace: 'default' })
     expect(exported.text).toContain('x-user: { prefix: j }, X-User: { regex: ".*n" }')
     const manifests = join(folder, 'twice-istio.yaml')
@@ -153,34 +146,22 @@ describe('export istio', () => {
 
   it('writes manifests that Istio takes', async () => {
     for (let seed = 1; seed <= 60; seed += 1) {
-      const path = join(folder, `${seed}-taken.yaml`)
-      await writeFile(path, randomRoutes(seed, { url }, { requests: 0, everything: false }).text)
-      const original = await rehearse(path)
-      if (!('explain' in original)) throw new Error(JSON.stringify(original.problems))
+      const { text } = randomRoutes(seed, { url }, { requests: 0, everything: false })
+      const original = await rehearseText(join(folder, `${seed}-taken.yaml`), text)
       const { resources } = manifestsIn(exportIstio(original.configuration, { namespace: 'default' }).text)
       expect(resources.flatMap(({ problems }) => problems)).toEqual([])
     }
   })
 
   it('keeps callers in the mesh on their version: by their label, by the header they pass on, else stable', async () => {
-    const path = join(folder, 'coupled.yaml')
     const versions = {
       v1: { api: url(0, 0), frontend: url(2, 0) },
       v2: { api: url(0, 1), frontend: url(2, 1) },
       v3: { frontend: url(2, 2), base: 'v2' },
     }
-    await writeFile(
-      path,
-      JSON.stringify({
-        name: 'shop',
-        listen: [{ port: 8080 }],
-        services: { api: '/api/', frontend: {} },
-        versions,
-        stable: 'v1',
-      }),
-    )
-    const rehearsal = await rehearse(path)
-    if (!('explain' in rehearsal)) throw new Error(JSON.stringify(rehearsal.problems))
+    const services = { api: '/api/', frontend: {} }
+    const text = JSON.stringify({ name: 'shop', listen: [{ port: 8080 }], services, versions, stable: 'v1' })
+    const rehearsal = await rehearseText(join(folder, 'coupled.yaml'), text)
     const manifests = join(folder, 'coupled-istio.yaml')
     await writeFile(manifests, exportIstio(rehearsal.configuration, { namespace: 'default' }).text)
     const callers = [{ version: 'v1' }, { version: 'v2' }, { version: 'v3' }, { app: 'other' }]

@@ -1,28 +1,14 @@
 // Manifests that people wrote by hand, as routes.yaml: the story's, corrected, and what each form of a match means.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 
 import { importManifests } from '../../src/istio/import.ts'
-import { rehearse, type Rehearsal } from '../../src/rehearse.ts'
 import { manifestsAt, manifestsIn } from './manifests-at.ts'
+import { rehearsals } from './rehearsals.ts'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'graylane-import-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
-
-async function rehearsed(name: string, text: string): Promise<Rehearsal> {
-  const path = join(folder, name)
-  await writeFile(path, text)
-  const rehearsal = await rehearse(path)
-  if (!('explain' in rehearsal)) throw new Error(`${JSON.stringify(rehearsal.problems)}\n${text}`)
-  return rehearsal
-}
+const rehearsed = rehearsals()
 
 describe('import of manifests', () => {
   it('takes the measured gray release apart: services, versions, one rule, the backend that only services call', async () => {

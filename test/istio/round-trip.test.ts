@@ -1,31 +1,17 @@
 // The way there and back: what import makes of what export wrote decides as the original does, and does what it did.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 
 import type { ServiceSpec } from '../../src/rules/types.ts'
 import { exportIstio } from '../../src/istio/export-istio.ts'
 import { importManifests } from '../../src/istio/import.ts'
-import { rehearse, type Rehearsal } from '../../src/rehearse.ts'
+import type { Rehearsal } from '../../src/rehearse.ts'
 import { manifestsIn } from './manifests-at.ts'
 import { type RandomRequest, randomRoutes } from './random-routes.ts'
+import { rehearsals } from './rehearsals.ts'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'graylane-import-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
-
-async function rehearsed(name: string, text: string): Promise<Rehearsal> {
-  const path = join(folder, name)
-  await writeFile(path, text)
-  const rehearsal = await rehearse(path)
-  if (!('explain' in rehearsal)) throw new Error(`${JSON.stringify(rehearsal.problems)}\n${text}`)
-  return rehearsal
-}
+const rehearsed = rehearsals()
 
 /** `port` of the internal listener, for what services ask each other. */
 type Asked = RandomRequest & { readonly port?: number }
