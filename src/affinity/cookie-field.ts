@@ -75,10 +75,15 @@ function joined(field: string, end: number, from: number): string | undefined {
   return field.slice(at)
 }
 
-/** Whether a Set-Cookie line sets the cookie of that name or its `__Host-` form: a backend must not write our pin. */
+/**
+ * Whether a Set-Cookie line sets the cookie of that name or its `__Host-` form: a backend must not write our pin. `=name=value` does too:
+ * it sets one without a name, which comes back as `name=value` (RFC 6265bis 5.6 and 5.8.3).
+ */
 export function setsCookie(line: string, name: string): boolean {
-  const equals = line.indexOf('=')
-  const own = line.slice(0, Math.max(equals, 0)).trim()
+  const first = line.indexOf('=')
+  const from = first !== -1 && line.slice(0, first).trim() === '' ? first + 1 : 0
+  const equals = line.indexOf('=', from)
+  const own = line.slice(from, Math.max(equals, from)).trim()
   return own === name || own === hostPrefix + name
 }
 
