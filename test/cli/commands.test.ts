@@ -61,8 +61,7 @@ describe('graylane', () => {
       const lines = help.out.split('\n')
       expect(help.code).toBe(0)
       expect(help.out, verb).toMatch(/exit code/i)
-      // serve and demo stay up and print for people; everything else can be read by a program.
-      if (verb !== 'serve' && verb !== 'demo') expect(help.out, verb).toContain('--json')
+      expect(help.out, verb).toContain('--json')
       expect(lines[0]).toMatch(new RegExp(`^graylane ${verb}\\b`))
       expect(lines.length, verb).toBeLessThanOrEqual(24)
       expect(Math.max(...lines.map((line) => line.length)), verb).toBeLessThanOrEqual(120)
