@@ -8,6 +8,7 @@ import type { Configuration, LimitsSpec, RouteTest } from './configuration.ts'
 import { complain, type Draft, type Surroundings } from './draft.ts'
 import { listenSpecs, trustSpec } from './listeners.ts'
 import { overloadSpec } from './overload.ts'
+import { checkPinsApart } from './pin-domain.ts'
 import type { Problem, Report } from './problem.ts'
 import { readBySchema } from './read-by-schema.ts'
 import { readRelease, type ReleaseRead } from './release.ts'
@@ -104,6 +105,7 @@ async function compose(path: string, drafts: readonly Draft[], sources: Sources)
 }
 
 function checkTogether(drafts: readonly Draft[]): void {
+  checkPinsApart(drafts)
   const names = new Map<string, number>()
   for (const [index, draft] of drafts.entries()) {
     const { document, origins } = draft

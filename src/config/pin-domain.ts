@@ -5,7 +5,7 @@ import { complain, type Draft } from './draft.ts'
 export function checkPinDomain(draft: Draft): void {
   const { hosts, pin } = draft.document
   const named = hosts.filter((host) => host !== '*')
-  const domain = pin.domain?.replace(/^\./, '').toLowerCase()
+  const domain = pin.domain && bareDomain(pin.domain)
   if (domain === undefined) {
     if (named.length > 1 || named.some((host) => host.startsWith('*.'))) warnOfSeveralHosts(draft, named)
     return
@@ -15,6 +15,25 @@ export function checkPinDomain(draft: Draft): void {
     const message = `pin.domain ${domain} does not hold ${foreign} of hosts: browsers refuse the pin there`
     complain(draft, pin, 'domain', 'value', message)
   }
+}
+
+/** Releases that write one cookie take each other's pins away, and with them what holds their open pages. */
+export function checkPinsApart(drafts: readonly Draft[]): void {
+  const owners = new Map<string, string | undefined>()
+  for (const draft of drafts) {
+    const { name, pin } = draft.document
+    if (pin.domain === undefined) continue
+    const domain = bareDomain(pin.domain)
+    const cookie = `${pin.cookie} of ${domain}`
+    if (owners.has(cookie)) {
+      const message = `release ${owners.get(cookie)} writes the cookie ${cookie} too, over the pins of this one: give one of them another pin.cookie`
+      complain(draft, pin, 'domain', 'value', message)
+    } else owners.set(cookie, name)
+  }
+}
+
+function bareDomain(domain: string): string {
+  return domain.replace(/^\./, '').toLowerCase()
 }
 
 function isWithin(host: string, domain: string): boolean {
