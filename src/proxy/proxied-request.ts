@@ -179,9 +179,16 @@ export class ProxiedRequest extends RouteExecution {
 
   // --- towards the client ------------------------------------------------------------------------------------------------------
 
-  /** What a backend says of versions here would come before what we say. */
+  /**
+   * What a backend says of versions here would come before what we say. And what a browser is told to load early (RFC 8297) it asks for
+   * with the pin it has: none, or that of the version it is about to leave.
+   */
   onInterim(head: ResponseHead): void {
     head.removeSpellings(this.#release!.versionNames)
+    const visit = this.#visit
+    if (visit?.kind !== 'document' || this.#decision?.reason === 'preview') return
+    const { reading } = visit
+    if (reading.state !== 'held' || reading.pin.version !== this.version) head.remove('link')
   }
 
   override onAnswer(head: ResponseHead): void {
