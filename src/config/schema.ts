@@ -149,6 +149,10 @@ export const limits = Section(
     headTimeout: Duration({ default: '10s', description: 'From the first byte of a head to its last.' }),
     idleTimeout: Duration({ default: '60s', description: 'Of a connection without a request.' }),
     bodyIdleTimeout: Duration({ default: '30s', description: 'Between two reads of a request body.' }),
+    requestTimeout: Duration({
+      default: '300s',
+      description: 'From the end of a head to the end of its body. Then 408.',
+    }),
     writeStallTimeout: Duration({ default: '30s', description: 'Of a peer that takes nothing of what is sent.' }),
     requestsPerConnection: Whole(1, 1_000_000_000, { default: 10_000, description: 'Then the connection is closed.' }),
     connections: Whole(1, 10_000_000, { default: 20_000, description: 'Of clients, in each process.' }),

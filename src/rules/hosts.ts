@@ -1,5 +1,5 @@
 // Which release a Host belongs to, by Istio's rules for wildcards, and which service a mesh name means.
-// Ports and case never count here; a trailing dot makes another host, as it does for Envoy.
+// Ports and case never count here.
 
 import { asciiLowerCase } from './wire-text.ts'
 
@@ -9,15 +9,18 @@ export type HostTable<T> = (authority: string) => T | undefined
 /**
  * Exact hosts first, then the longest `*.` suffix (any depth, never the bare domain), then `*`. A host that is given twice belongs to the
  * first; `sharedHosts` finds those.
+ * @param dotCounts `example.com.` is another host than `example.com`, as it is for Envoy; else the same (RFC 9110 4.2.3, nginx)
  */
 export function compileHosts<T>(
   entries: readonly { readonly hosts: readonly string[]; readonly value: T }[],
+  dotCounts = false,
 ): HostTable<T> {
   const exact = new Map<string, T>()
   const suffixes = new Map<number, Map<string, T>>()
   let everything: T | undefined
   for (const { hosts, value } of entries) {
-    for (const host of hosts.map(asciiLowerCase)) {
+    for (const written of hosts.map(asciiLowerCase)) {
+      const host = dotCounts ? written : withoutDot(written)
       if (host === '*') everything ??= value
       else if (host.startsWith('*')) addOnce(suffixesOf(suffixes, host.length - 1), host.slice(1), value)
       else addOnce(exact, host, value)
@@ -36,7 +39,7 @@ export function compileHosts<T>(
   }
 
   function find(authority: string): T | undefined {
-    const host = hostOf(authority)
+    const host = dotCounts ? hostOf(authority) : withoutDot(hostOf(authority))
     const found = exact.get(host)
     if (found !== undefined) return found
     for (const [length, values] of byLength) {
@@ -88,6 +91,10 @@ export function findByMeshName<T>(authority: string, find: (name: string) => T |
   const name = svc === -1 ? host : host.slice(0, svc)
   const namespace = name.lastIndexOf('.')
   return namespace > 0 ? find(name.slice(0, namespace)) : undefined
+}
+
+function withoutDot(host: string): string {
+  return host.length > 1 && host.endsWith('.') ? host.slice(0, -1) : host
 }
 
 /** Lower case, without the port; IPv6 keeps its brackets. */

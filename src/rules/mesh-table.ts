@@ -62,7 +62,7 @@ function compileListener(
     const value = Object.freeze({ spec: host, firstRoute: (facts: RequestFacts) => firstMatch(facts, undefined) })
     return { hosts: host.domains, value }
   })
-  return { spec, virtualHostFor: compileHosts(entries) }
+  return { spec, virtualHostFor: compileHosts(entries, true) }
 }
 
 function compileRoutes(specs: readonly MeshRouteSpec[], report: Report): FirstMatch<MeshRoute> {

@@ -132,6 +132,32 @@ describe('time', () => {
     },
   )
 
+  it('requestTimeoutMs: a body that trickles in is 408, however often a byte comes', async () => {
+    await play(answer, { limits: { bodyIdleTimeoutMs: 10_000, requestTimeoutMs: 300 } })
+    const client = set.client().write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n')
+    for (let i = 0; i < 200 && client.text === ''; i++) {
+      client.write('x')
+      await sleep(25)
+    }
+    expect(client.text).toMatch(/^HTTP\/1\.1 408 /)
+    await client.end()
+    await until(() => set.upstream.open() === 0)
+  })
+
+  it('requestTimeoutMs: counts for one request, not for the connection', async () => {
+    await play(
+      answering((_, body) => ok(body)),
+      { limits: { requestTimeoutMs: 400 } },
+    )
+    const client = set.client()
+    for (let i = 0; i < 5; i++) {
+      client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na')
+      await sleep(150)
+      client.write('b')
+      expect((await client.message()).body).toBe('ab')
+    }
+  })
+
   it('a body that keeps coming is not cut off', async () => {
     await play(
       answering((_, body) => ok(body)),

@@ -19,13 +19,22 @@ describe('the release of a host', () => {
     ['b.example.com', 'wildcard', 'a wildcard does not take its bare domain'],
     ['example.com', 'everything', 'a wildcard does not take its bare domain, * does'],
     ['.example.com', 'everything', 'a wildcard takes no empty label'],
-    ['exact.example.com.', 'everything', 'a trailing dot makes another host'],
+    ['exact.example.com.', 'narrow', 'a trailing dot does not count'],
+    ['exact.example.com.:80', 'narrow', 'nor in front of a port'],
+    ['a.example.com.', 'wildcard', 'nor for a wildcard'],
+    ['.', 'everything', 'a dot alone is no host'],
     ['aexample.com', 'everything', 'a wildcard begins at a dot'],
     ['[::1]:8080', 'six', 'IPv6 with a port'],
     ['[::1]', 'six', 'IPv6 without a port'],
     ['', 'everything', 'an empty host'],
   ])('%j is %s: %s', (authority, value) => {
     expect(find(authority)).toBe(value)
+  })
+
+  test('may be another with a trailing dot, as for Envoy', () => {
+    const strict = compileHosts([{ hosts: ['a.example'], value: 1 }], true)
+    expect(strict('a.example')).toBe(1)
+    expect(strict('a.example.')).toBeUndefined()
   })
 
   test('is none where nothing takes it', () => {

@@ -39,6 +39,8 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
   #requests = 0
   #pending: Buffer | null = null
   #bodyLeft = 0
+  /** When the whole body has to be here; milliseconds of the deadlines' clock. */
+  #bodyDue = 0
   #chunkedBody = false
   #drainLeft = 0
   #lingering = false
@@ -138,7 +140,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     if (!this.#paused) return
     this.#paused = false
     this.socket.resume()
-    if (!this.requestRead && !this.#lingering) this.owner.deadlines.set(this, this.owner.limits.bodyIdleTimeoutMs)
+    if (!this.requestRead && !this.#lingering) this.#awaitBody()
   }
 
   /** What came behind a request that became a tunnel. */
@@ -167,7 +169,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     else if (this.requestRead) this.#next()
     else {
       this.#drainLeft = this.owner.limits.drainBytes
-      this.owner.deadlines.set(this, this.owner.limits.bodyIdleTimeoutMs)
+      this.#awaitBody()
       this.resumeReading()
     }
   }
@@ -297,6 +299,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
       return
     }
     this.#pending = null
+    this.#bodyDue = owner.deadlines.now + owner.limits.requestTimeoutMs
     const stop = this.#measureBody(buffer, headEnd)
     if (stop === BROKEN) {
       exchange.onBadBody('bad-request')
@@ -306,7 +309,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     if (!this.requestRead && this.ended) return this.destroy()
     if (this.requestRead && stop < buffer.length) this.#pending = buffer.subarray(stop)
     exchange.start(buffer, this.#spanStart, this.#spanEnd)
-    if (!this.requestRead && !this.#paused && this.#exchange === exchange) this.waitFor(owner.limits.bodyIdleTimeoutMs)
+    if (!this.requestRead && !this.#paused && this.#exchange === exchange) this.#awaitBody()
   }
 
   #spanStart = 0
@@ -331,6 +334,12 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     return to
   }
 
+  /** More of the body has to come in time, and all of it in the time that there is for a request. */
+  #awaitBody(): void {
+    const { deadlines, limits } = this.owner
+    deadlines.set(this, Math.min(limits.bodyIdleTimeoutMs, Math.max(0, this.#bodyDue - deadlines.now)))
+  }
+
   /** Passes body bytes on; returns what lies behind the body, or null. */
   #feedBody(bytes: Buffer): Buffer | null {
     const stop = this.#measureBody(bytes, 0)
@@ -341,7 +350,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
       return null
     }
     if (this.requestRead) this.owner.deadlines.clear(this)
-    else this.owner.deadlines.set(this, this.owner.limits.bodyIdleTimeoutMs)
+    else this.#awaitBody()
     // Taken first: the exchange may give the memory of bytes back that hold nothing behind the body.
     const rest = this.requestRead && stop < bytes.length ? bytes.subarray(stop) : null
     if (exchange !== null) exchange.onRequestBody(bytes, this.#spanStart, this.#spanEnd)

@@ -14,6 +14,8 @@ export interface Limits {
   readonly idleTimeoutMs: number
   /** Between two reads of a request body, while we are ready to read. */
   readonly bodyIdleTimeoutMs: number
+  /** From the end of a request's head to the end of its body, however it comes (Envoy's request_timeout). Then 408. */
+  readonly requestTimeoutMs: number
   /** A peer that takes nothing of what is written to it. */
   readonly writeStallTimeoutMs: number
   /** Requests on one client connection; the last answer says `Connection: close`. */
@@ -43,6 +45,7 @@ export const defaultLimits: Limits = Object.freeze({
   headTimeoutMs: 10_000,
   idleTimeoutMs: 60_000,
   bodyIdleTimeoutMs: 30_000,
+  requestTimeoutMs: 300_000,
   writeStallTimeoutMs: 30_000,
   requestsPerConnection: 10_000,
   connections: 20_000,
