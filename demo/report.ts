@@ -44,8 +44,14 @@ export function verdictOf(story: Story): string[] {
   ]
 }
 
-/** Table and verdict for programs: for each part, the versions whose content came (null: of none). `ok` is the exit code's word. */
-export function resultOf({ groups, answers, crossings, failures }: Story): object {
+/** Nothing crossed, and nothing failed. */
+export function isClean({ crossings, failures }: Story): boolean {
+  return crossings.length + failures.length === 0
+}
+
+/** Table and verdict for programs: for each part, the versions whose content came (null: of none). */
+export function resultOf(story: Story): object {
+  const { groups, answers, crossings, failures } = story
   const rows = groups.map(({ situation, guest, expected, visitors }) => ({
     situation,
     visitor: guest.label,
@@ -53,7 +59,7 @@ export function resultOf({ groups, answers, crossings, failures }: Story): objec
     expected,
     got: Object.fromEntries(parts.map((part) => [part, versionsOf(visitors, part)])),
   }))
-  return { ok: crossings.length + failures.length === 0, answers, crossings, failures, groups: rows }
+  return { ok: isClean(story), answers, crossings, failures, groups: rows }
 }
 
 function versionsOf(visitors: Group['visitors'], part: Part): (string | null)[] {

@@ -2,7 +2,7 @@
 // Whatever it started is closed again, however it ends.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { invitation, resultOf, tableOf, verdictOf } from './report.ts'
+import { invitation, isClean, resultOf, tableOf, verdictOf } from './report.ts'
 import { requestPrinter } from './request-lines.ts'
 import { startStage, type Stage, type StageOptions } from './stage.ts'
 import { playStory } from './story.ts'
@@ -22,7 +22,7 @@ export async function playDemo(options: DemoOptions): Promise<0 | 1> {
     if (options.printResult !== undefined) options.printResult(JSON.stringify(resultOf(story), undefined, 2))
     else for (const line of ['', ...tableOf(story), '', ...verdictOf(story)]) options.print(line)
     if (!options.once) await stayUp(stage, options)
-    return story.crossings.length + story.failures.length === 0 ? 0 : 1
+    return isClean(story) ? 0 : 1
   } finally {
     await stage.close()
   }

@@ -19,8 +19,7 @@ export function compileHosts<T>(
   const suffixes = new Map<number, Map<string, T>>()
   let everything: T | undefined
   for (const { hosts, value } of entries) {
-    for (const written of hosts.map(asciiLowerCase)) {
-      const host = dotCounts ? written : withoutDot(written)
+    for (const host of hosts.map(asciiLowerCase).map(bare)) {
       if (host === '*') everything ??= value
       else if (host.startsWith('*')) addOnce(suffixesOf(suffixes, host.length - 1), host.slice(1), value)
       else addOnce(exact, host, value)
@@ -38,8 +37,12 @@ export function compileHosts<T>(
     return (lastFound = find(authority))
   }
 
+  function bare(host: string): string {
+    return !dotCounts && host.length > 1 && host.endsWith('.') ? host.slice(0, -1) : host
+  }
+
   function find(authority: string): T | undefined {
-    const host = dotCounts ? hostOf(authority) : withoutDot(hostOf(authority))
+    const host = bare(hostOf(authority))
     const found = exact.get(host)
     if (found !== undefined) return found
     for (const [length, values] of byLength) {
@@ -91,10 +94,6 @@ export function findByMeshName<T>(authority: string, find: (name: string) => T |
   const name = svc === -1 ? host : host.slice(0, svc)
   const namespace = name.lastIndexOf('.')
   return namespace > 0 ? find(name.slice(0, namespace)) : undefined
-}
-
-function withoutDot(host: string): string {
-  return host.length > 1 && host.endsWith('.') ? host.slice(0, -1) : host
 }
 
 /** Lower case, without the port; IPv6 keeps its brackets. */

@@ -3,7 +3,7 @@
 
 import type { Head } from '../exchange.ts'
 import type { FieldBlock, FieldLine } from '../field-line.ts'
-import { foldedByte, lowerByte } from './bytes.ts'
+import { lowerByte } from './bytes.ts'
 import { COOKIE, type FieldNames, hopByHop, idOfName, lengthBit } from './field-names.ts'
 
 /** Numbers a line takes in `places`: start, end of the name, start and end of the value. */
@@ -167,7 +167,7 @@ export class MessageHead implements Head {
       for (let line = 0; line < this.count; line++) if (names.hasId(this.ids[line]!)) this.dropped[line] = 1
     }
     if ((this.otherLengths & names.lengths) !== 0) {
-      for (const name of names.names) for (let line = 0; line < this.count; line++) this.#dropSpelling(line, name)
+      for (let line = 0; line < this.count; line++) if (this.#isSpelledAlike(line, names)) this.dropped[line] = 1
     }
     for (let i = 0; i < this.#added; i++)
       if (names.names.includes(this.#addedNames[i]!)) this.remove(this.#addedNames[i]!)
@@ -353,14 +353,11 @@ export class MessageHead implements Head {
     return -1
   }
 
-  #dropSpelling(line: number, name: string): void {
+  /** A name without a number that backends may take for one of these. */
+  #isSpelledAlike(line: number, names: FieldNames): boolean {
     const at = line * STRIDE
-    const start = this.places[at]!
-    const length = name.length
-    if (this.places[at + 1]! - start !== length || this.ids[line] !== 0) return
-    let i = 0
-    while (i < length && foldedByte[this.text.charCodeAt(start + i)] === foldedByte[name.charCodeAt(i)]) i++
-    if (i === length) this.dropped[line] = 1
+    const length = this.places[at + 1]! - this.places[at]!
+    return this.ids[line] === 0 && (names.lengths & lengthBit(length)) !== 0 && names.spells(this.nameAt(line))
   }
 
   private grow(): void {

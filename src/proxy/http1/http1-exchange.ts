@@ -183,7 +183,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     // Cookies are looked at in final answers only, so none may come this way.
     head.dropId(SET_COOKIE)
     this.#forwarding!.onInterim?.(head)
-    this.sendInterim(`${head.statusLine()}${head.keptFields()}\r\n`)
+    this.sendInterim(`${head.statusAndFields()}\r\n`)
     return true
   }
 

@@ -77,7 +77,7 @@ export function responseHeadText(
   // RFC 9110 8.6: no length with 204. Where the body goes out in another framing than it came, its length would be a second one.
   const dropLength = head.status === 204 || framing === 'chunked' || framing === 'until-close'
   if (dropLength || tunnel || head.lengthPadded) head.dropId(CONTENT_LENGTH)
-  let out = head.keepsStatusLine ? head.keptFields(0) : head.statusLine() + head.keptFields()
+  let out = head.statusAndFields()
   if (head.lengthPadded && !dropLength) out += `content-length: ${head.contentLength}\r\n`
   if (tunnel) return `${out}connection: Upgrade\r\nupgrade: websocket\r\n\r\n`
   // RFC 9110 6.6.1: whoever forwards an answer without a date adds one.

@@ -32,17 +32,19 @@ export class ResponseMessage extends MessageHead implements ResponseHead {
     return end <= this.text.length ? this.text.slice(this.length, end) : undefined
   }
 
-  /** The status line that came is the one to send. */
-  get keepsStatusLine(): boolean {
-    return this.minorVersion === 1 && this.text.charCodeAt(12) === SP
-  }
-
   /** The status line to send: always HTTP/1.1 (RFC 9110 2.5: a proxy sends its own version). */
   statusLine(): string {
-    // Behind the status stands a space even when no reason follows.
+    return this.#hasReason ? `HTTP/1.1${this.text.slice(8, this.fieldsStart)}` : `HTTP/1.1 ${this.status} \r\n`
+  }
+
+  /** The same, with the lines that stay and those that were added behind it: in one piece where it came so. */
+  statusAndFields(): string {
+    return this.minorVersion === 1 && this.#hasReason ? this.keptFields(0) : this.statusLine() + this.keptFields()
+  }
+
+  /** Behind the status stands a space, even when no reason follows. */
+  get #hasReason(): boolean {
     return this.text.charCodeAt(12) === SP
-      ? `HTTP/1.1${this.text.slice(8, this.fieldsStart)}`
-      : `HTTP/1.1 ${this.status} \r\n`
   }
 }
 
