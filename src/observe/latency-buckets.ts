@@ -5,8 +5,8 @@ const perDoubling = 3
 const buckets = 256
 const mostMicroseconds = 2 ** 31 - 1
 
-/** Counts by bucket, as plain data: bucket and count, in the order of latencies. */
-export type PlainLatencies = readonly (readonly [bucket: number, count: number])[]
+/** Counts by bucket, as plain data: bucket, count, bucket, count and so on, in the order of latencies. One array, since minutes of them are kept. */
+export type PlainLatencies = readonly number[]
 
 export class LatencyBuckets {
   readonly #counts = new Uint32Array(buckets)
@@ -18,13 +18,16 @@ export class LatencyBuckets {
   }
 
   add(plain: PlainLatencies): void {
-    for (const [bucket, count] of plain) this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count
+    for (let i = 0; i < plain.length; i += 2) {
+      const bucket = plain[i] as number
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + (plain[i + 1] as number)
+    }
   }
 
   plain(): PlainLatencies {
-    const pairs: [number, number][] = []
-    for (const [bucket, count] of this.#counts.entries()) if (count > 0) pairs.push([bucket, count])
-    return pairs
+    const plain: number[] = []
+    for (const [bucket, count] of this.#counts.entries()) if (count > 0) plain.push(bucket, count)
+    return plain
   }
 
   /** Milliseconds below which that share (0 to 1) of the values lies; undefined without values. */

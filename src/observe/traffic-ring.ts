@@ -81,9 +81,11 @@ export interface CouplingView {
   }[]
 }
 
+/** What views of a while are made of. */
 interface Second {
   readonly at: number
-  readonly traffic: PlainTraffic[]
+  readonly lanes: PlainLane[]
+  readonly rules: PlainTraffic['rules'][number][]
 }
 
 export class TrafficRing {
@@ -109,7 +111,9 @@ export class TrafficRing {
     this.#sockets.set(process, traffic?.sockets ?? [])
     if (traffic === undefined) return
     const at = this.#nowSeconds()
-    this.#secondAt(at).traffic.push(traffic)
+    const second = this.#secondAt(at)
+    second.lanes.push(...traffic.lanes)
+    second.rules.push(...traffic.rules)
     for (const lane of traffic.lanes) this.#audit(lane)
     for (const [release, rule, hits] of traffic.rules) this.#hit(release, rule, hits)
     for (const [release, version, rises] of traffic.visitors) this.#windowsOf(release, version).raise(rises, at)
@@ -126,10 +130,8 @@ export class TrafficRing {
   /** @param window seconds that rates are over, 1 to 300 */
   view(window: number): TrafficView {
     const until = this.#nowSeconds() - settlingSeconds
-    const recent = this.#seconds
-      .filter(({ at }) => at > until - window && at <= until)
-      .flatMap(({ traffic }) => traffic)
-    const lanes = [...group(recent.flatMap((traffic) => traffic.lanes)).values()]
+    const recent = this.#seconds.filter(({ at }) => at > until - window && at <= until)
+    const lanes = [...group(recent.flatMap((second) => second.lanes)).values()]
     const coupling = { crossings: 0, answered: this.#answered, named: this.#named, pairs: [...this.#pairs.values()] }
     for (const { count } of coupling.pairs) coupling.crossings += count
     return {
@@ -164,7 +166,7 @@ export class TrafficRing {
   #secondAt(at: number): Second {
     const newest = this.#seconds.at(-1)
     if (newest?.at === at) return newest
-    const second: Second = { at, traffic: [] }
+    const second: Second = { at, lanes: [], rules: [] }
     this.#seconds = this.#seconds.filter((old) => old.at > at - ringSeconds && old.at < at)
     this.#seconds.push(second)
     return second
@@ -222,13 +224,11 @@ export class TrafficRing {
   }
 
   #bySecond(isOfIt: (lane: PlainLane) => boolean, until: number): PlainLane[][] {
-    const lanesAt = new Map(
-      this.#seconds.map(({ at, traffic }) => [at, traffic.flatMap(({ lanes }) => lanes.filter(isOfIt))]),
-    )
+    const lanesAt = new Map(this.#seconds.map(({ at, lanes }) => [at, lanes.filter(isOfIt)]))
     return Array.from({ length: 60 }, (_, i) => lanesAt.get(until - 59 + i) ?? [])
   }
 
-  #ruleViews(recent: readonly PlainTraffic[]): RuleView[] {
+  #ruleViews(recent: readonly Second[]): RuleView[] {
     const hits = new Map<string, number>()
     for (const [release, rule, count] of recent.flatMap(({ rules }) => rules)) {
       const key = `${release}\0${rule}`
