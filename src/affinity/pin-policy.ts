@@ -11,8 +11,6 @@ import type { PinState } from './types.ts'
 
 const seedBytes = 12
 const historyLength = 3
-/** In front of a version of an older epoch; no name begins with it. */
-const voidMark = '!'
 /** Pages stay open longer than `ttl`, which binds documents only: their subresources need the cookie for another week. */
 const openPageSeconds = 7 * 24 * 3600
 
@@ -109,18 +107,12 @@ function mayPinSubresource({ pinIn, request, contentType }: AnswerToPin): boolea
   )
 }
 
-/** What an older epoch promised is void: a name may mean another build since. Its pages are still open, and have to be told. */
-function voided(version: string): string {
-  return version.startsWith(voidMark) ? version : voidMark + version
-}
-
 function newPin({ visit, decision, release, nowSeconds }: AnswerToPin): Pin {
   const old = visit.reading.state === 'none' ? undefined : visit.reading.pin
   const { epoch } = release.pin
-  // A newer epoch stays: see isStale in pin-cookie.ts.
-  const given = old === undefined ? [] : old.epoch < epoch ? old.history.map(voided) : old.history
-  const others = given.filter((version) => version !== decision.version && version !== voided(decision.version))
-  const history = [decision.version, ...others]
+  // What an older epoch promised is void: a name may mean another build since. A newer epoch stays: see isStale in pin-cookie.ts.
+  const given = old === undefined || old.epoch < epoch ? [] : old.history
+  const history = [decision.version, ...given.filter((version) => version !== decision.version)]
   return {
     version: decision.version,
     epoch: old?.version === decision.version ? Math.max(epoch, old.epoch) : epoch,

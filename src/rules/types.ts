@@ -288,10 +288,7 @@ export interface Pin {
   readonly epoch: number
   readonly issuedAt: number
   readonly seed: string
-  /**
-   * The last versions this browser was given, newest first, at most three; holds `version` itself. Those of an older epoch have a `!` in
-   * front: their pages can still be told from others, but not served.
-   */
+  /** The last versions this browser was given in this epoch, newest first, at most three; holds `version` itself. */
   readonly history: readonly string[]
 }
 

@@ -229,8 +229,8 @@ export const sabotages: readonly Sabotage[] = [
   {
     sentence: '4.11 what an older epoch promised is void',
     file: pinPolicy,
-    code: 'old.epoch < epoch ? old.history.map(voided) : old.history',
-    instead: 'old.history',
+    code: 'old === undefined || old.epoch < epoch ? [] : old.history',
+    instead: 'old?.history ?? []',
   },
   {
     sentence: '4.11 draining versions draw nobody by a share',
