@@ -1,74 +1,36 @@
 #!/usr/bin/env node
 // The command line: finds the verb, loads it alone, ends with its exit code. Never does a verb's work.
 
-import { didYouMean, UsageError, type ExitCode } from './cli/usage.ts'
+import { didYouMean, packageVersion, UsageError, type ExitCode } from './cli/usage.ts'
 
 interface Verb {
   readonly summary: string
-  readonly load: () => Promise<(args: string[]) => Promise<number>>
+  /** Its file. `run` throws UsageError on what it does not take. */
+  readonly load: () => Promise<{ readonly usage: string; run(args: string[]): Promise<ExitCode> }>
 }
 
 const verbs: Readonly<Record<string, Verb>> = {
-  serve: {
-    summary: 'run the gateway',
-    load: async () => (await import('./cli/serve.ts')).runServe,
-  },
-  check: {
-    summary: 'read configurations, print every problem, run their tests',
-    load: async () => (await import('./cli/check.ts')).runCheck,
-  },
-  explain: {
-    summary: 'say which version a request gets, and why',
-    load: async () => (await import('./cli/explain.ts')).runExplain,
-  },
-  diff: {
-    summary: 'say what another configuration would change for visitors',
-    load: async () => (await import('./cli/diff.ts')).runDiff,
-  },
-  status: {
-    summary: 'say how a running gateway is',
-    load: async () => (await import('./cli/status.ts')).runStatus,
-  },
+  serve: { summary: 'run the gateway', load: () => import('./cli/serve.ts') },
+  check: { summary: 'read configurations, print every problem, run their tests', load: () => import('./cli/check.ts') },
+  explain: { summary: 'say which version a request gets, and why', load: () => import('./cli/explain.ts') },
+  diff: { summary: 'say what another configuration would change for visitors', load: () => import('./cli/diff.ts') },
+  status: { summary: 'say how a running gateway is', load: () => import('./cli/status.ts') },
   audit: {
     summary: 'say whether answers came from the versions that were asked',
-    load: async () => (await import('./cli/audit.ts')).runAudit,
+    load: () => import('./cli/audit.ts'),
   },
-  add: {
-    summary: 'give a version to visitors, by address or by name',
-    load: async () => (await import('./cli/add.ts')).runAdd,
-  },
-  share: {
-    summary: 'set the percentage of visitors that a version draws',
-    load: async () => (await import('./cli/share.ts')).runShare,
-  },
-  promote: {
-    summary: 'make a version stable: everybody gets it',
-    load: async () => (await import('./cli/promote.ts')).runPromote,
-  },
-  rollback: {
-    summary: 'take a version back from everybody who has it',
-    load: async () => (await import('./cli/rollback.ts')).runRollback,
-  },
-  retire: {
-    summary: 'take out a version that nobody can have open any more',
-    load: async () => (await import('./cli/retire.ts')).runRetire,
-  },
-  import: {
-    summary: 'make a routes.yaml from the manifests of a gray release',
-    load: async () => (await import('./cli/import.ts')).runImport,
-  },
-  export: {
-    summary: 'write a configuration for Istio or Envoy',
-    load: async () => (await import('./cli/export.ts')).runExport,
-  },
+  add: { summary: 'give a version to visitors, by address or by name', load: () => import('./cli/add.ts') },
+  share: { summary: 'set the percentage of visitors that a version draws', load: () => import('./cli/share.ts') },
+  promote: { summary: 'make a version stable: everybody gets it', load: () => import('./cli/promote.ts') },
+  rollback: { summary: 'take a version back from everybody who has it', load: () => import('./cli/rollback.ts') },
+  retire: { summary: 'take out a version that nobody can have open any more', load: () => import('./cli/retire.ts') },
+  import: { summary: 'make a routes.yaml from the manifests of a gray release', load: () => import('./cli/import.ts') },
+  export: { summary: 'write a configuration for Istio or Envoy', load: () => import('./cli/export.ts') },
   preview: {
     summary: 'print a signed link by which somebody looks at a version',
-    load: async () => (await import('./cli/preview.ts')).runPreview,
+    load: () => import('./cli/preview.ts'),
   },
-  demo: {
-    summary: 'play the story on real parts, on this machine',
-    load: async () => (await import('./cli/demo.ts')).runDemo,
-  },
+  demo: { summary: 'play the story on real parts, on this machine', load: () => import('./cli/demo.ts') },
 }
 
 const usage = `graylane VERB [OPTIONS]
@@ -80,16 +42,17 @@ ${Object.entries(verbs)
   graylane VERB --help says more; every VERB takes --json. graylane --version says which this is.
 `
 
-async function main([name, ...args]: string[]): Promise<number> {
+async function main([name, ...args]: string[]): Promise<ExitCode> {
   if (name === '--help' || name === '-h' || name === 'help') return say(usage, 0)
-  if (name === '--version') return say(`graylane ${await version()}\n`, 0)
+  if (name === '--version') return say(`graylane ${packageVersion()}\n`, 0)
   if (name === undefined) return complain(usage)
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
   if (verb === undefined) {
     return complain(`graylane: there is no verb ${name}${didYouMean(name, Object.keys(verbs))}\n\n${usage}`)
   }
+  const { usage: help, run } = await verb.load()
+  if (args.includes('--help') || args.includes('-h')) return say(help, 0)
   try {
-    const run = await verb.load()
     return await run(args)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
@@ -105,12 +68,6 @@ function say(text: string, code: ExitCode): ExitCode {
 function complain(text: string): ExitCode {
   process.stderr.write(text)
   return 2
-}
-
-async function version(): Promise<string> {
-  const { readFile } = await import('node:fs/promises')
-  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
 
 process.exitCode = await main(process.argv.slice(2))

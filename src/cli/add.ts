@@ -3,7 +3,7 @@
 import { readVersion, releaseOptions, releaseOptionsHelp, runReleaseVerb } from './release-verb.ts'
 import { readArguments, type ExitCode } from './usage.ts'
 
-const usage = `graylane add [OPTIONS] VERSION
+export const usage = `graylane add [OPTIONS] VERSION
 
 Gives a version to visitors: by address, or by who they are (identity in routes.yaml). They go into the rule that
 lists such visitors already, or into a new one above all shares.
@@ -15,7 +15,7 @@ ${releaseOptionsHelp}
   graylane add v2 --ip 192.168.0.59 --user ann
 `
 
-export async function runAdd(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const { values, positionals } = readArguments(
     args,
     {
@@ -26,10 +26,6 @@ export async function runAdd(args: string[]): Promise<ExitCode> {
     },
     true,
   )
-  if (values.help) {
-    process.stdout.write(usage)
-    return 0
-  }
   const version = readVersion(positionals)
   const { ip, user: users, rule, release } = values
   return runReleaseVerb({ verb: 'add', version, ip, users, rule, release }, values)

@@ -28,14 +28,18 @@ export interface AdminClient {
 export async function openAdmin(values: AdminValues): Promise<AdminClient> {
   const { host, port } = readListenAddress('admin', values.admin)
   const origin = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-  const token = await readToken(values['admin-token-file'])
+  const token = await readAdminToken(values['admin-token-file'])
   return {
     json: async (path) => (await ask(origin, path, token)).json(),
     text: async (path) => (await ask(origin, path, token)).text(),
   }
 }
 
-async function readToken(file: string | undefined): Promise<string | undefined> {
+/**
+ * What --admin-token-file names, else GRAYLANE_ADMIN_TOKEN. An empty variable is no token; an empty file is a short one, which is
+ * refused. Rejects when the file cannot be read.
+ */
+export async function readAdminToken(file: string | undefined): Promise<string | undefined> {
   return file === undefined ? process.env['GRAYLANE_ADMIN_TOKEN'] || undefined : (await readFile(file, 'utf8')).trim()
 }
 

@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { adminOptions, adminUsage, openAdmin } from './admin-client.ts'
 import { readCoupling, type Coupling, since } from './coupling.ts'
-import { painter } from './terminal.ts'
+import { columns, painter } from './terminal.ts'
 import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
-const usage = `graylane audit [OPTIONS]
+export const usage = `graylane audit [OPTIONS]
 
 Says whether answers came from the versions that were asked, by service and pair, and how many answers told at all.
 Backends name their version in x-served-version; graylane/propagate does that for Node services.
@@ -22,17 +22,12 @@ Exit code: 0 no crossings, 1 crossings, 2 nothing measured, wrong usage or no an
 
 const longestSeconds = 86_400
 
-export async function runAudit(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const { values } = readArguments(args, {
     ...adminOptions,
     for: { type: 'string' },
     json: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
   })
-  if (values.help) {
-    process.stdout.write(usage)
-    return 0
-  }
   const seconds = values.for === undefined ? 0 : readSeconds(values.for)
   let coupling: Coupling
   try {
@@ -80,10 +75,9 @@ function describe(coupling: Coupling): string {
       one.named === 0 ? '-' : String(one.crossings),
     ]),
   ]
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   const lines = [
     paint(crossings > 0 ? 'red' : named === 0 ? 'yellow' : 'green', verdict),
-    ...rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')}`.trimEnd()),
+    ...columns(rows),
     ...pairs.map(
       ({ service, asked, served, count }) => `  ${service}: asked of ${asked}, answered by ${served}: ${count}`,
     ),

@@ -2,15 +2,15 @@
 // gateway's own function. Starts nothing, changes nothing.
 
 import { lintConfiguration } from '../config/lint.ts'
-import { formatProblem, type Problem } from '../config/problem.ts'
+import type { Problem } from '../config/problem.ts'
 import { manifestsNamedIn } from '../any-configuration.ts'
 import { rehearse } from '../rehearse.ts'
 import { checkManifests, holdsManifests, namedHere, together } from './check-manifests.ts'
 import { runTests } from './configuration-tests.ts'
-import { painter } from './terminal.ts'
+import { problemLines } from './say-problems.ts'
 import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
-const usage = `graylane check [OPTIONS] PATH...
+export const usage = `graylane check [OPTIONS] PATH...
 
 Prints every problem as file:line:column: severity code: text. PATH is a routes.yaml, whose tests it runs, or manifests
 of Istio and Kubernetes, a file or a directory: all that are named are one set. Manifests that a routes.yaml names under
@@ -39,12 +39,8 @@ interface Checked {
   readonly tests: number | undefined
 }
 
-export async function runCheck(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const options = readOptions(args)
-  if (options === 'help') {
-    process.stdout.write(usage)
-    return 0
-  }
   const checked: Checked[] = []
   const manifests: string[] = []
   for (const path of options.paths) {
@@ -78,17 +74,14 @@ const printers: Record<Format, (checked: readonly Checked[], ok: boolean) => str
 }
 
 function printText(checked: readonly Checked[]): string {
-  const paint = painter(process.stdout)
   return checked
     .flatMap(({ path, problems, tests }) => [
-      ...problems.map((problem) => paint(colours[problem.severity], formatProblem(problem))),
+      ...problemLines(problems, process.stdout),
       `${path}: ${summary(problems, tests)}`,
     ])
     .map((line) => `${line}\n`)
     .join('')
 }
-
-const colours = { error: 'red', warning: 'yellow', info: 'blue' } as const
 
 function summary(problems: readonly Problem[], tests: number | undefined): string {
   const of = (wanted: Problem['severity']): number => problems.filter(({ severity }) => severity === wanted).length
@@ -121,18 +114,16 @@ function property(text: string): string {
   return data(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
 }
 
-function readOptions(args: string[]): CheckOptions | 'help' {
+function readOptions(args: string[]): CheckOptions {
   const { values, positionals } = readArguments(
     args,
     {
       strict: { type: 'boolean', default: false },
       format: { type: 'string', default: 'text' },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
     },
     true,
   )
-  if (values.help) return 'help'
   const format = values.json ? 'json' : formats.find((known) => known === values.format)
   if (format === undefined)
     throw new UsageError(`--format is text, json or github, not ${JSON.stringify(values.format)}`)

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path'
 import { painter } from './terminal.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
-const usage = `graylane demo [OPTIONS]
+export const usage = `graylane demo [OPTIONS]
 
 Starts an MQTT broker, 30 devices, three frontends, three mqtt-servers and graylane on loopback addresses,
 plays the story's three situations, and stays up until Ctrl-C.
@@ -29,12 +29,8 @@ interface DemoOptions {
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** 0: nothing crossed. 1: something crossed, or a part could not start. */
-export async function runDemo(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const options = readOptions(args)
-  if (options === 'help') {
-    process.stdout.write(usage)
-    return 0
-  }
   const abort = new AbortController()
   const stop = (): void => abort.abort()
   for (const signal of stopSignals) process.on(signal, stop)
@@ -51,15 +47,13 @@ export async function runDemo(args: string[]): Promise<ExitCode> {
   }
 }
 
-function readOptions(args: string[]): DemoOptions | 'help' {
+function readOptions(args: string[]): DemoOptions {
   const { values } = readArguments(args, {
     once: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     config: { type: 'string' },
     ports: { type: 'string', default: 'configured' },
-    help: { type: 'boolean', short: 'h', default: false },
   })
-  if (values.help) return 'help'
   if (values.ports !== 'configured' && values.ports !== 'auto') {
     throw new UsageError(`--ports wants configured or auto, not ${JSON.stringify(values.ports)}`)
   }

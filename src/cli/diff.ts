@@ -1,12 +1,12 @@
 // `graylane diff`: what another configuration would change for visitors. Starts nothing, changes nothing.
 
 import { compareConfigurations, type Comparison, type Moved } from '../config/compare.ts'
-import { formatProblem } from '../config/problem.ts'
 import { loadSnapshot } from '../config/release-edit.ts'
+import { sayProblems } from './say-problems.ts'
 import { painter } from './terminal.ts'
 import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
-const usage = `graylane diff [OPTIONS] OLD NEW
+export const usage = `graylane diff [OPTIONS] OLD NEW
 
 Says which rules, versions and settings two configurations do not share, which share of visitors would move where with
 their next page, and which pins die. Visitors that no rule names are drawn: 100,000 of them, always the same, each with
@@ -19,25 +19,14 @@ Exit code: 0 both say the same, 1 they differ, 2 wrong usage, or a configuration
   git show HEAD:config/routes.yaml > /tmp/old.yaml && graylane diff /tmp/old.yaml config/routes.yaml
 `
 
-export async function runDiff(args: string[]): Promise<ExitCode> {
-  const { values, positionals } = readArguments(
-    args,
-    { json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
-    true,
-  )
-  if (values.help) {
-    process.stdout.write(usage)
-    return 0
-  }
+export async function run(args: string[]): Promise<ExitCode> {
+  const { values, positionals } = readArguments(args, { json: { type: 'boolean', default: false } }, true)
   const [old, now, ...rest] = positionals
   if (old === undefined || now === undefined || rest.length > 0)
     throw new UsageError('two configurations are compared: OLD NEW')
   const [before, after] = await Promise.all([loadSnapshot(old), loadSnapshot(now)])
   if (!('snapshot' in before) || !('snapshot' in after)) {
-    for (const read of [before, after]) {
-      if ('snapshot' in read) continue
-      for (const problem of read.problems) process.stderr.write(`${formatProblem(problem)}\n`)
-    }
+    for (const read of [before, after]) if (!('snapshot' in read)) sayProblems(read.problems)
     return 2
   }
   const comparison = compareConfigurations(before.snapshot, after.snapshot)

@@ -3,12 +3,12 @@
 
 import { isIP } from 'node:net'
 
-import { formatProblem } from '../config/problem.ts'
 import { rehearse, type Rehearsal } from '../rehearse.ts'
+import { sayProblems } from './say-problems.ts'
 import { painter } from './terminal.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
-const usage = `graylane explain [OPTIONS] [METHOD] URL
+export const usage = `graylane explain [OPTIONS] [METHOD] URL
 
 Says which version a request gets, and why. URL is http://host/path or a path.
 
@@ -33,15 +33,11 @@ interface ExplainOptions {
 }
 
 /** 1 when the configuration cannot be used. */
-export async function runExplain(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const options = readOptions(args)
-  if (options === 'help') {
-    process.stdout.write(usage)
-    return 0
-  }
   const rehearsal = await rehearse(options.configPath)
   if (!('explain' in rehearsal)) {
-    for (const problem of rehearsal.problems) process.stderr.write(`${formatProblem(problem)}\n`)
+    sayProblems(rehearsal.problems)
     return 1
   }
   const { port } = options.input
@@ -80,7 +76,7 @@ function ending(explanation: Explanation): [name: string, text: string][] {
   return lines
 }
 
-function readOptions(args: string[]): ExplainOptions | 'help' {
+function readOptions(args: string[]): ExplainOptions {
   const { values, positionals } = readArguments(
     args,
     {
@@ -89,11 +85,9 @@ function readOptions(args: string[]): ExplainOptions | 'help' {
       header: { type: 'string', short: 'H', multiple: true, default: [] },
       port: { type: 'string' },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
     },
     true,
   )
-  if (values.help) return 'help'
   if (isIP(values.ip) === 0) throw new UsageError(`--ip: ${JSON.stringify(values.ip)} is no IP address`)
   const [url, method = 'GET', ...rest] = positionals.toReversed()
   if (url === undefined) throw new UsageError('which URL?')

@@ -2,14 +2,14 @@
 // Changes no file and starts nothing.
 
 import { loadConfiguration } from '../config/load.ts'
-import { formatProblem, type Problem } from '../config/problem.ts'
+import type { Problem } from '../config/problem.ts'
 import { compileConfiguration } from '../config/snapshot.ts'
 import { exportEnvoy } from '../istio/export-envoy.ts'
 import { exportIstio } from '../istio/export-istio.ts'
-import { painter } from './terminal.ts'
+import { sayProblems } from './say-problems.ts'
 import { defaultConfigPath, type ExitCode, readArguments, UsageError } from './usage.ts'
 
-const usage = `graylane export istio|envoy [OPTIONS]
+export const usage = `graylane export istio|envoy [OPTIONS]
 
 Writes routes.yaml as manifests of Istio, or as a bootstrap of Envoy. What the other cannot do is named on standard
 error with its place, and in comments. Routes are named by whom they lead where (office/frontend, */frontend for
@@ -28,12 +28,8 @@ Exit code: 0 written, 1 the configuration cannot be used, 2 wrong usage.
 const kinds = ['istio', 'envoy'] as const
 
 /** 1 when the configuration cannot be used. */
-export async function runExport(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const options = readOptions(args)
-  if (options === 'help') {
-    process.stdout.write(usage)
-    return 0
-  }
   const loaded = await loadConfiguration(options.config)
   if (!('configuration' in loaded)) return complain(loaded.problems)
   const compiled = compileConfiguration(loaded.configuration)
@@ -43,23 +39,14 @@ export async function runExport(args: string[]): Promise<ExitCode> {
   if (options.json) process.stdout.write(`${JSON.stringify({ text, problems: omissions }, undefined, 2)}\n`)
   else {
     process.stdout.write(text)
-    say(omissions)
+    sayProblems(omissions)
   }
   return options.strict && omissions.some(({ severity }) => severity === 'warning') ? 1 : 0
 }
 
 function complain(problems: readonly Problem[]): ExitCode {
-  say(problems)
+  sayProblems(problems)
   return 1
-}
-
-const colours = { error: 'red', warning: 'yellow', info: 'blue' } as const
-
-function say(problems: readonly Problem[]): void {
-  const paint = painter(process.stderr)
-  for (const problem of problems) {
-    process.stderr.write(`${paint(colours[problem.severity], formatProblem(problem))}\n`)
-  }
 }
 
 function readOptions(args: string[]) {
@@ -70,11 +57,9 @@ function readOptions(args: string[]) {
       namespace: { type: 'string', default: 'default' },
       strict: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
     },
     true,
   )
-  if (values.help) return 'help'
   const [word, ...rest] = positionals
   const kind = kinds.find((known) => known === word)
   if (kind === undefined || rest.length > 0)

@@ -1,15 +1,16 @@
 // `graylane import`: the manifests of a gray release as routes.yaml, on standard output; what could not be carried over, on standard
 // error. Changes no file.
 
-import { formatProblem, type Problem } from '../config/problem.ts'
+import type { Problem } from '../config/problem.ts'
 import { Sources } from '../config/sources.ts'
 import { importManifests } from '../istio/import.ts'
 import { loadManifests } from '../istio/load-manifests.ts'
 import { allProblems } from '../istio/read-manifests.ts'
-import { painter } from './terminal.ts'
+import { namedHere } from './check-manifests.ts'
+import { sayProblems } from './say-problems.ts'
 import { type ExitCode, readArguments, UsageError } from './usage.ts'
 
-const usage = `graylane import [OPTIONS] PATH...
+export const usage = `graylane import [OPTIONS] PATH...
 
 Writes a routes.yaml from the VirtualServices, DestinationRules, ServiceEntries and Services of a gray release, written
 by hand or by graylane export istio. What it could not carry over, or what was meant rather than said, is named on
@@ -24,37 +25,28 @@ Exit code: 0 written, 1 nothing to make a routes.yaml of, 2 wrong usage.
 `
 
 /** 1 when there is nothing to make a routes.yaml of. */
-export async function runImport(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const { values, positionals } = readArguments(
     args,
     {
       strict: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
     },
     true,
   )
-  if (values.help) {
-    process.stdout.write(usage)
-    return 0
-  }
   if (positionals.length === 0) throw new UsageError('which files?')
   const problems: Problem[] = []
   const report = (problem: Problem): void => {
     problems.push(problem)
   }
-  const named = positionals.map((path) => ({ path, asker: { file: path, line: 1, column: 1 } }))
-  const manifests = await loadManifests(named, new Sources('.', report), report)
+  const manifests = await loadManifests(namedHere(positionals), new Sources('.', report), report)
   const { text, notes } = importManifests(manifests)
   const all = [...problems, ...allProblems(manifests), ...notes]
   if (values.json) {
     process.stdout.write(`${JSON.stringify({ text, problems: all }, undefined, 2)}\n`)
     return text === undefined || (values.strict && all.length > 0) ? 1 : 0
   }
-  const paint = painter(process.stderr)
-  for (const problem of all) {
-    process.stderr.write(`${paint(problem.severity === 'error' ? 'red' : 'yellow', formatProblem(problem))}\n`)
-  }
+  sayProblems(all)
   if (text === undefined) return 1
   process.stdout.write(text)
   return values.strict && all.length > 0 ? 1 : 0

@@ -1,11 +1,12 @@
 // `graylane preview`: prints a signed link by which somebody looks at a version for a while, without being moved to it.
 
-import { formatProblem, loadConfiguration } from '../config/load.ts'
+import { loadConfiguration } from '../config/load.ts'
 import { durationMs } from '../config/written-values.ts'
 import { createPreviewLink } from '../preview-link.ts'
+import { sayProblems } from './say-problems.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
-const usage = `graylane preview [OPTIONS] VERSION
+export const usage = `graylane preview [OPTIONS] VERSION
 
 Prints a link. Whoever opens it sees that version on every page of this browser session until the time is over or the
 browser is closed, whatever rules and pins say, and comes back to what the pin says afterwards. Best opened in a
@@ -25,7 +26,7 @@ Exit code: 0 printed, 1 refused, and why, 2 wrong usage.
 
 const longestMs = 30 * 86_400_000
 
-export async function runPreview(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const { values, positionals } = readArguments(
     args,
     {
@@ -34,20 +35,15 @@ export async function runPreview(args: string[]): Promise<ExitCode> {
       config: { type: 'string', default: defaultConfigPath },
       release: { type: 'string' },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
     },
     true,
   )
-  if (values.help) {
-    process.stdout.write(usage)
-    return 0
-  }
   const [version, ...rest] = positionals
   if (version === undefined || rest.length > 0) throw new UsageError('one VERSION is wanted')
   const ttlMs = readTtl(values.ttl)
   const loaded = await loadConfiguration(values.config)
   if (!('configuration' in loaded)) {
-    for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)
+    sayProblems(loaded.problems)
     return 1
   }
   const expiresAt = Math.floor((Date.now() + ttlMs) / 1000)

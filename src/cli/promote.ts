@@ -3,7 +3,7 @@
 import { readVersion, releaseOptions, releaseOptionsHelp, runReleaseVerb } from './release-verb.ts'
 import { readArguments, type ExitCode } from './usage.ts'
 
-const usage = `graylane promote [OPTIONS] VERSION
+export const usage = `graylane promote [OPTIONS] VERSION
 
 Makes a version stable: everybody gets it whom no rule takes elsewhere. Its own gray rules end. The version that was
 stable drains: it serves its open pages, draws nobody, and goes on lending its pools to versions that had relied on
@@ -13,11 +13,7 @@ ${releaseOptionsHelp}
   graylane promote v2
 `
 
-export async function runPromote(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const { values, positionals } = readArguments(args, releaseOptions, true)
-  if (values.help) {
-    process.stdout.write(usage)
-    return 0
-  }
   return runReleaseVerb({ verb: 'promote', version: readVersion(positionals), release: values.release }, values)
 }

@@ -9,9 +9,10 @@ import {
   type ReleaseVerb,
   surroundingsOf,
 } from '../config/release-edit.ts'
-import { formatProblem, type Problem } from '../config/problem.ts'
+import type { Problem } from '../config/problem.ts'
 import { rehearse } from '../rehearse.ts'
 import { runTests } from './configuration-tests.ts'
+import { sayProblems } from './say-problems.ts'
 import { painter } from './terminal.ts'
 import { defaultConfigPath, UsageError, type ExitCode } from './usage.ts'
 
@@ -21,7 +22,6 @@ export const releaseOptions = {
   release: { type: 'string' },
   print: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
-  help: { type: 'boolean', short: 'h', default: false },
 } as const
 
 export const releaseOptionsHelp = `  --config FILE      routes.yaml (default ${defaultConfigPath})
@@ -74,7 +74,7 @@ export async function runReleaseVerb(verb: ReleaseVerb, options: ReleaseOptions)
     )
     return code
   }
-  for (const problem of [...plan.problems, ...tests]) complain('yellow', formatProblem(problem))
+  sayProblems([...plan.problems, ...tests])
   const sentences = commit === 'unchanged' ? ['nothing to change'] : plan.changes
   if (code === 0) {
     for (const sentence of sentences) say(`${plan.file}: ${sentence}`)
@@ -90,7 +90,7 @@ function tellRefusal({ refused, reason, problems = [] }: RefusedEdit, { json }: 
   if (json) say(JSON.stringify({ ok: false, refused, reason, problems }, undefined, 2))
   else {
     complain('red', `graylane: refused: ${reason}`)
-    for (const problem of problems) complain('red', formatProblem(problem))
+    sayProblems(problems)
   }
   return 1
 }

@@ -3,7 +3,7 @@
 import { readVersion, releaseOptions, releaseOptionsHelp, runReleaseVerb } from './release-verb.ts'
 import { readArguments, type ExitCode } from './usage.ts'
 
-const usage = `graylane retire [OPTIONS] VERSION
+export const usage = `graylane retire [OPTIONS] VERSION
 
 Takes a version out of the file, after which its pods can go. Refused before it drained for pin.ttl (draining says
 since when), while it is stable or the base of another version, and while a listener's sourceLabels name it.
@@ -12,11 +12,7 @@ ${releaseOptionsHelp}
   graylane retire v1
 `
 
-export async function runRetire(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const { values, positionals } = readArguments(args, releaseOptions, true)
-  if (values.help) {
-    process.stdout.write(usage)
-    return 0
-  }
   return runReleaseVerb({ verb: 'retire', version: readVersion(positionals), release: values.release }, values)
 }

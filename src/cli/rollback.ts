@@ -3,7 +3,7 @@
 import { readVersion, releaseOptions, releaseOptionsHelp, runReleaseVerb } from './release-verb.ts'
 import { readArguments, type ExitCode } from './usage.ts'
 
-const usage = `graylane rollback [OPTIONS] VERSION
+export const usage = `graylane rollback [OPTIONS] VERSION
 
 Ends a version's gray rules and drains it: its visitors get stable with their next page, open pages stay whole. A
 version that is stable itself gives its place back to the one that was stable before.
@@ -15,13 +15,9 @@ ${releaseOptionsHelp}
   graylane rollback v2
 `
 
-export async function runRollback(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const options = { ...releaseOptions, now: { type: 'boolean', default: false }, to: { type: 'string' } } as const
   const { values, positionals } = readArguments(args, options, true)
-  if (values.help) {
-    process.stdout.write(usage)
-    return 0
-  }
   const version = readVersion(positionals)
   const { now, to, release } = values
   return runReleaseVerb({ verb: 'rollback', version, now, to, release }, values)

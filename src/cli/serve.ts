@@ -2,19 +2,19 @@
 // standard output is the access log's alone. With --json each is an event instead.
 
 import cluster from 'node:cluster'
-import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 
 import type { AdminServer, ListenAddress } from '../admin/server.ts'
 import type { MetricsText } from '../admin/view.ts'
 import { formatProblem } from '../config/problem.ts'
 import { ConfigurationError, createGateway, type Gateway, type ManifestOptions, packageVersion } from '../gateway.ts'
+import { readAdminToken } from './admin-client.ts'
 import { manifestArguments, manifestUsage, readManifestOptions } from './manifest-arguments.ts'
 import { readListenAddress } from './listen-address.ts'
 import { tellAsLines, type Tell, tellAsText } from './tell.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
-const usage = `graylane serve [OPTIONS]
+export const usage = `graylane serve [OPTIONS]
 
 Runs the gateway. Ready when GET /readyz on the admin address answers 200.
 
@@ -49,7 +49,7 @@ interface ServeOptions {
 type Served = Omit<Gateway, 'metrics'> & { readonly metrics: MetricsText }
 
 /** Ends when the gateway was told to; 1 when it could not start. */
-export async function runServe(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   // node:cluster runs the same command line again: what it says was read by the primary.
   if (cluster.isWorker) {
     const { runWorker } = await import('../cluster/worker.ts')
@@ -57,10 +57,6 @@ export async function runServe(args: string[]): Promise<ExitCode> {
     return 0
   }
   const options = readOptions(args)
-  if (options === 'help') {
-    process.stdout.write(usage)
-    return 0
-  }
   // A terminal or log collector that goes away must not take the gateway with it.
   process.stderr.on('error', () => undefined)
   // Before it starts: whoever reads that it listens may send a signal at once, and is owed what that signal means.
@@ -89,7 +85,7 @@ async function start(options: ServeOptions): Promise<{ gateway: Served; admin: A
   const { tell } = options
   let gateway: Served | undefined
   try {
-    const token = await readToken(options.tokenFile)
+    const token = await readAdminToken(options.tokenFile)
     gateway = await createServed(options)
     for (const problem of gateway.lastReload().problems) tell(formatProblem(problem), { event: 'problem', ...problem })
     const { admin: listen, probe } = options
@@ -168,13 +164,7 @@ function reasonNotToStart(error: unknown): string {
   return message
 }
 
-/** An empty variable is no token; an empty file is a short one, which is refused. */
-async function readToken(file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return process.env['GRAYLANE_ADMIN_TOKEN'] || undefined
-  return (await readFile(file, 'utf8')).trim()
-}
-
-function readOptions(args: string[]): ServeOptions | 'help' {
+function readOptions(args: string[]): ServeOptions {
   const { values } = readArguments(args, {
     config: { type: 'string', default: defaultConfigPath },
     admin: { type: 'string', default: '127.0.0.1:9901' },
@@ -184,9 +174,7 @@ function readOptions(args: string[]): ServeOptions | 'help' {
     'admin-token-file': { type: 'string' },
     json: { type: 'boolean', default: false },
     ...manifestArguments,
-    help: { type: 'boolean', short: 'h', default: false },
   })
-  if (values.help) return 'help'
   return {
     configPath: values.config,
     admin: readListenAddress('admin', values.admin),

@@ -3,7 +3,7 @@
 import { readVersion, releaseOptions, releaseOptionsHelp, runReleaseVerb } from './release-verb.ts'
 import { readArguments, type ExitCode } from './usage.ts'
 
-const usage = `graylane share [OPTIONS] VERSION PERCENTAGE
+export const usage = `graylane share [OPTIONS] VERSION PERCENTAGE
 
 Sets the share of visitors that a version draws, 0.01% at least. Who is drawn stays: a larger share only adds
 visitors, a smaller one takes nobody back (rollback does).
@@ -13,12 +13,8 @@ ${releaseOptionsHelp}
   graylane share v2 20%
 `
 
-export async function runShare(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const { values, positionals } = readArguments(args, { ...releaseOptions, rule: { type: 'string' } }, true)
-  if (values.help) {
-    process.stdout.write(usage)
-    return 0
-  }
   const version = readVersion(positionals, ['PERCENTAGE'])
   const { rule, release } = values
   return runReleaseVerb({ verb: 'share', version, share: positionals[1] as string, rule, release }, values)

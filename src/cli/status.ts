@@ -4,10 +4,10 @@
 import type { GatewayState } from '../admin/gateway-state.ts'
 import type { TrafficView } from '../observe/traffic-ring.ts'
 import { adminOptions, adminUsage, openAdmin } from './admin-client.ts'
-import { painter } from './terminal.ts'
+import { columns, painter } from './terminal.ts'
 import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
-const usage = `graylane status [OPTIONS]
+export const usage = `graylane status [OPTIONS]
 
 Says how a running gateway is: its configuration, its versions side by side over the last minute, and what crossed.
 
@@ -22,16 +22,11 @@ interface Status {
   readonly traffic: TrafficView
 }
 
-export async function runStatus(args: string[]): Promise<ExitCode> {
+export async function run(args: string[]): Promise<ExitCode> {
   const { values } = readArguments(args, {
     ...adminOptions,
     json: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
   })
-  if (values.help) {
-    process.stdout.write(usage)
-    return 0
-  }
   let status: Status
   try {
     const admin = await openAdmin(values)
@@ -82,11 +77,7 @@ function releaseLines(release: GatewayState['releases'][number], traffic: Traffi
       String(seen?.sockets ?? 0),
     ])
   }
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return [
-    `release ${release.name}`,
-    ...rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')}`.trimEnd()),
-  ]
+  return [`release ${release.name}`, ...columns(rows)]
 }
 
 function milliseconds(value: number | undefined): string {

@@ -4,9 +4,10 @@
 import { existsSync } from 'node:fs'
 import { parseArgs, type ParseArgsConfig, type ParseArgsOptionsConfig } from 'node:util'
 
+import { packageVersion } from '../package-version.ts'
 import { didYouMean } from '../rules/route-problem.ts'
 
-export { didYouMean }
+export { didYouMean, packageVersion }
 
 /** 0 done, 1 errors found or refused, 2 wrong usage (or nothing measured), 3 a patch was printed and not applied. */
 export type ExitCode = 0 | 1 | 2 | 3
@@ -35,10 +36,10 @@ export function readArguments<const T extends ParseArgsOptionsConfig>(
   try {
     parsed = parseArgs({ args: [...args], options, allowPositionals: positionals }) as Parsed<T>
   } catch (error) {
-    throw new UsageError(sentence(error as NodeJS.ErrnoException, Object.keys(options)))
+    throw new UsageError(sentence(error as NodeJS.ErrnoException, [...Object.keys(options), 'help']))
   }
-  const { config, help } = parsed.values as { readonly config?: string; readonly help?: boolean }
-  if (help !== true && config === defaultConfigPath && !existsSync(config)) {
+  const { config } = parsed.values as { readonly config?: string }
+  if (config === defaultConfigPath && !existsSync(config)) {
     throw new UsageError(`there is no ${config} here: --config FILE says which configuration is meant`)
   }
   return parsed

@@ -1,0 +1,17 @@
+// Problems as verbs show them to people: a line each, its colour by how bad it is.
+
+import { formatProblem, type Problem } from '../config/problem.ts'
+import { painter } from './terminal.ts'
+
+const colours = { error: 'red', warning: 'yellow', info: 'blue' } as const
+
+/** On standard error. */
+export function sayProblems(problems: readonly Problem[]): void {
+  for (const line of problemLines(problems, process.stderr)) process.stderr.write(`${line}\n`)
+}
+
+/** @param stream where they will stand, which may be no terminal */
+export function problemLines(problems: readonly Problem[], stream: NodeJS.WriteStream): readonly string[] {
+  const paint = painter(stream)
+  return problems.map((problem) => paint(colours[problem.severity], formatProblem(problem)))
+}
