@@ -4,13 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { sendRaw } from '../support/raw-request.ts'
-import { Authority, type Pair, withoutOpenssl } from '../tls/authority.ts'
+import { Authority, type Pair, describeWithOpenssl } from '../tls/authority.ts'
 import { type HttpsBackend, startHttpsBackend } from '../tls/https-backend.ts'
 
-describe.skipIf(withoutOpenssl)(`trafficPolicy.tls${withoutOpenssl ? ' (left out: openssl is missing)' : ''}`, () => {
+describeWithOpenssl('trafficPolicy.tls', () => {
   let directory: string
   let pair: Pair
   let backend: HttpsBackend

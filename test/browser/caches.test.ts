@@ -1,27 +1,13 @@
 // What Chromium keeps of one version must never be seen in a page of another: its HTTP cache, the back button, prefetched pages.
 
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { describeWithPages, loadLazily, open, openIn, PageStage, partsOf, versionsOf, whole } from './page-stage.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { describeWithPages, loadLazily, openIn, partsOf, versionsOf, whole } from './page-stage.ts'
 
 const promoted = { stable: 'v2', draining: ['v1'] }
 const rolledBack = { stable: 'v1', draining: ['v2'] }
 
-describeWithPages('what the browser keeps', () => {
-  let stage: PageStage
-  let browser: Browser
-  beforeAll(async () => {
-    stage = await PageStage.start()
-    // Playwright switches the back/forward cache off, which people have on.
-    browser = await stage.browser({ ignoreDefaultArgs: ['--disable-back-forward-cache'] })
-  })
-  afterAll(async () => {
-    await browser.close()
-    await stage[Symbol.asyncDispose]()
-  })
-  beforeEach(() => stage.change({}))
-  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
-
+describeWithPages('what the browser keeps', (stage) => {
   const askedSince = (before: ReadonlyMap<string, number>, version: string): readonly string[] =>
     stage.sites
       .get(version)!
@@ -33,7 +19,7 @@ describeWithPages('what the browser keeps', () => {
 
   describe.each(['https', 'http'] as const)('over %s', (scheme) => {
     it('a script under one URL and one tag is of its page, forth and back', async () => {
-      const { page, errors } = await open(browser, stage.url(scheme))
+      const { page, errors } = await stage.open(stage.url(scheme))
       expect(await versionsOf(page)).toEqual(['v1', 'v1'])
       await stage.change(promoted)
       await page.goto(`${stage.url(scheme)}/next`)
@@ -45,7 +31,7 @@ describeWithPages('what the browser keeps', () => {
     })
 
     it('while the version stays, it is revalidated and answered 304', async () => {
-      const { page } = await open(browser, stage.url(scheme))
+      const { page } = await stage.open(stage.url(scheme))
       const before = counts()
       await page.goto(`${stage.url(scheme)}/next`)
       expect(await versionsOf(page)).toEqual(['v1', 'v1'])
@@ -54,7 +40,7 @@ describeWithPages('what the browser keeps', () => {
     })
 
     it('a page under a tag and a date that two builds share is the one of the moment', async () => {
-      const { page } = await open(browser, `${stage.url(scheme)}/kept`)
+      const { page } = await stage.open(`${stage.url(scheme)}/kept`)
       expect(await versionsOf(page)).toEqual(['v1', 'v1'])
       await stage.change(promoted)
       await page.goto(`${stage.url(scheme)}/kept`)
@@ -62,7 +48,7 @@ describeWithPages('what the browser keeps', () => {
     })
 
     it('the back button revives a page while its version holds, without a request', async () => {
-      const { page } = await open(browser, stage.url(scheme))
+      const { page } = await stage.open(stage.url(scheme))
       await page.evaluate('globalThis.mark = 1')
       await page.goto(`${stage.url(scheme)}/next`)
       const before = counts()
@@ -73,7 +59,7 @@ describeWithPages('what the browser keeps', () => {
     })
 
     it('the back button fetches the page anew when the version has changed', async () => {
-      const { page, errors } = await open(browser, stage.url(scheme))
+      const { page, errors } = await stage.open(stage.url(scheme))
       await page.evaluate('globalThis.mark = 1')
       await stage.change(promoted)
       await page.goto(`${stage.url(scheme)}/next`)
@@ -85,7 +71,7 @@ describeWithPages('what the browser keeps', () => {
     })
 
     it('the answer to a form does not come back under another version', async () => {
-      const { page } = await open(browser, stage.url(scheme))
+      const { page } = await stage.open(stage.url(scheme))
       await page.locator('#post').click()
       await page.waitForURL('**/form')
       expect(await versionsOf(page)).toEqual(['v1', 'v1'])
@@ -97,7 +83,7 @@ describeWithPages('what the browser keeps', () => {
     })
 
     it('a hard reload brings one version, whole', async () => {
-      const { page } = await open(browser, stage.url(scheme))
+      const { page } = await stage.open(stage.url(scheme))
       await stage.change(promoted)
       const client = await page.context().newCDPSession(page)
       const loaded = page.waitForEvent('load')
@@ -108,7 +94,7 @@ describeWithPages('what the browser keeps', () => {
 
     it('a lazy chunk still comes after a rollback, and the page has no error', async () => {
       await stage.change(promoted)
-      const { page, errors } = await open(browser, stage.url(scheme))
+      const { page, errors } = await stage.open(stage.url(scheme))
       await stage.change(rolledBack)
       expect(await loadLazily(page)).toBe('v2')
       expect(await partsOf(page)).toEqual(whole('v2'))
@@ -116,7 +102,7 @@ describeWithPages('what the browser keeps', () => {
     })
 
     it('a chunk that was missing once is not missing for good', async () => {
-      const { page } = await open(browser, stage.url(scheme))
+      const { page } = await stage.open(stage.url(scheme))
       const other = '/assets/lazy-0a1b2cv2.js'
       expect(await page.evaluate(`fetch('${other}').then(({ status }) => status)`)).toBe(404)
       await stage.change(promoted)
@@ -126,7 +112,7 @@ describeWithPages('what the browser keeps', () => {
   })
 
   it('a page that was prefetched by speculation rules, and opened after a promotion, is whole', async () => {
-    const { page, errors } = await open(browser, `${stage.url('https')}/?stamp&speculate=/next?stamp&link=/next?stamp`)
+    const { page, errors } = await stage.open(`${stage.url('https')}/?stamp&speculate=/next?stamp&link=/next?stamp`)
     await expect.poll(() => stage.sites.get('v1')!.asked.some(({ url }) => url === '/next?stamp')).toBe(true)
     await stage.change(promoted)
     await page.locator('#link').click()
@@ -138,7 +124,7 @@ describeWithPages('what the browser keeps', () => {
   })
 
   it('a tab that is opened from a prefetch does not take the others with it', async () => {
-    const old = await open(browser, `${stage.url('https')}/?stamp&speculate=/next`)
+    const old = await stage.open(`${stage.url('https')}/?stamp&speculate=/next`)
     await expect.poll(() => stage.sites.get('v1')!.asked.some(({ url }) => url === '/next')).toBe(true)
     await stage.change(promoted)
     await openIn(await old.page.context().newPage(), `${stage.url('https')}/?stamp`)

@@ -1,26 +1,17 @@
 // A page at app.shop.test and its API at api.shop.test: one pin for both, requests with credentials, the stamp allowed by CORS.
 
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { describeWithPages, open, openIn, PageStage, partsOf, type Routes, whole } from './page-stage.ts'
+import type { Page } from 'playwright-core'
+import { beforeAll, beforeEach, expect, it } from 'vitest'
+import { describeWithPages, openIn, partsOf, type Routes, whole } from './page-stage.ts'
 
-describeWithPages('an app and its API on two hosts', () => {
-  let stage: PageStage
-  let browser: Browser
+describeWithPages('an app and its API on two hosts', (stage) => {
   let app = ''
   let api = ''
-  beforeAll(async () => {
-    stage = await PageStage.start()
-    browser = await stage.browser()
+  beforeAll(() => {
     app = stage.url('https', 'app.shop.test')
     api = stage.url('https', 'api.shop.test')
   })
-  afterAll(async () => {
-    await browser.close()
-    await stage[Symbol.asyncDispose]()
-  })
   beforeEach(() => stage.change(onTwoHosts()))
-  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
 
   const onTwoHosts = (further: Routes = {}): Routes => ({
     pin: { domain: 'shop.test' },
@@ -44,7 +35,7 @@ describeWithPages('an app and its API on two hosts', () => {
     )
 
   it('the call follows the pin of the page', async () => {
-    const { page } = await open(browser, app)
+    const { page } = await stage.open(app)
     await stage.change(promoted())
     expect(await called(page)).toBe('v1')
     await page.reload()
@@ -52,7 +43,7 @@ describeWithPages('an app and its API on two hosts', () => {
   })
 
   it('and of two tabs each calls its own version, because it may send the stamp', async () => {
-    const old = await open(browser, `${app}/?stamp`)
+    const old = await stage.open(`${app}/?stamp`)
     await stage.change(promoted())
     const fresh = await openIn(await old.page.context().newPage(), `${app}/?stamp`)
     expect(await called(fresh.page)).toBe('v2')
@@ -60,14 +51,14 @@ describeWithPages('an app and its API on two hosts', () => {
   })
 
   it('without the stamp the call of the older tab follows the newest page', async () => {
-    const old = await open(browser, app)
+    const old = await stage.open(app)
     await stage.change(promoted())
     await openIn(await old.page.context().newPage(), app)
     expect(await called(old.page)).toBe('v2')
   })
 
   it('a page whose version is gone hears of it from the other host too', async () => {
-    const { page } = await open(browser, `${app}/?stamp`)
+    const { page } = await stage.open(`${app}/?stamp`)
     await stage.change(onTwoHosts({ versions: ['v2', 'v3'], stable: 'v2' }))
     const told = await page.evaluate<object>(`new Promise((done) => {
       addEventListener('graylane:stale', (event) => done(event.detail))
@@ -78,7 +69,7 @@ describeWithPages('an app and its API on two hosts', () => {
 
   it('a page from before the day on which the domain is turned on stays whole, and the next one has the pin for both', async () => {
     await stage.change(onTwoHosts({ pin: {} }))
-    const { page } = await open(browser, `${app}/?stamp`)
+    const { page } = await stage.open(`${app}/?stamp`)
     const cookies = () => page.context().cookies()
     expect((await cookies()).map(({ name, domain }) => `${name} ${domain}`)).toEqual(['__Host-graylane app.shop.test'])
 

@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, chromium, type LaunchOptions, type Page } from 'playwright-core'
-import { describe } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest'
 import { stringify } from 'yaml'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { Authority, withoutOpenssl } from '../tls/authority.ts'
@@ -25,37 +25,48 @@ export interface Routes {
   readonly more?: object
 }
 
-/** `describe` for tests on this stage: they need Chromium, and openssl for its certificates. */
-export function describeWithPages(name: string, tests: () => void): void {
-  if (withoutOpenssl) describe.skip(`${name} (left out: openssl is missing)`, tests)
-  else describeWithChromium(name, tests)
+/**
+ * `describe` for tests on a stage of their own. Each begins with the bare routes in force and no page open. They need Chromium, and
+ * openssl for its certificates.
+ */
+export function describeWithPages(name: string, tests: (stage: PageStage) => void): void {
+  const onStage = (): void => {
+    const stage = new PageStage()
+    beforeAll(() => stage.setUp())
+    afterAll(() => stage.clear())
+    beforeEach(() => stage.change({}))
+    afterEach(() => stage.closePages())
+    tests(stage)
+  }
+  if (withoutOpenssl) describe.skip(`${name} (left out: openssl is missing)`, onStage)
+  else describeWithChromium(name, onStage)
 }
 
-export class PageStage implements AsyncDisposable {
-  readonly sites: ReadonlyMap<string, VersionedSite>
-  readonly #directory: string
-  readonly #gateway: Gateway
+export class PageStage {
+  readonly sites: Map<string, VersionedSite> = new Map()
+  browser!: Browser
+  #directory = ''
+  #gateway!: Gateway
   /** Hash of the certificate's key, by which Chromium takes it for a good one. */
-  readonly #spki: string
+  #spki = ''
 
-  private constructor(sites: PageStage['sites'], directory: string, gateway: Gateway, spki: string) {
-    this.sites = sites
-    this.#directory = directory
-    this.#gateway = gateway
-    this.#spki = spki
+  async setUp(): Promise<void> {
+    this.#directory = await mkdtemp(join(tmpdir(), 'graylane-pages-'))
+    const authority = await Authority.create(this.#directory)
+    const { cert } = await authority.issue({ file: 'site', names: 'DNS:*.test,DNS:*.shop.test,DNS:localhost' })
+    for (const version of ['v1', 'v2', 'v3']) this.sites.set(version, await startVersionedSite(version))
+    await writeFile(join(this.#directory, 'pin.key'), 'a key for the pages of a test, 32 bytes and more')
+    await writeRoutes(this.#directory, this.sites, {})
+    this.#gateway = await createGateway({ configPath: join(this.#directory, 'routes.yaml'), watch: false })
+    const publicKey = new X509Certificate(await readFile(cert)).publicKey.export({ type: 'spki', format: 'der' })
+    this.#spki = createHash('sha256').update(publicKey).digest('base64')
+    this.browser = await chromium.launch(this.launchOptions())
   }
 
-  static async start(routes: Routes = {}): Promise<PageStage> {
-    const directory = await mkdtemp(join(tmpdir(), 'graylane-pages-'))
-    const authority = await Authority.create(directory)
-    const { cert } = await authority.issue({ file: 'site', names: 'DNS:*.test,DNS:*.shop.test,DNS:localhost' })
-    const sites = new Map<string, VersionedSite>()
-    for (const version of ['v1', 'v2', 'v3']) sites.set(version, await startVersionedSite(version))
-    await writeFile(join(directory, 'pin.key'), 'a key for the pages of a test, 32 bytes and more')
-    await writeRoutes(directory, sites, routes)
-    const gateway = await createGateway({ configPath: join(directory, 'routes.yaml'), watch: false })
-    const publicKey = new X509Certificate(await readFile(cert)).publicKey.export({ type: 'spki', format: 'der' })
-    return new PageStage(sites, directory, gateway, createHash('sha256').update(publicKey).digest('base64'))
+  /** Opens a page in a context of its own and notes the errors of its scripts. */
+  async open(url: string): Promise<{ page: Page; errors: string[] }> {
+    const context = await this.browser.newContext()
+    return openIn(await context.newPage(), url)
   }
 
   /** An address on this gateway, such as `https://shop.test` and a port. */
@@ -71,19 +82,12 @@ export class PageStage implements AsyncDisposable {
     if (!ok) throw new Error(`the routes were refused: ${JSON.stringify(problems)}`)
   }
 
-  /** Chromium for which every name below .test is this machine, and the certificate good: only then does it keep a cache. */
-  browser(options: LaunchOptions = {}): Promise<Browser> {
-    return chromium.launch(this.launchOptions(options))
-  }
-
-  launchOptions({ args = [], ...options }: LaunchOptions = {}): LaunchOptions {
+  /** For a Chromium for which every name below .test is this machine, and the certificate good: only then does it keep a cache. */
+  launchOptions(): LaunchOptions {
     return launchOptions({
-      ...options,
-      args: [
-        '--host-resolver-rules=MAP *.test 127.0.0.1',
-        `--ignore-certificate-errors-spki-list=${this.#spki}`,
-        ...args,
-      ],
+      args: ['--host-resolver-rules=MAP *.test 127.0.0.1', `--ignore-certificate-errors-spki-list=${this.#spki}`],
+      // Playwright switches the back/forward cache off, which people have on.
+      ignoreDefaultArgs: ['--disable-back-forward-cache'],
     })
   }
 
@@ -91,7 +95,12 @@ export class PageStage implements AsyncDisposable {
     return this.#gateway.metrics.text()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async closePages(): Promise<void> {
+    for (const context of this.browser.contexts()) await context.close()
+  }
+
+  async clear(): Promise<void> {
+    await this.browser.close()
     await this.#gateway.close()
     for (const site of this.sites.values()) await site.close()
     await rm(this.#directory, { recursive: true, force: true })
@@ -123,12 +132,7 @@ export type Parts = Readonly<Record<'page' | 'app' | Call, string>>
 
 export type Call = 'fetch' | 'xhr' | 'events' | 'socket'
 
-/** Opens a page and notes the errors of its scripts. */
-export async function open(browser: Browser, url: string): Promise<{ page: Page; errors: string[] }> {
-  const context = await browser.newContext()
-  return openIn(await context.newPage(), url)
-}
-
+/** Opens a page there and notes the errors of its scripts. */
 export async function openIn(page: Page, url: string): Promise<{ page: Page; errors: string[] }> {
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(error.message))

@@ -1,31 +1,18 @@
 // A service worker stays registered over releases, and stands between pages and the edge: its script has to be of the version of the page.
 
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { describeWithPages, loadLazily, open, openIn, PageStage, partsOf, whole } from './page-stage.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { describeWithPages, loadLazily, openIn, partsOf, whole } from './page-stage.ts'
 
 const promoted = { stable: 'v2', draining: ['v1'] }
 
-describeWithPages('a service worker', () => {
-  let stage: PageStage
-  let browser: Browser
-  beforeAll(async () => {
-    stage = await PageStage.start()
-    browser = await stage.browser()
-  })
-  afterAll(async () => {
-    await browser.close()
-    await stage[Symbol.asyncDispose]()
-  })
-  beforeEach(() => stage.change({}))
-  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
-
+describeWithPages('a service worker', (stage) => {
   describe.each([
     ['https', 'shop.test'],
     ['http', 'localhost'],
   ] as const)('on %s://%s', (scheme, host) => {
     it('is of the version of its page, and of the next one after the next page', async () => {
-      const { page, errors } = await open(browser, `${stage.url(scheme, host)}/?stamp`)
+      const { page, errors } = await stage.open(`${stage.url(scheme, host)}/?stamp`)
       await register(page)
       expect(await workerOf(page)).toBe('v1')
       expect(await partsOf(page)).toEqual(whole('v1'))
@@ -43,7 +30,7 @@ describeWithPages('a service worker', () => {
     })
 
     it('between the page and the edge, two tabs are each whole', async () => {
-      const old = await open(browser, `${stage.url(scheme, host)}/?stamp`)
+      const old = await stage.open(`${stage.url(scheme, host)}/?stamp`)
       await register(old.page)
       await stage.change(promoted)
       const fresh = await openIn(await old.page.context().newPage(), `${stage.url(scheme, host)}/next?stamp`)
@@ -53,7 +40,7 @@ describeWithPages('a service worker', () => {
     })
 
     it('without the stamp, the calls of the old tab follow the newest page through it too', async () => {
-      const old = await open(browser, stage.url(scheme, host))
+      const old = await stage.open(stage.url(scheme, host))
       await register(old.page)
       await stage.change(promoted)
       await openIn(await old.page.context().newPage(), `${stage.url(scheme, host)}/next`)

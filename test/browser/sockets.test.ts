@@ -1,26 +1,15 @@
 // What a page sees of its open sockets when its version stops drawing visitors: a due end, after which it comes back to its own version.
 
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { describeWithPages, open, openIn, PageStage, partsOf, type Routes, whole } from './page-stage.ts'
+import { expect, it } from 'vitest'
+import { describeWithPages, openIn, partsOf, type Routes, whole } from './page-stage.ts'
 
 const services = { site: { onSwitch: { closeWithin: '300ms' } } }
 const promoted: Routes = { services, stable: 'v2', draining: ['v1'] }
 
-describeWithPages('sockets at a switch', () => {
-  let stage: PageStage
-  let browser: Browser
-  beforeAll(async () => {
-    stage = await PageStage.start({ services })
-    browser = await stage.browser()
-  })
-  afterAll(async () => {
-    await browser.close()
-    await stage[Symbol.asyncDispose]()
-  })
-
+describeWithPages('sockets at a switch', (stage) => {
   it('a WebSocket closes cleanly with 1012, an event stream comes back by itself, and both stay of the version of the page', async () => {
-    const old = await open(browser, `${stage.url('https')}/?stamp`)
+    await stage.change({ services })
+    const old = await stage.open(`${stage.url('https')}/?stamp`)
     await old.page.evaluate(`(async () => {
       const socket = new WebSocket(location.origin.replace('http', 'ws') + '/socket')
       await new Promise((done) => (socket.onmessage = done))

@@ -1,28 +1,14 @@
 // Two tabs of one browser, one older than a promotion: a cookie cannot tell them apart, a stamped page says which version it is.
 
-import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { describeWithPages, loadLazily, open, openIn, PageStage, partsOf, whole } from './page-stage.ts'
+import { describe, expect, it } from 'vitest'
+import { describeWithPages, loadLazily, openIn, partsOf, whole } from './page-stage.ts'
 
 const promoted = { stable: 'v2', draining: ['v1'] }
 
-describeWithPages('two tabs', () => {
-  let stage: PageStage
-  let browser: Browser
-  beforeAll(async () => {
-    stage = await PageStage.start()
-    browser = await stage.browser()
-  })
-  afterAll(async () => {
-    await browser.close()
-    await stage[Symbol.asyncDispose]()
-  })
-  beforeEach(() => stage.change({}))
-  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
-
+describeWithPages('two tabs', (stage) => {
   describe.each(['https', 'http'] as const)('over %s', (scheme) => {
     it('with the stamp, the tab from before a promotion stays whole while the other is on the new version', async () => {
-      const old = await open(browser, `${stage.url(scheme)}/?stamp`)
+      const old = await stage.open(`${stage.url(scheme)}/?stamp`)
       expect(await partsOf(old.page)).toEqual(whole('v1'))
 
       await stage.change(promoted)
@@ -34,7 +20,7 @@ describeWithPages('two tabs', () => {
     })
 
     it('without it, the calls of the old tab follow the newest page of the browser', async () => {
-      const old = await open(browser, stage.url(scheme))
+      const old = await stage.open(stage.url(scheme))
       await stage.change(promoted)
       expect(await partsOf(old.page)).toEqual(whole('v1'))
 
@@ -43,7 +29,7 @@ describeWithPages('two tabs', () => {
     })
 
     it('the lazy chunk of the old tab is gone with the newest page, unless other live versions are asked for it', async () => {
-      const old = await open(browser, `${stage.url(scheme)}/?stamp`)
+      const old = await stage.open(`${stage.url(scheme)}/?stamp`)
       await stage.change(promoted)
       await openIn(await old.page.context().newPage(), `${stage.url(scheme)}/?stamp`)
       // A script is asked for by the browser itself, which no stamp reaches.
@@ -57,7 +43,7 @@ describeWithPages('two tabs', () => {
     })
 
     it('three tabs of three versions are each whole', async () => {
-      const first = await open(browser, `${stage.url(scheme)}/?stamp`)
+      const first = await stage.open(`${stage.url(scheme)}/?stamp`)
       await stage.change(promoted)
       const second = await openIn(await first.page.context().newPage(), `${stage.url(scheme)}/?stamp`)
       await stage.change({ stable: 'v3', draining: ['v1', 'v2'] })
@@ -69,7 +55,7 @@ describeWithPages('two tabs', () => {
     })
 
     it('the app never sees the stamp in a URL', async () => {
-      const { page } = await open(browser, `${stage.url(scheme)}/?stamp`)
+      const { page } = await stage.open(`${stage.url(scheme)}/?stamp`)
       const before = stage.sites.get('v1')!.asked.length
       await partsOf(page)
       const asked = stage.sites.get('v1')!.asked.slice(before)
@@ -78,7 +64,7 @@ describeWithPages('two tabs', () => {
     })
 
     it('a page whose version is gone is told, and the next click loads it anew', async () => {
-      const { page } = await open(browser, `${stage.url(scheme)}/?stamp`)
+      const { page } = await stage.open(`${stage.url(scheme)}/?stamp`)
       await stage.change({ versions: ['v2', 'v3'], stable: 'v2' })
       const told = await page.evaluate<object>(`new Promise((done) => {
         addEventListener('graylane:stale', (event) => done(event.detail))
@@ -93,7 +79,7 @@ describeWithPages('two tabs', () => {
     })
 
     it('an app that takes the event into its own hands is not reloaded', async () => {
-      const { page, errors } = await open(browser, `${stage.url(scheme)}/?stamp`)
+      const { page, errors } = await stage.open(`${stage.url(scheme)}/?stamp`)
       await stage.change({ versions: ['v2', 'v3'], stable: 'v2' })
       await page.evaluate(`new Promise((done) => {
         addEventListener('graylane:stale', (event) => (event.preventDefault(), done()))

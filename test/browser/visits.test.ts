@@ -3,42 +3,29 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { describeWithPages, open, openIn, PageStage, partsOf, versionsOf, whole } from './page-stage.ts'
+import { chromium, type Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { describeWithPages, openIn, partsOf, versionsOf, whole } from './page-stage.ts'
 
 const promoted = { stable: 'v2', draining: ['v1'] }
 
-describeWithPages('visits', () => {
-  let stage: PageStage
-  let browser: Browser
-  beforeAll(async () => {
-    stage = await PageStage.start()
-    browser = await stage.browser()
-  })
-  afterAll(async () => {
-    await browser.close()
-    await stage[Symbol.asyncDispose]()
-  })
-  beforeEach(() => stage.change({}))
-  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
-
+describeWithPages('visits', (stage) => {
   it('over https, a frame that is opened after a promotion is of the version of its page', async () => {
-    const { page } = await open(browser, `${stage.url('https')}/?stamp`)
+    const { page } = await stage.open(`${stage.url('https')}/?stamp`)
     await stage.change(promoted)
     expect(await versionInFrame(page, '/frame?stamp')).toBe('v1')
     expect(await partsOf(page)).toEqual(whole('v1'))
   })
 
   it('over http, such a frame cannot be told from a page: it is of the new version, and the stamp keeps the page whole', async () => {
-    const { page } = await open(browser, `${stage.url('http')}/?stamp`)
+    const { page } = await stage.open(`${stage.url('http')}/?stamp`)
     await stage.change(promoted)
     expect(await versionInFrame(page, '/frame?stamp')).toBe('v2')
     expect(await partsOf(page)).toEqual(whole('v1'))
   })
 
   it('over http without the stamp, such a frame takes the calls of its page with it', async () => {
-    const { page } = await open(browser, stage.url('http'))
+    const { page } = await stage.open(stage.url('http'))
     await stage.change(promoted)
     expect(await versionInFrame(page, '/frame')).toBe('v2')
     expect(await partsOf(page)).toEqual({ ...whole('v2'), page: 'v1', app: 'v1' })
@@ -46,7 +33,7 @@ describeWithPages('visits', () => {
 
   describe.each(['https', 'http'] as const)('over %s', (scheme) => {
     it('a form posts to the version of its page', async () => {
-      const { page } = await open(browser, stage.url(scheme))
+      const { page } = await stage.open(stage.url(scheme))
       await stage.change(promoted)
       await page.locator('#post').click()
       await page.waitForURL('**/form')
@@ -56,7 +43,7 @@ describeWithPages('visits', () => {
 
     it('a link from another site brings the pin, and one version', async () => {
       await stage.change({ gray: [{ version: 'v2', match: [{ headers: { 'x-tester': { exact: 'yes' } } }] }] })
-      const context = await browser.newContext({ extraHTTPHeaders: { 'x-tester': 'yes' } })
+      const context = await stage.browser.newContext({ extraHTTPHeaders: { 'x-tester': 'yes' } })
       const { page } = await openIn(await context.newPage(), stage.url(scheme))
       expect(await page.title()).toBe('v2')
 

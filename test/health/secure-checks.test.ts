@@ -1,39 +1,28 @@
 // Health checks of HTTPS endpoints: over verified TLS, under the name of the pool.
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import tls from 'node:tls'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TLSSocket } from 'node:tls'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { compileConfiguration } from '../../src/config/snapshot.ts'
 import { EdgeInForce } from '../../src/edge-in-force.ts'
 import { Endpoints } from '../../src/proxy/endpoints.ts'
 import { loadGood } from '../config/configuration-files.ts'
-import { Authority, type Pair, withoutOpenssl } from '../tls/authority.ts'
+import { believedPair, describeWithOpenssl } from '../tls/authority.ts'
 import { type HttpsBackend, startHttpsBackend } from '../tls/https-backend.ts'
 
-describe.skipIf(withoutOpenssl)(`HTTPS endpoints${withoutOpenssl ? ' (left out: openssl is missing)' : ''}`, () => {
-  let directory: string
-  let pair: Pair
+describeWithOpenssl('HTTPS endpoints', () => {
+  const pair = believedPair('DNS:app.test')
   let backend: HttpsBackend
   let isWell = true
   const asked: string[] = []
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'graylane-secure-checks-'))
-    const authority = await Authority.create(directory)
-    pair = await authority.issue({ file: 'app', names: 'DNS:app.test' })
-    tls.setDefaultCACertificates([...tls.getCACertificates('default'), authority.pem])
     backend = await startHttpsBackend(pair, (request, response) => {
-      asked.push(`${(request.socket as tls.TLSSocket).servername} ${request.headers.host} ${request.url}`)
+      asked.push(`${(request.socket as TLSSocket).servername} ${request.headers.host} ${request.url}`)
       response.writeHead(isWell ? 200 : 500).end()
     })
   })
 
-  afterAll(async () => {
-    backend.close()
-    await rm(directory, { recursive: true, force: true })
-  })
+  afterAll(() => backend.close())
 
   /** A configuration in force whose one endpoint is the backend, by that name. */
   async function inForceFor(name: string): Promise<{ inForce: EdgeInForce; isOut: () => boolean }> {

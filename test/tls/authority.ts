@@ -1,14 +1,37 @@
 // Certificates made for a test by the system's openssl, with an authority of their own. The files lie in the directory that was given.
 
 import { execFile, spawnSync } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import tls from 'node:tls'
 import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe } from 'vitest'
 
 const run = promisify(execFile)
 
 /** Where there is none the tests are skipped, but not in CI. */
 export const withoutOpenssl = spawnSync('openssl', ['version']).status !== 0 && process.env['CI'] === undefined
+
+/** `describe` for tests that need certificates. */
+export function describeWithOpenssl(name: string, tests: () => void): void {
+  if (withoutOpenssl) describe.skip(`${name} (left out: openssl is missing)`, tests)
+  else describe(name, tests)
+}
+
+/** A pair of these names, by an authority that this process believes, for the tests of the suite that calls this: its paths come later. */
+export function believedPair(names: string): Pair {
+  const pair = { cert: '', key: '' }
+  let directory: string
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'graylane-believed-'))
+    const authority = await Authority.create(directory)
+    Object.assign(pair, await authority.issue({ file: 'app', names }))
+    tls.setDefaultCACertificates([...tls.getCACertificates('default'), authority.pem])
+  })
+  afterAll(() => rm(directory, { recursive: true, force: true }))
+  return pair
+}
 
 export interface Pair {
   /** Paths of PEM files. */

@@ -1,29 +1,15 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import tls from 'node:tls'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { connect, until } from '../http1/wire.ts'
-import { Authority, type Pair, withoutOpenssl } from './authority.ts'
+import { believedPair, describeWithOpenssl } from './authority.ts'
 import { askPlain, echo, echoedIn, proxyTo, startHttpsBackend, startTlsScript } from './https-backend.ts'
 
 const mebibyte = 1024 * 1024
 
-describe.skipIf(withoutOpenssl)(`HTTPS upstreams${withoutOpenssl ? ' (left out: openssl is missing)' : ''}`, () => {
-  let directory: string
-  let pair: Pair
-
-  beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'graylane-upstream-'))
-    const authority = await Authority.create(directory)
-    pair = await authority.issue({ file: 'app', names: 'DNS:app.test,DNS:other.test' })
-    tls.setDefaultCACertificates([...tls.getCACertificates('default'), authority.pem])
-  })
-
-  afterAll(() => rm(directory, { recursive: true, force: true }))
+describeWithOpenssl('HTTPS upstreams', () => {
+  const pair = believedPair('DNS:app.test,DNS:other.test')
 
   test('a request arrives as it would on a plain connection, under the name of the certificate', async () => {
     const backend = await startHttpsBackend(pair, echo)

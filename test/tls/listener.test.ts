@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { configurationJson } from '../../src/admin/configuration-json.ts'
 import { type Echo, type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { sendRaw } from '../support/raw-request.ts'
-import { replacePair, withoutOpenssl } from './authority.ts'
+import { replacePair, describeWithOpenssl } from './authority.ts'
 import { ask, SecureGateway } from './secure-gateway.ts'
 
 const failures = 'graylane_tls_failed_connections_total'
@@ -31,7 +31,7 @@ function sendBytes(port: number, bytes: string): Promise<string> {
   })
 }
 
-describe.skipIf(withoutOpenssl)(`HTTPS at the edge${withoutOpenssl ? ' (left out: openssl is missing)' : ''}`, () => {
+describeWithOpenssl('HTTPS at the edge', () => {
   let edge: SecureGateway
   let backend: EchoBackend
 
