@@ -18,8 +18,10 @@ export type ReleaseVerb = { readonly version: string; readonly release?: string 
   | { readonly verb: 'promote' }
   | {
       readonly verb: 'rollback'
+      /** Raises the epoch too, which ends open pages. */
       readonly now?: boolean
-      /** which version a stable one goes back to */ readonly to?: string | undefined
+      /** Which version a stable one goes back to. */
+      readonly to?: string | undefined
     }
   | { readonly verb: 'retire' }
 )

@@ -1,5 +1,5 @@
 // Rules that are never used, as istioctl analyze says it (IST0130, IST0131): equal matches, matches behind a rule without one, and
-// prefixes that an earlier prefix covers. Compared as texts, as Istio's validation does; what that misses is told by lint-unreachable.ts.
+// prefixes that an earlier prefix covers. Compared as texts, as Istio's validation does; what that misses is told by lint-matches.ts.
 
 import { every, type Say } from './analysis.ts'
 import type { HttpMatchRequest, HttpRoute, StringMatch } from './model-virtual-service.ts'
