@@ -4,7 +4,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { CertificateSpec } from './configuration.ts'
-import { complain, type Draft } from './draft.ts'
+import { complain, type Draft, warn } from './draft.ts'
 import type { CertificateText } from './schema.ts'
 
 /** In their order; those that were reported are left out. */
@@ -19,7 +19,13 @@ export async function certificateSpecs(
     if (spec === undefined) continue
     specs.push(spec)
     if (index > 0 && spec.names.length === 0) {
-      warn(draft, pair, 'no-effect', `${pair.cert} names no server, and only the first certificate is for all others`)
+      warn(
+        draft,
+        pair,
+        'cert',
+        'no-effect',
+        `${pair.cert} names no server, and only the first certificate is for all others`,
+      )
     }
   }
   return specs
@@ -105,14 +111,11 @@ function checkDates(
   { validFromDate, validToDate }: X509Certificate,
 ): void {
   const now = Date.now()
-  if (validToDate.getTime() <= now) warn(draft, pair, 'certificate', `${pair.cert} expired at ${day(validToDate)} UTC`)
+  if (validToDate.getTime() <= now)
+    warn(draft, pair, 'cert', 'certificate', `${pair.cert} expired at ${day(validToDate)} UTC`)
   if (validFromDate.getTime() > now) {
-    warn(draft, pair, 'certificate', `${pair.cert} is not valid before ${day(validFromDate)} UTC`)
+    warn(draft, pair, 'cert', 'certificate', `${pair.cert} is not valid before ${day(validFromDate)} UTC`)
   }
-}
-
-function warn(draft: Draft<unknown>, pair: CertificateText, code: string, message: string): void {
-  draft.report({ ...draft.origins.place(pair, 'cert'), severity: 'warning', code, message })
 }
 
 /** RFC 9525: the names of subjectAltName; the common name counts for no client of today. */

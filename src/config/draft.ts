@@ -36,7 +36,19 @@ export function complain(
   draft.report({ ...draft.origins.place(owner, key), severity: 'error', code, message, keyPath })
 }
 
-/** The same at the key itself. */
+/** Reports a warning there. */
+export function warn(
+  draft: Draft<unknown>,
+  owner: object,
+  key: string | number | undefined,
+  code: string,
+  message: string,
+): void {
+  const keyPath = draft.origins.path(owner, key)
+  draft.report({ ...draft.origins.place(owner, key), severity: 'warning', code, message, keyPath })
+}
+
+/** Reports an error at the key itself. */
 export function complainOfKey(draft: Draft<unknown>, owner: object, key: string, code: string, message: string): void {
   const keyPath = draft.origins.path(owner, key)
   draft.report({ ...draft.origins.keyPlace(owner, key), severity: 'error', code, message, keyPath })

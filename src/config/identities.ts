@@ -3,7 +3,8 @@
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import type { IdentitySource, TokenKey, TokenSource } from '../rules/identity-source.ts'
 import type { ReleaseSpec } from '../rules/types.ts'
-import { complain, type Draft } from './draft.ts'
+import { complain, type Draft, warn } from './draft.ts'
+import { readKey } from './key-source.ts'
 import { quote } from './problem.ts'
 import type { IdentitySourceText, TokenText } from './schema-identity.ts'
 import { durationMs } from './written-values.ts'
@@ -67,7 +68,7 @@ function warnOfIgnoredUsers(draft: Draft, ignored: ReadonlySet<string>): void {
     for (const [index, user] of users.entries()) {
       if (!ignored.has(user.toLowerCase())) continue
       const message = `identity ${quote(user)} means nobody: list in identity.ignore what does`
-      draft.report({ ...draft.origins.place(users, index), severity: 'warning', code: 'no-effect', message })
+      warn(draft, users, index, 'no-effect', message)
     }
   }
 }
@@ -112,34 +113,19 @@ function mayUse(key: TokenKey, algorithm: string): boolean {
 }
 
 function suitable(key: TokenKey): readonly string[] {
-  return key.form === 'raw' ? (algorithmsOf['raw'] as readonly string[]) : algorithmsFor(readKey(key) as KeyObject)
+  return key.form === 'raw' ? (algorithmsOf['raw'] as readonly string[]) : algorithmsFor(publicKey(key) as KeyObject)
 }
 
 type KeySource = TokenText['keys'][number]
 
 async function tokenKeys(draft: Draft, source: KeySource): Promise<readonly TokenKey[]> {
-  const { env, file } = source
-  if ((env === undefined) === (file === undefined)) {
-    complain(draft, source, undefined, 'value', 'a key comes from env or from file: { file: jwks.json }')
-    return []
-  }
-  const key = env === undefined ? 'file' : 'env'
-  const bytes =
-    env === undefined
-      ? await draft.sources.key(file as string, draft.origins.place(source, 'file'))
-      : fromEnv(draft, source, env)
+  const bytes = await readKey(draft, source, '{ file: jwks.json }')
   if (bytes === undefined) return []
   draft.sources.mixIntoDigest(hash('sha256', bytes, 'hex').slice(0, 16))
   const read = readTokenKeys(bytes)
   if (typeof read !== 'string') return read
-  complain(draft, source, key, 'key', read)
+  complain(draft, source, source.env === undefined ? 'file' : 'env', 'key', read)
   return []
-}
-
-function fromEnv(draft: Draft, source: KeySource, name: string): Uint8Array | undefined {
-  const text = draft.surroundings.env[name]
-  if (text === undefined) complain(draft, source, 'env', 'key', `the environment variable ${name} is not set`)
-  return text === undefined ? undefined : Buffer.from(text)
 }
 
 /** The keys of a JWK Set, a JWK, PEM or a secret, by the look of it; or what is wrong. */
@@ -148,7 +134,7 @@ function readTokenKeys(bytes: Uint8Array): readonly TokenKey[] | string {
   if (text.startsWith('{')) return readJwks(text)
   if (text.startsWith('-----BEGIN')) {
     const key: TokenKey = { id: undefined, algorithms: [], form: 'pem', secret: Buffer.from(text) }
-    const object = readKey(key)
+    const object = publicKey(key)
     return typeof object === 'string' ? object : withUsual(key, algorithmsFor(object))
   }
   if (bytes.byteLength < secretBytesAtLeast)
@@ -200,7 +186,7 @@ function readJwk(jwk: Jwk): TokenKey | string {
       : `alg ${quote(named)} is not for such a key`
   }
   const key: TokenKey = { id, algorithms: [], form: 'jwk', secret: Buffer.from(JSON.stringify(jwk)) }
-  const object = readKey(key)
+  const object = publicKey(key)
   if (typeof object === 'string') return object
   const algorithms = algorithmsFor(object)
   if (named !== undefined && !algorithms.includes(named)) return `alg ${quote(named)} is not for such a key`
@@ -208,7 +194,7 @@ function readJwk(jwk: Jwk): TokenKey | string {
 }
 
 /** The public half: that of a private key is enough, and all that is kept in use. */
-function readKey({ form, secret }: TokenKey): KeyObject | string {
+function publicKey({ form, secret }: TokenKey): KeyObject | string {
   try {
     const text = Buffer.from(secret).toString('utf8')
     return form === 'jwk' ? createPublicKey({ key: JSON.parse(text), format: 'jwk' }) : createPublicKey(text)

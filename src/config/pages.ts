@@ -1,7 +1,7 @@
 // `page` in its long form.
 
 import type { PageSpec } from '../rules/types.ts'
-import { complain, type Draft } from './draft.ts'
+import { complain, type Draft, warn } from './draft.ts'
 
 export function pageSpec(draft: Draft): PageSpec {
   const { page, pin } = draft.document
@@ -34,12 +34,7 @@ function checkCors(draft: Draft): void {
     const allowed = policy?.allowHeaders ?? []
     if (policy === undefined || allowed.some((header) => header === '*' || header.toLowerCase() === name)) continue
     const key = policy.allowHeaders === undefined ? undefined : 'allowHeaders'
-    draft.report({
-      ...draft.origins.place(policy, key),
-      severity: 'warning',
-      code: 'page-stamp',
-      message: `pages stamp what they ask of page.origins with ${pin.pageHeader}, which this corsPolicy does not allow: browsers would refuse those requests`,
-      keyPath: draft.origins.path(policy, key),
-    })
+    const message = `pages stamp what they ask of page.origins with ${pin.pageHeader}, which this corsPolicy does not allow: browsers would refuse those requests`
+    warn(draft, policy, key, 'page-stamp', message)
   }
 }

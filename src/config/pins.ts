@@ -4,7 +4,7 @@ import { createKeyRing } from '../affinity/key-ring.ts'
 import type { PinKey } from '../affinity/types.ts'
 import type { PinSpec } from '../rules/types.ts'
 import { complain, type Draft } from './draft.ts'
-import type { RoutesDocument } from './schema.ts'
+import { readKey } from './key-source.ts'
 import { durationMs } from './written-values.ts'
 
 const secretBytesAtLeast = 32
@@ -60,7 +60,7 @@ export async function pinKeys(draft: Draft): Promise<readonly PinKey[]> {
   const { pin } = draft.document
   const keys: PinKey[] = []
   for (const [index, source] of pin.keys.entries()) {
-    const secret = await readSecret(draft, source)
+    const secret = await readKey(draft, source, '{ env: GRAYLANE_KEY }')
     if (secret === undefined) continue
     if (secret.byteLength < secretBytesAtLeast) {
       complain(
@@ -78,21 +78,6 @@ export async function pinKeys(draft: Draft): Promise<readonly PinKey[]> {
   }
   if (pin.keys.length === 0) warnOfRandomKey(draft)
   return keys
-}
-
-type KeySource = RoutesDocument['pin']['keys'][number]
-
-async function readSecret(draft: Draft, source: KeySource): Promise<Uint8Array | undefined> {
-  const { env, file } = source
-  if ((env === undefined) === (file === undefined)) {
-    complain(draft, source, undefined, 'value', 'a key comes from env or from file: { env: GRAYLANE_KEY }')
-    return undefined
-  }
-  if (file !== undefined) return draft.sources.key(file, draft.origins.place(source, 'file'))
-  const text = draft.surroundings.env[env as string]
-  if (text !== undefined) return Buffer.from(text)
-  complain(draft, source, 'env', 'key', `the environment variable ${env} is not set`)
-  return undefined
 }
 
 function warnOfRandomKey(draft: Draft): void {

@@ -14,7 +14,7 @@ import {
 } from '../rules/route-actions.ts'
 import { didYouMean } from '../rules/route-problem.ts'
 import type { ServiceMirrorSpec, ServiceSpec } from '../rules/types.ts'
-import { complain, type Draft, unlisted } from './draft.ts'
+import { complain, type Draft, unlisted, warn } from './draft.ts'
 import { stringMatch } from './matches.ts'
 import { quote } from './problem.ts'
 import type {
@@ -175,7 +175,7 @@ function faultSpec(draft: Draft, fault: FaultText): FaultSpec {
   if (!delay && !abort) complain(draft, fault, undefined, 'value', 'fault needs delay or abort')
   for (const [key, part] of Object.entries({ delay, abort })) {
     if (part !== undefined && part.percentage === undefined)
-      warn(draft, fault, key, `${key} never happens: without percentage it is 0% (Istio)`)
+      warn(draft, fault, key, 'no-effect', `${key} never happens: without percentage it is 0% (Istio)`)
   }
   return {
     ...(delay && {
@@ -244,8 +244,4 @@ function mirrorTarget(
 function percentageOf(text: PercentageText | undefined, absent: number): number {
   if (text === undefined) return absent
   return Number(typeof text === 'string' ? text.slice(0, -1) : text.value)
-}
-
-function warn(draft: Draft, owner: object, key: string, message: string): void {
-  draft.report({ ...draft.origins.place(owner, key), severity: 'warning', code: 'no-effect', message })
 }

@@ -1,7 +1,7 @@
 // `versions` in their long form: the pools that each owns, listed or made from a service's `url`.
 
 import type { UpstreamUrl, VersionSpec } from '../rules/types.ts'
-import { checkVersion, complain, complainOfKey, type Draft, unlisted } from './draft.ts'
+import { checkVersion, complain, complainOfKey, type Draft, unlisted, warn } from './draft.ts'
 import { quote } from './problem.ts'
 import type { ServiceText, VersionText } from './schema.ts'
 import { serviceText } from './services.ts'
@@ -42,7 +42,7 @@ function checkBase(
   // Its own name: nobody lends to it, and what it has no pool for, it does not serve.
   if (![...draft.document.services.keys()].every((service) => pools.has(service))) return
   const message = `base ${base} lends nothing: ${name} has a pool of its own for every service`
-  draft.report({ ...draft.origins.place(version, 'base'), severity: 'warning', code: 'no-effect', message })
+  warn(draft, version, 'base', 'no-effect', message)
 }
 
 function listedPools(draft: Draft, version: VersionText): Map<string, readonly UpstreamUrl[]> {
