@@ -2,11 +2,11 @@
 // Never throws, and never tells a client why its pin was not taken: a signature that fails is no pin.
 
 import { Buffer } from 'node:buffer'
-import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Pin, PinSpec, ReleaseSpec } from '../rules/types.ts'
 import { cookieEnd, findCookies, nextCookie } from './cookie-field.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { PinFinding, PinKey } from './types.ts'
+import { decodeName, encodeName, isSame, sign } from './signature.ts'
 import { VerifiedPins } from './verified-pins.ts'
 
 export interface PinReader {
@@ -14,8 +14,6 @@ export interface PinReader {
   read(cookieField: string | undefined, encrypted: boolean): PinFinding
 }
 
-/** 128 bits of HMAC-SHA256. */
-const macBytes = 16
 /** The longest value there can be is near 420 characters: five names, two numbers, the seed and the signatures around them. */
 const valueLengthAtMost = 512
 /** Signatures checked for one request. Browsers send one pin, in rare cases two; a field stuffed with forgeries costs no more than this. */
@@ -40,9 +38,10 @@ export function encodePin(release: string, pin: Pin, key: PinKey): string {
     pin.epoch,
     pin.issuedAt,
     pin.seed,
+    // `+` occurs in no name.
     pin.history.map(encodeName).join('+'),
   ].join('.')
-  return `${fields}.${sign(release, fields, key)}`
+  return `${fields}.${macOf(release, fields, key)}`
 }
 
 /** The pin in a value that this release signed; `forged` for a signature that fails; undefined for something that is not our format. */
@@ -53,7 +52,7 @@ export function decodePin(release: string, value: string, keyRing: KeyRing): Pin
   const [, keyId, version, epoch, issuedAt, seed, history, mac] = parts
   if (parts.length !== 8 || mac === undefined) return 'forged'
   const key = keyRing.find(keyId!)
-  if (key === undefined || !equals(mac, sign(release, value.slice(0, -mac.length - 1), key))) return 'forged'
+  if (key === undefined || !isSame(mac, macOf(release, value.slice(0, -mac.length - 1), key))) return 'forged'
   return {
     version: decodeName(version!),
     epoch: Number(epoch),
@@ -147,27 +146,7 @@ function isStale(pin: Pin, release: ReleaseSpec): boolean {
   return pin.epoch < release.pin.epoch || !release.versions.has(pin.version)
 }
 
-/**
- * Names are [A-Za-z0-9][A-Za-z0-9._-]*, so a dot inside one becomes `~` and history is joined by `+`: neither can occur in a name,
- * and `.` parts fields and nothing else.
- */
-function encodeName(name: string): string {
-  return name.replaceAll('.', '~')
-}
-
-function decodeName(field: string): string {
-  return field.replaceAll('~', '.')
-}
-
 /** A release name holds no line feed, so name and fields cannot run into each other. */
-function sign(release: string, fields: string, key: PinKey): string {
-  const digest = createHmac('sha256', key.secret).update(`graylane pin\n${release}\n${fields}`).digest()
-  return digest.toString('base64url', 0, macBytes)
-}
-
-/** Compared as text: base64url has several spellings of the same bytes, and only ours counts. */
-function equals(mac: string, expected: string): boolean {
-  const a = Buffer.from(mac)
-  const b = Buffer.from(expected)
-  return a.length === b.length && timingSafeEqual(a, b)
+function macOf(release: string, fields: string, key: PinKey): string {
+  return sign(`graylane pin\n${release}\n${fields}`, key.secret)
 }

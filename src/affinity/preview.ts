@@ -1,13 +1,13 @@
 // A look at one version without being moved to it: a signed link, and the session cookie that visiting it sets. Both end by themselves.
 // Never touches the pin. A signature that fails is no preview, whatever else it says.
 
-import { Buffer } from 'node:buffer'
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { queryParameter } from '../rules/query-parameter.ts'
 import type { PreviewReading, ReleaseSpec } from '../rules/types.ts'
 import { findCookies } from './cookie-field.ts'
 import type { KeyRing } from './key-ring.ts'
 import { withoutParameter } from './page-stamp.ts'
+import { decodeName, encodeName, isSame, sign } from './signature.ts'
 import type { PinKey } from './types.ts'
 
 /** The parameter of a link. */
@@ -37,8 +37,6 @@ export interface PreviewReader {
   end(encrypted: boolean): string
 }
 
-/** 128 bits of HMAC-SHA256. */
-const macBytes = 16
 const tokenLengthAtMost = 200
 
 /** The value of `graylane-preview` in a link. */
@@ -85,9 +83,8 @@ export function createPreviewReader(release: ReleaseSpec, keyRing: KeyRing): Pre
 type Kind = 'link' | 'cookie'
 
 function encode(kind: Kind, release: string, { version, epoch, expiresAt }: Preview, key: PinKey): string {
-  // A dot parts fields and nothing else; `~` occurs in no name.
-  const fields = ['1', key.id, version.replaceAll('.', '~'), epoch, expiresAt].join('.')
-  return `${fields}.${sign(kind, release, fields, key)}`
+  const fields = ['1', key.id, encodeName(version), epoch, expiresAt].join('.')
+  return `${fields}.${macOf(kind, release, fields, key)}`
 }
 
 function decode(kind: Kind, release: string, token: string, keyRing: KeyRing): Preview | undefined {
@@ -96,20 +93,12 @@ function decode(kind: Kind, release: string, token: string, keyRing: KeyRing): P
   const [format, keyId, version, epoch, expiresAt, mac] = parts
   if (parts.length !== 6 || format !== '1' || mac === undefined) return undefined
   const key = keyRing.find(keyId!)
-  if (key === undefined || !equals(mac, sign(kind, release, token.slice(0, -mac.length - 1), key))) return undefined
-  return { version: version!.replaceAll('~', '.'), epoch: Number(epoch), expiresAt: Number(expiresAt) }
+  if (key === undefined || !isSame(mac, macOf(kind, release, token.slice(0, -mac.length - 1), key))) return undefined
+  return { version: decodeName(version!), epoch: Number(epoch), expiresAt: Number(expiresAt) }
 }
 
 /** With a key of its own, made from the pin key: nothing that is signed here is ever a pin, nor the other way round; a link is no cookie. */
-function sign(kind: Kind, release: string, fields: string, key: PinKey): string {
+function macOf(kind: Kind, release: string, fields: string, key: PinKey): string {
   const derived = createHmac('sha256', key.secret).update('graylane preview key').digest()
-  const digest = createHmac('sha256', derived).update(`graylane preview ${kind}\n${release}\n${fields}`).digest()
-  return digest.toString('base64url', 0, macBytes)
-}
-
-/** Compared as text: base64url has several spellings of the same bytes, and only ours counts. */
-function equals(mac: string, expected: string): boolean {
-  const a = Buffer.from(mac)
-  const b = Buffer.from(expected)
-  return a.length === b.length && timingSafeEqual(a, b)
+  return sign(`graylane preview ${kind}\n${release}\n${fields}`, derived)
 }

@@ -49,8 +49,8 @@ export const sabotages: readonly Sabotage[] = [
   {
     sentence: '4.4 a signature that fails is no pin',
     file: pinCookie,
-    code: 'key === undefined || !equals(',
-    instead: 'key === undefined || false && !equals(',
+    code: 'key === undefined || !isSame(',
+    instead: 'key === undefined || false && !isSame(',
   },
   {
     sentence: '4.4 the signature is over the release name',
