@@ -10,6 +10,7 @@ import type { Observer, RequestRecord } from './observe/record.ts'
 import { FieldLine } from './proxy/field-line.ts'
 import type { EdgeListener } from './proxy/edge.ts'
 import { Endpoints } from './proxy/endpoints.ts'
+import { nothingHappened } from './proxy/exchange.ts'
 import type { Connection, EdgeAnswer, Exchange, Forwarding, Outcome } from './proxy/exchange.ts'
 import { handleRequest } from './proxy/handle-request.ts'
 import { Reloads } from './reloads.ts'
@@ -172,18 +173,7 @@ class FastifyExchange implements Exchange {
 
   ends(status: number, end: Outcome['end']): void {
     const durationMs = performance.now() - this.#startedAt
-    this.#onFinish?.({
-      status,
-      end,
-      failure: undefined,
-      bytesReceived: 0,
-      bytesSent: 0,
-      wireBytesReceived: 0,
-      wireBytesSent: 0,
-      durationMs,
-      upstreamMs: -1,
-      attempts: 0,
-    })
+    this.#onFinish?.({ ...nothingHappened, status, end, durationMs })
     this.#onFinish = undefined
   }
 }

@@ -137,6 +137,20 @@ export interface Outcome {
   readonly attempts: number
 }
 
+/** Of an exchange that no engine is behind. */
+export const nothingHappened: Outcome = {
+  status: 0,
+  end: 'done',
+  failure: undefined,
+  bytesReceived: 0,
+  bytesSent: 0,
+  wireBytesReceived: 0,
+  wireBytesSent: 0,
+  durationMs: 0,
+  upstreamMs: -1,
+  attempts: 0,
+}
+
 /**
  * One forwarded request. The engine calls: endpoint (once an attempt), then onAnswer or onFailure, then (always, exactly once) onFinish.
  */

@@ -4,8 +4,9 @@
 import type { Reason, Step } from '../rules/types.ts'
 import { closedListener, type Edge, type EdgeListener } from './edge.ts'
 import type { Endpoints } from './endpoints.ts'
-import type { Connection, EdgeAnswer, Exchange, Forwarding, Head, RequestHead, ResponseHead } from './exchange.ts'
-import { FieldChanges } from './field-changes.ts'
+import { type Connection, type EdgeAnswer, type Exchange, type Forwarding, nothingHappened } from './exchange.ts'
+import type { Head, RequestHead, ResponseHead } from './exchange.ts'
+import { FieldList } from './field-list.ts'
 import { handleRequest } from './handle-request.ts'
 import type { RequestRecord } from '../observe/record.ts'
 
@@ -96,19 +97,6 @@ function explanationOf(exchange: ImaginedExchange, record: RequestRecord, steps:
   }
 }
 
-const nothingHappened = {
-  status: 0,
-  end: 'done',
-  failure: undefined,
-  bytesReceived: 0,
-  bytesSent: 0,
-  wireBytesReceived: 0,
-  wireBytesSent: 0,
-  durationMs: 0,
-  upstreamMs: -1,
-  attempts: 0,
-} as const
-
 class ImaginedExchange implements Exchange {
   readonly connection: Connection
   readonly request: RequestHead
@@ -150,15 +138,12 @@ class ImaginedExchange implements Exchange {
 }
 
 /** Head over a plain list: what the engine does on bytes, done on strings. */
-class ListedHead extends FieldChanges implements Head {
-  protected fields: (readonly [name: string, value: string])[]
-
-  constructor(fields: Iterable<readonly [name: string, value: string]>) {
-    super()
-    this.fields = Array.from(fields, ([name, value]) => [name.toLowerCase(), value.trim()] as const)
+class ListedHead extends FieldList implements Head {
+  constructor(fields: readonly (readonly [name: string, value: string])[]) {
+    super(fields.map(([name, value]) => [name.toLowerCase(), value.trim()]))
   }
 
-  get(name: string): string | undefined {
+  override get(name: string): string | undefined {
     const lines = this.lines(name)
     return lines.length === 0 ? undefined : lines.join(name === 'cookie' ? '; ' : ', ')
   }
@@ -171,7 +156,7 @@ class ListedHead extends FieldChanges implements Head {
     return this.fields.some((field) => field[0] === name)
   }
 
-  sent(name: string): string | undefined {
+  override sent(name: string): string | undefined {
     return this.get(name)
   }
 
@@ -190,22 +175,8 @@ class ListedHead extends FieldChanges implements Head {
 
   lowerCaseNames(): void {}
 
-  remove(name: string): void {
-    this.fields = this.fields.filter((field) => field[0] !== name)
-  }
-
-  append(name: string, value: string): void {
-    this.fields = [...this.fields, [name, value]]
-  }
-
-  set(name: string, value: string): void {
-    this.remove(name)
-    this.append(name, value)
-  }
-
-  // What is taken out for the upstream alone is never looked at here.
+  /** What is taken out for the upstream alone is never looked at here. */
   removeSpellings(): void {}
-  removeLines(): void {}
 }
 
 class ImaginedRequest extends ListedHead implements RequestHead {

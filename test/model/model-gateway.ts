@@ -5,6 +5,7 @@ import { compileConfiguration } from '../../src/config/snapshot.ts'
 import { EdgeInForce } from '../../src/edge-in-force.ts'
 import { learnVersions } from '../../src/learned-versions.ts'
 import { Endpoints } from '../../src/proxy/endpoints.ts'
+import { nothingHappened } from '../../src/proxy/exchange.ts'
 import type { EdgeAnswer, Exchange, Forwarding, RequestHead, ResponseHead } from '../../src/proxy/exchange.ts'
 import { handleRequest } from '../../src/proxy/handle-request.ts'
 import { MessageHead } from './message-head.ts'
@@ -140,17 +141,7 @@ function snapshotOf(plan: Plan) {
   return compiled.snapshot
 }
 
-const outcome = {
-  end: 'done',
-  failure: undefined,
-  bytesReceived: 0,
-  bytesSent: 0,
-  wireBytesReceived: 0,
-  wireBytesSent: 0,
-  durationMs: 0,
-  upstreamMs: 0,
-  attempts: 1,
-} as const
+const outcome = { ...nothingHappened, upstreamMs: 0, attempts: 1 }
 
 /** What the engine does, as far as the order of its calls goes. */
 class ModelExchange implements Exchange {
