@@ -33,7 +33,11 @@ export function createPreviewLink(
     return { refused: `version ${version} is not listed${didYouMean(version, release.versions.keys())}` }
   }
   const secrets = (keys.get(release.name) ?? []).map(({ secret }) => secret)
-  if (secrets.length === 0) return { refused: 'no pin.keys: the gateway would not know the signature' }
+  if (secrets.length === 0)
+    return {
+      refused:
+        'no pin.keys, without which no gateway knows the signature: name one, as in pin: { keys: [{ file: pin.key }] }',
+    }
   const page = pageOf(url, release.hosts[0] ?? '*')
   if (typeof page === 'string') return { refused: page }
   const { signing } = createKeyRing(secrets, () => new Uint8Array())

@@ -21,7 +21,7 @@ pin.epoch ends all previews.
 
 Exit code: 0 printed, 1 refused, and why, 2 wrong usage.
 
-  graylane preview v2 --ttl 2h --url https://shop.example.com/
+  graylane preview v2 --config shop.yaml --ttl 2h --url https://shop.example.com/
 `
 
 const longestMs = 30 * 86_400_000
