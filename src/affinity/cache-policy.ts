@@ -14,6 +14,8 @@ export interface CacheFacts {
   readonly safe: boolean
   readonly status: number
   readonly html: boolean
+  /** JavaScript or a style sheet. */
+  readonly code: boolean
   /** The name in the URL, or the app's own word, says that this URL never means other content. */
   readonly hashed: boolean
   /** Cache-Control as the app sent it. */
@@ -29,39 +31,45 @@ export interface CacheChanges {
   readonly dropShared: boolean
   /** Expires goes. */
   readonly dropExpires: boolean
-  /** The answer depends on the version that the page names. */
-  readonly varyByPage: boolean
+  /** What decides the version, beside the URL: nothing that matters here, what the page names, or that and the pin. */
+  readonly varyBy: 'nothing' | 'page' | 'pin and page'
 }
 
-const nothing: CacheChanges = { cacheControl: undefined, dropShared: false, dropExpires: false, varyByPage: false }
+const nothing: CacheChanges = { cacheControl: undefined, dropShared: false, dropExpires: false, varyBy: 'nothing' }
 const sharedGoes: CacheChanges = { ...nothing, dropShared: true }
+/**
+ * Whatever a browser keeps, it takes without asking for a page that it loads on the way back, after a restart or in a copied tab: from its
+ * HTTP cache unless Vary tells it that another pin was there, and code from its memory, where Vary does not count (measured in Chromium).
+ */
+const kept: CacheChanges = { ...sharedGoes, varyBy: 'pin and page' }
 /** `no-cache` is not enough for a page: the back button would revive it under another pin (measured in Chromium). */
-const page: CacheChanges = { ...sharedGoes, cacheControl: 'private, no-store', dropExpires: true }
+const notKept: CacheChanges = { ...sharedGoes, cacheControl: 'private, no-store', dropExpires: true }
 const mistake: CacheChanges = { ...sharedGoes, cacheControl: 'no-store', dropExpires: true }
-const revalidated: CacheChanges = { ...sharedGoes, cacheControl: 'private, no-cache', dropExpires: true }
+const revalidated: CacheChanges = { ...kept, cacheControl: 'private, no-cache', dropExpires: true }
 const revalidatedAsIs: CacheChanges = { ...revalidated, cacheControl: 'private, no-cache, no-transform' }
 
 export function cacheChanges(facts: CacheFacts): CacheChanges {
   // An error, or the app's own page, under the name of an asset: kept for a year by the words that were meant for the asset.
   if (facts.wanted === 'asset' && facts.safe && (facts.status >= 400 || facts.html)) return mistake
   if (!facts.several) return nothing
-  if (facts.wanted === 'page') return facts.trust ? trusted(facts.cacheControl) : page
+  if (facts.wanted === 'page') return facts.trust ? trusted(facts.cacheControl) : notKept
   if (!facts.safe) return nothing
   const { cacheControl } = facts
   if (says(cacheControl, 'no-store')) return sharedGoes
   if (facts.hashed) return nothing
   if (facts.trust) return trusted(cacheControl)
-  if (cacheControl === undefined && !facts.dated && !isCacheableByItself(facts.status)) return sharedGoes
+  if (facts.code) return notKept
+  if (cacheControl === undefined && !facts.dated && !isCacheableByItself(facts.status)) return kept
   return says(cacheControl, 'no-transform') ? revalidatedAsIs : revalidated
 }
 
 /** The app's words for the browser's own cache, which two tabs of two versions share; none for caches that visitors share. */
 function trusted(cacheControl: string | undefined): CacheChanges {
-  const kept = (cacheControl ?? '')
+  const words = (cacheControl ?? '')
     .split(',')
     .map((word) => word.trim())
     .filter((word) => word !== '' && !/^(?:public|private|s-maxage|proxy-revalidate)(?:[\s=]|$)/i.test(word))
-  return { ...sharedGoes, cacheControl: ['private', ...kept].join(', '), varyByPage: true }
+  return { ...sharedGoes, cacheControl: ['private', ...words].join(', '), varyBy: 'page' }
 }
 
 /** Redirects that caches keep without being told to (RFC 9110 15.1). */

@@ -105,6 +105,13 @@ export function isHtmlType(contentType: string): boolean {
   return beginsWithHtml(contentType)
 }
 
+const codeTypes = ['text/javascript', 'application/javascript', 'application/x-javascript', 'text/css'] as const
+
+/** Whether it is JavaScript (RFC 9239, and what servers still call it) or a style sheet. */
+export function isCodeType(contentType: string): boolean {
+  return codeTypes.some((type) => beginsWithType(contentType, type))
+}
+
 /** What a browser asks before a cross-origin request (Fetch standard, CORS-preflight request); it never carries cookies. */
 function isPreflight(request: RequestMarks): boolean {
   return request.get('origin') !== undefined && request.get('access-control-request-method') !== undefined

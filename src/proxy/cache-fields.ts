@@ -2,7 +2,14 @@
 // leave with tags of their version and with what caches may do with them (affinity/cache-policy.ts).
 
 import { type CacheFacts, cacheChanges, hasHashedName, isHashed, type Wanted } from '../affinity/cache-policy.ts'
-import { asksForAsset, isHtmlType, isPageRequest, isWorkerScript, type RequestMarks } from '../affinity/page-kind.ts'
+import {
+  asksForAsset,
+  isCodeType,
+  isHtmlType,
+  isPageRequest,
+  isWorkerScript,
+  type RequestMarks,
+} from '../affinity/page-kind.ts'
 import { tagOfDate, tagsOf, versionedTag } from '../affinity/version-tags.ts'
 import type { Visit } from '../rules/types.ts'
 import type { Head } from './exchange.ts'
@@ -73,6 +80,8 @@ export interface AnswerToCache {
   readonly trust: boolean
   /** The header by which a page names its version. */
   readonly pageHeader: string
+  /** The field that tells caches what an answer depends on beside its URL. */
+  readonly varies: FieldLine
   /** The field by which an answer tells its page which version it is of. */
   readonly timing: FieldLine
 }
@@ -96,7 +105,8 @@ export function assertCaching(head: CacheFields, answer: AnswerToCache): void {
   if (changes.cacheControl !== undefined) setCacheControl(head, changes.cacheControl)
   if (changes.dropExpires) head.remove('expires')
   if (changes.dropShared) head.removeAll(sharedCacheFields)
-  if (changes.varyByPage) head.append('vary', answer.pageHeader)
+  if (changes.varyBy === 'pin and page') head.appendLine(answer.varies)
+  else if (changes.varyBy === 'page') head.append('vary', answer.pageHeader)
   if (several) assertTag(head, answer.version)
 }
 
@@ -133,6 +143,11 @@ class AnswerFacts implements CacheFacts {
   get html(): boolean {
     const type = this.#head.get('content-type')
     return type !== undefined && isHtmlType(type)
+  }
+
+  get code(): boolean {
+    const type = this.#head.get('content-type')
+    return type !== undefined && isCodeType(type)
   }
 
   get hashed(): boolean {

@@ -64,6 +64,8 @@ export interface EdgeRelease {
   /** The header by which a version is asserted, in every spelling. */
   readonly versionNames: FieldNames
   readonly linesOf: ReadonlyMap<string, VersionLines>
+  /** What decides which version answers, as caches are told: the pin, and what the page names. */
+  readonly varies: FieldLine
   /** Whether every pool of the version is available. */
   readonly available: (version: string) => boolean
   readonly settling: Settling | undefined
@@ -154,7 +156,8 @@ function compileListener(spec: ListenerSpec, { instance, tls, mesh }: EdgeSource
 
 function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
   const keyRing = source.keysOf(release.name)
-  const { header } = release.spec.pin
+  const { header, pageHeader } = release.spec.pin
+  const pageHeaders = [pageHeader, ...(release.spec.page?.headers ?? [])]
   const poolOf = new Map<Pool, PoolEndpoints>()
   const endpointsOf = (pool: Pool): PoolEndpoints => poolOf.get(pool)!
   for (const pools of release.poolsOf.values()) {
@@ -172,6 +175,7 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
     actionsOf: new Map(release.services.map((service) => [service, compileRouteActions(service.actions, endpointsOf)])),
     versionNames: new FieldNames([header]),
     linesOf: new Map(Array.from(release.spec.versions.keys(), (name) => [name, linesOf(header, name)])),
+    varies: FieldLine.lasting('vary', ['Cookie', ...pageHeaders].join(', ')),
     available: availability(release, endpointsOf),
     settling: source.settlingOf(release),
   }

@@ -235,6 +235,7 @@ export class ProxiedRequest extends RouteExecution {
       several: release.several,
       trust: this.#service?.spec.cache === 'trust',
       pageHeader: spec.pageHeader,
+      varies: release.varies,
       timing,
     })
     if (visit.preview !== undefined) this.#settlePreview(release, visit, head)

@@ -30,13 +30,13 @@ describeWithPages('what the browser keeps', (stage) => {
       expect(errors).toEqual([])
     })
 
-    it('while the version stays, it is revalidated and answered 304', async () => {
-      const { page } = await stage.open(stage.url(scheme))
+    it('while the version stays, a picture is revalidated and answered 304', async () => {
+      const { page } = await stage.open(`${stage.url(scheme)}/?picture`)
       const before = counts()
-      await page.goto(`${stage.url(scheme)}/next`)
+      await page.goto(`${stage.url(scheme)}/next?picture`)
       expect(await versionsOf(page)).toEqual(['v1', 'v1'])
       const again = stage.sites.get('v1')!.asked.slice(before.get('v1'))
-      expect(again.find(({ url }) => url === '/app.js')?.headers['if-none-match']).toBe('"same"')
+      expect(again.find(({ url }) => url === '/logo.svg')?.headers['if-none-match']).toBe('"same"')
     })
 
     it('a page under a tag and a date that two builds share is the one of the moment', async () => {
@@ -67,6 +67,18 @@ describeWithPages('what the browser keeps', (stage) => {
       await goBack(page, '/')
       expect(await page.evaluate('globalThis.mark')).toBe(undefined)
       expect(await partsOf(page)).toEqual(whole('v2'))
+      expect(errors).toEqual([])
+    })
+
+    // A page that is loaded on the way back takes what the browser has, without asking; the page between asked for none of it.
+    it('nor does the page that the back button fetches take a script or an answer of the old version from the cache', async () => {
+      const { page, errors } = await stage.open(`${stage.url(scheme)}/?early`)
+      expect(await page.evaluate('early')).toEqual({ version: 'v1' })
+      await stage.change(promoted)
+      await page.goto(`${stage.url(scheme)}/next?bare`)
+      await goBack(page, '/')
+      expect(await versionsOf(page)).toEqual(['v2', 'v2'])
+      expect(await page.evaluate('early')).toEqual({ version: 'v2' })
       expect(errors).toEqual([])
     })
 

@@ -64,8 +64,12 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
   switch (pathname) {
     // Both builds have this very script tag, this entity tag and ten minutes of freshness.
     case '/app.js':
+    case '/logo.svg': {
       if (request.headers['if-none-match'] === '"same"') return void response.writeHead(304).end()
-      return script(`globalThis.appVersion = '${version}'`, { etag: '"same"', 'cache-control': 'public, max-age=600' })
+      const fields = { etag: '"same"', 'cache-control': 'public, max-age=600' }
+      if (pathname === '/app.js') return script(`globalThis.appVersion = '${version}'`, fields)
+      return send('image/svg+xml', `<svg xmlns="http://www.w3.org/2000/svg"><title>${version}</title></svg>`, fields)
+    }
     case lazyChunk(version):
       return script(`export const version = '${version}'`, { 'cache-control': 'public, max-age=31536000, immutable' })
     // A page of HTML in its place would leave as no-store, and keep every page from being revived.
@@ -73,6 +77,16 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
       return void response.writeHead(204).end()
     case '/api/version':
       return send('application/json', JSON.stringify({ version }))
+    // What a click on a link does not leave the page for: a file that is saved, and nothing at all.
+    case '/export':
+      return send('text/csv', version, { 'content-disposition': 'attachment; filename="export.csv"' })
+    case '/nothing':
+      return void response.writeHead(204, { 'x-served-version': version }).end()
+    // Workers, whose script and whose calls say of which version they are.
+    case '/worker.js':
+      return script(dedicatedWorkerOf(version))
+    case '/shared.js':
+      return script(sharedWorkerOf(version))
     case '/events':
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       return void response.write(`data: ${version}\n\n`)
@@ -92,16 +106,25 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
   }
 }
 
-/** `?stamp` brings the script tag of graylane/page, `?speculate=/path` prefetches that page, `?link=URL` points somewhere. */
+/**
+ * `?stamp` brings the script tag of graylane/page, `?speculate=/path` prefetches that page, `?link=URL` points somewhere, `?bare` leaves
+ * the app's script out, `?picture` shows one, `?early` calls the API before the page is loaded.
+ */
 function pageOf(version: string, wishes: URLSearchParams): string {
-  const stamp = wishes.has('stamp') ? '<script src="/.graylane/page.js"></script>' : ''
   const target = wishes.get('speculate')
   const rules = { prefetch: [{ source: 'list', urls: [target], eagerness: 'immediate' }] }
-  const speculation = target === null ? '' : `<script type="speculationrules">${JSON.stringify(rules)}</script>`
-  return `<!doctype html><html lang="en"><title>${version}</title>${stamp}
+  const wished = {
+    stamp: '<script src="/.graylane/page.js"></script>',
+    early: `<script>globalThis.early = fetch('/api/version').then((answer) => answer.json())</script>`,
+    picture: '<img src="/logo.svg" alt="">',
+    speculate: `<script type="speculationrules">${JSON.stringify(rules)}</script>`,
+  }
+  const extra = (name: keyof typeof wished): string => (wishes.has(name) ? wished[name] : '')
+  const app = wishes.has('bare') ? '' : '<script src="/app.js"></script>'
+  return `<!doctype html><html lang="en"><title>${version}</title>${extra('stamp')}
 <script>globalThis.pageVersion = '${version}'; globalThis.lazyChunk = '${lazyChunk(version)}'</script>
-<script src="/app.js"></script>${speculation}
-<h1>${version}</h1>
+${extra('early')}${app}${extra('speculate')}
+<h1>${version}</h1>${extra('picture')}
 <a id="link" href="${wishes.get('link') ?? '/next'}">on</a>
 <form method="post" action="/form"><button id="post">post</button></form>
 </html>`
@@ -114,4 +137,12 @@ addEventListener('activate', (event) => event.waitUntil(clients.claim()))
 addEventListener('fetch', (event) => event.respondWith(fetch(event.request)))
 addEventListener('message', (event) => event.source.postMessage({ worker: version }))
 `
+}
+
+function dedicatedWorkerOf(version: string): string {
+  return `fetch('/api/version').then((answer) => answer.json()).then((api) => postMessage(['${version}', api.version]))`
+}
+
+function sharedWorkerOf(version: string): string {
+  return `onconnect = ({ ports: [port] }) => port.postMessage('${version}')`
 }

@@ -21,6 +21,7 @@ pin: { keys: [{ file: pin.key }], epoch: 2 }
 const v1 = [{ pin: 'v1', epoch: 2, history: ['v1', 'v2'] }]
 const v2 = [{ pin: 'v2', epoch: 2, history: ['v2', 'v1'] }]
 const script = fetchMetadata('cors', 'script')
+const image = fetchMetadata('no-cors', 'image')
 const said = (...fields: readonly string[]) => fields.map((field) => `x-echo-${field}`)
 const year = 'public, max-age=31536000, immutable'
 
@@ -79,32 +80,44 @@ const assets: readonly Case[] = [
   {
     says: 'an asset without a hash is asked for again each time',
     path: '/logo.svg',
-    headers: [...fetchMetadata('no-cors', 'image'), ...said('cache-control: public, max-age=600')],
+    headers: [...image, ...said('cache-control: public, max-age=600')],
     expect: { answer: { 'cache-control': 'private, no-cache' } },
   },
   {
     says: 'so is one that only looks hashed and is fresh for minutes',
-    path: '/assets/bundle-v2.js',
-    headers: [...script, ...said('cache-control: max-age=600')],
+    path: '/assets/picture-v2.png',
+    headers: [...image, ...said('cache-control: max-age=600')],
     expect: { answer: { 'cache-control': 'private, no-cache' } },
   },
   {
     says: 'so is one that caches would take for fresh by its date',
-    path: '/app.js',
-    headers: [...script, ...said('last-modified: Wed, 21 Oct 2015 07:28:00 GMT')],
+    path: '/logo.svg',
+    headers: [...image, ...said('last-modified: Wed, 21 Oct 2015 07:28:00 GMT')],
     expect: { answer: { 'cache-control': 'private, no-cache' } },
   },
   {
     says: 'so is one that lives by Expires',
-    path: '/app.js',
-    headers: [...script, ...said('expires: Thu, 01 Jan 2099 00:00:00 GMT')],
+    path: '/logo.svg',
+    headers: [...image, ...said('expires: Thu, 01 Jan 2099 00:00:00 GMT')],
     expect: { answer: { 'cache-control': 'private, no-cache', expires: null } },
   },
   {
+    says: 'and belongs to the pin under which it came, and to the page that names its version',
+    path: '/logo.svg',
+    headers: [...image, ...said('cache-control: max-age=600')],
+    expect: { answer: { vary: 'Cookie, x-page-version' } },
+  },
+  ...['text/javascript; charset=utf-8', 'application/javascript', 'Text/CSS'].map((type) => ({
+    says: `code without a hash is stored by nobody: ${type}`,
+    path: '/assets/bundle-v2.js',
+    headers: [...script, ...said(`content-type: ${type}`, 'cache-control: max-age=600', 'etag: "same"')],
+    expect: { answer: { 'cache-control': 'private, no-store', vary: null } },
+  })),
+  {
     says: 'a hashed one keeps its year',
     path: '/assets/app-4f9a8b2c.js',
-    headers: [...script, ...said('cache-control: public, max-age=31536000')],
-    expect: { answer: { 'cache-control': 'public, max-age=31536000' } },
+    headers: [...script, ...said('content-type: text/javascript', 'cache-control: public, max-age=31536000')],
+    expect: { answer: { 'cache-control': 'public, max-age=31536000', vary: null } },
   },
   {
     says: 'an immutable one keeps its year under any name',
@@ -113,10 +126,10 @@ const assets: readonly Case[] = [
     expect: { answer: { 'cache-control': year, 'cdn-cache-control': 'max-age=60' } },
   },
   {
-    says: 'an answer of the API that nobody would store is left alone',
+    says: 'an answer of the API that says nothing belongs to its pin, and is left alone otherwise',
     path: '/api/devices',
-    headers: secureApi,
-    expect: { answer: { 'cache-control': null, expires: null } },
+    headers: [...secureApi, ...said('vary: origin')],
+    expect: { answer: { 'cache-control': null, expires: null, vary: 'origin, Cookie, x-page-version' } },
   },
   {
     says: 'an answer of the API that may be stored is asked for again each time',
@@ -139,18 +152,18 @@ const assets: readonly Case[] = [
   {
     says: 'a moved part is asked for again each time',
     path: '/old.svg',
-    headers: [...fetchMetadata('no-cors', 'image'), ...said('status: 301', 'location: /new.svg')],
+    headers: [...image, ...said('status: 301', 'location: /new.svg')],
     expect: { status: 301, answer: { 'cache-control': 'private, no-cache' } },
   },
   {
-    says: "a service worker's script is asked for again each time, however it is named",
+    says: "a service worker's script is stored by nobody, however it is named",
     path: '/sw-4f9a8b2c.js',
     headers: [
       ...fetchMetadata('same-origin', 'serviceworker'),
       'Service-Worker: script',
-      ...said(`cache-control: ${year}`),
+      ...said('content-type: text/javascript', `cache-control: ${year}`),
     ],
-    expect: { answer: { 'cache-control': 'private, no-cache' } },
+    expect: { answer: { 'cache-control': 'private, no-store' } },
   },
 ]
 
