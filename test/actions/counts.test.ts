@@ -1,32 +1,22 @@
 // Limits are counts, and a count that is not taken back closes a pool for good: after hundreds of requests that fail in every way, and
 // clients that leave in the middle, each limit still admits exactly as many as before.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
-import type { RequestRecord } from '../../src/observe/record.ts'
 import { hash32 } from '../../src/proxy/balance/hash32.ts'
 import { until } from '../http1/wire.ts'
 import { sendRaw, type RawAnswer } from '../support/raw-request.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 import { type FlakyBackend, startFlakyBackend } from './flaky-backend.ts'
 
 const limits = { requests: 4, connections: 2, waiting: 2 }
-let gateway: Gateway
-let directory: string
+let edge: StartedGateway
 let backend: FlakyBackend
-const records: RequestRecord[] = []
 
 beforeAll(async () => {
   backend = await startFlakyBackend('only')
-  directory = await mkdtemp(join(tmpdir(), 'graylane-counts-'))
-  const configPath = join(directory, 'routes.yaml')
-  await writeFile(
-    configPath,
-    `
+  edge = await startGateway(`
 listen: [{ port: 0, address: 127.0.0.1 }]
 accessLog: off
 services:
@@ -42,15 +32,12 @@ services:
         http: { http1MaxPendingRequests: ${limits.waiting}, http2MaxRequests: ${limits.requests}, maxRetries: 2, maxRequestsPerConnection: 7 }
 versions: { v1: { app: ${backend.url} } }
 stable: v1
-`,
-  )
-  gateway = await createGateway({ configPath, watch: false, observers: [(record) => records.push({ ...record })] })
+`)
 })
 
 afterAll(async () => {
-  await gateway?.close()
+  await edge?.close()
   await backend.close()
-  await rm(directory, { recursive: true })
 })
 
 function linesOf(id: string, fields: readonly string[]): string[] {
@@ -58,13 +45,13 @@ function linesOf(id: string, fields: readonly string[]): string[] {
 }
 
 function ask(id: string, fields: readonly string[] = []): Promise<RawAnswer> {
-  const { port } = gateway.listeners()[0]!
+  const { port } = edge
   return sendRaw({ host: '127.0.0.1', port, from: '127.0.0.1' }, linesOf(id, fields), 'abc')
 }
 
 /** Sends and leaves. */
 async function leave(id: string, fields: readonly string[], afterMs: number): Promise<void> {
-  const socket = connect(gateway.listeners()[0]!.port, '127.0.0.1')
+  const socket = connect(edge.port, '127.0.0.1')
   socket.on('error', () => {})
   socket.write(`${linesOf(id, fields).join('\r\n')}\r\n\r\nab`)
   await sleep(afterMs)
@@ -95,9 +82,9 @@ it('every limit admits as many as before', { timeout: 60_000 }, async () => {
     )
   }
   // Some of those who leave are gone before a byte of theirs is read.
-  for (let before = -1; before !== records.length; await sleep(1000)) before = records.length
-  expect(records.length).toBeGreaterThan(asked * 0.75)
-  expect(new Set(records.map(({ status }) => status)).size).toBeGreaterThan(3)
+  for (let before = -1; before !== edge.records.length; await sleep(1000)) before = edge.records.length
+  expect(edge.records.length).toBeGreaterThan(asked * 0.75)
+  expect(new Set(edge.records.map(({ status }) => status)).size).toBeGreaterThan(3)
 
   // Warm connections first: a request that opens one counts among those that wait.
   for (let i = 0; i < 4; i++) expect((await ask(`warm ${i}`)).status).toBe(200)
@@ -108,6 +95,6 @@ it('every limit admits as many as before', { timeout: 60_000 }, async () => {
   for (const { status } of await Promise.all(slow)) expect(status).toBe(200)
   for (let i = 0; i < 3; i++) {
     expect((await ask(`retried ${i}`, ['x-fail-first: 1'])).status).toBe(200)
-    await until(() => records.at(-1)!.attempts === 2)
+    await until(() => edge.records.at(-1)!.attempts === 2)
   }
 })

@@ -1,21 +1,15 @@
 // Manifests when upstreams fail: status, fields and body are those of Envoy 1.40, as they were seen (its binary with such clusters).
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
-import type { RequestRecord } from '../../src/observe/record.ts'
 import { sendRaw, type RawAnswer } from '../support/raw-request.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 import { type FlakyBackend, startFlakyBackend } from './flaky-backend.ts'
 
-let directory: string
-let gateway: Gateway
+let edge: StartedGateway
 let flaky: FlakyBackend
 const servers: Server[] = []
-const records: RequestRecord[] = []
 
 beforeAll(async () => {
   flaky = await startFlakyBackend('flaky')
@@ -23,8 +17,6 @@ beforeAll(async () => {
   await gone.close()
   const reset = await answering((socket) => socket.destroy())
   const bad = await answering((socket) => socket.write('HTTP/1.1 abc\r\n\r\n'))
-  directory = await mkdtemp(join(tmpdir(), 'graylane-mesh-failures-'))
-  const configPath = join(directory, 'manifests.yaml')
   const services = [
     serviceAt('flaky', flaky.port),
     serviceAt('gone', gone.port),
@@ -33,8 +25,7 @@ beforeAll(async () => {
     serviceAt('limited', flaky.port),
     serviceAt('outlier', flaky.port),
   ]
-  await writeFile(
-    configPath,
+  edge = await startGateway(
     `${services.join('---\n')}---
 ${headOf('Gateway', 'edge')}spec:
   selector: {istio: ingressgateway}
@@ -62,20 +53,14 @@ ${headOf('VirtualService', 'front')}spec:
   - {match: [{uri: {prefix: /limited}}], route: [{destination: {host: limited}}]}
   - {match: [{uri: {prefix: /outlier}}], route: [{destination: {host: outlier}}]}
 `,
+    { manifests: { ports: new Map([[80, 0]]), address: '127.0.0.1', accessLog: 'off' } },
   )
-  gateway = await createGateway({
-    configPath,
-    watch: false,
-    observers: [(record) => records.push({ ...record })],
-    manifests: { ports: new Map([[80, 0]]), address: '127.0.0.1', accessLog: 'off' },
-  })
 })
 
 afterAll(async () => {
-  await gateway?.close()
+  await edge?.close()
   await flaky.close()
   for (const server of servers) server.close()
-  await rm(directory, { recursive: true })
 })
 
 function headOf(kind: string, name: string): string {
@@ -103,7 +88,7 @@ async function answering(answer: (socket: import('node:net').Socket) => void): P
 }
 
 function ask(path: string, headers: readonly string[] = []): Promise<RawAnswer> {
-  const { port } = gateway.listeners()[0]!
+  const { port } = edge
   // From another address than 127.0.0.1, of which Envoy makes its own.
   return sendRaw({ host: '127.0.0.1', port, from: '127.0.0.2' }, [
     `GET ${path} HTTP/1.1`,
@@ -140,9 +125,9 @@ describe('a route of a manifest', () => {
     ['answered too late', '/slow', 504, 'upstream request timeout', 'UT', 1],
     ['to nobody that it knows', '/nothing', 404, '', 'NR', 0],
   ] as const)('%s', async (_says, path, status, body, flags, attempts) => {
-    records.length = 0
+    edge.records.length = 0
     const answer = await ask(path, path === '/slow' ? ['x-delay-ms: 5000'] : [])
-    expect([answer.status, answer.body, records[0]!.flags, records[0]!.attempts]).toEqual([
+    expect([answer.status, answer.body, edge.records[0]!.flags, edge.records[0]!.attempts]).toEqual([
       status,
       body,
       flags,

@@ -1,17 +1,13 @@
 // Istio section 4.8: copies that are sent and forgotten, and never let a version hear of another.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { until } from '../http1/wire.ts'
 import { sendRaw, type RawAnswer } from '../support/raw-request.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 import { type FlakyBackend, startFlakyBackend } from './flaky-backend.ts'
 
-let gateway: Gateway
-let directory: string
+let edge: StartedGateway
 let v1: FlakyBackend
 let v2: FlakyBackend
 let audit: FlakyBackend
@@ -22,11 +18,7 @@ beforeAll(async () => {
   audit = await startFlakyBackend('audit')
   const gone = await startFlakyBackend('gone')
   await gone.close()
-  directory = await mkdtemp(join(tmpdir(), 'graylane-mirrors-'))
-  const configPath = join(directory, 'routes.yaml')
-  await writeFile(
-    configPath,
-    `
+  edge = await startGateway(`
 listen: [{ port: 0, address: 127.0.0.1 }]
 accessLog: off
 services:
@@ -43,15 +35,12 @@ versions:
   v1: { app: ${v1.url}, all: ${v1.url}, half: ${v1.url}, none: ${v1.url}, two: ${v1.url}, dead: ${v1.url}, retried: ${v1.url}, audit: ${audit.url}, gone: ${gone.url} }
   v2: { app: ${v2.url} }
 stable: v1
-`,
-  )
-  gateway = await createGateway({ configPath, watch: false })
+`)
 })
 
 afterAll(async () => {
-  await gateway?.close()
+  await edge?.close()
   for (const backend of [v1, v2, audit]) await backend.close()
-  await rm(directory, { recursive: true })
 })
 
 beforeEach(() => {
@@ -59,7 +48,7 @@ beforeEach(() => {
 })
 
 function ask(path: string, headers: readonly string[] = [], body?: string): Promise<RawAnswer> {
-  const { port } = gateway.listeners()[0]!
+  const { port } = edge
   const method = body === undefined ? 'GET' : 'POST'
   const length = body === undefined ? [] : [`Content-Length: ${body.length}`]
   const lines = [`${method} ${path} HTTP/1.1`, 'Host: shop.test', 'Connection: close', ...length, ...headers]
@@ -77,7 +66,7 @@ describe('a mirror', () => {
   })
 
   it('gets a body that comes in chunks, with its length', async () => {
-    const { port } = gateway.listeners()[0]!
+    const { port } = edge
     const lines = ['POST /all HTTP/1.1', 'Host: a', 'Connection: close', 'Transfer-Encoding: chunked']
     await sendRaw({ host: '127.0.0.1', port, from: '127.0.0.1' }, lines, '3\r\nabc\r\n0\r\n\r\n')
     await until(() => v2.heard.includes('abc'))
@@ -105,7 +94,7 @@ describe('a mirror', () => {
   it('is counted by what became of it', async () => {
     const counted = async (outcome: string): Promise<number> => {
       const line = new RegExp(`^graylane_mirrored_requests_total\\{outcome="${outcome}"\\} (\\d+)$`, 'm')
-      return Number(line.exec(await gateway.metrics.text())?.[1] ?? 0)
+      return Number(line.exec(await edge.gateway.metrics.text())?.[1] ?? 0)
     }
     const before = [await counted('answered'), await counted('failed'), await counted('dropped')] as const
     await ask('/all')

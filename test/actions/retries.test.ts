@@ -1,34 +1,24 @@
 // Istio section 4.6 and finding 47, between real sockets: what is tried again, how often, where, and what the record says of it.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
-import type { RequestRecord } from '../../src/observe/record.ts'
 import { backOffMs, retriesAnswer, retriesFailure } from '../../src/proxy/retry-policy.ts'
 import { parseRetryOn } from '../../src/rules/retry-on.ts'
 import type { RetriesSpec } from '../../src/rules/route-actions.ts'
 import { sendRaw, type RawAnswer } from '../support/raw-request.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 import { type FlakyBackend, startFlakyBackend } from './flaky-backend.ts'
 
-let gateway: Gateway
-let directory: string
+let edge: StartedGateway
 const backends: FlakyBackend[] = []
-const records: RequestRecord[] = []
 
 beforeAll(async () => {
   backends.push(await startFlakyBackend('one'), await startFlakyBackend('two'), await startFlakyBackend('other'))
   const gone = await startFlakyBackend('gone')
   await gone.close()
   const [one, two, other] = backends as [FlakyBackend, FlakyBackend, FlakyBackend]
-  directory = await mkdtemp(join(tmpdir(), 'graylane-retries-'))
   const retrying = (path: string, retries: string, more = ''): string =>
     `{ match: [{ uri: { prefix: ${path} } }], url: ${one.url}, retries: { ${retries} }${more} }`
-  const configPath = join(directory, 'routes.yaml')
-  await writeFile(
-    configPath,
-    `
+  edge = await startGateway(`
 listen: [{ port: 0, address: 127.0.0.1 }]
 accessLog: off
 services:
@@ -49,21 +39,18 @@ versions:
   v1: { spread: [${one.url}, ${two.url}] }
   v2: { plain: ${other.url} }
 stable: v1
-`,
-  )
-  gateway = await createGateway({ configPath, watch: false, observers: [(record) => records.push({ ...record })] })
+`)
 })
 
 afterAll(async () => {
-  await gateway?.close()
+  await edge?.close()
   for (const backend of backends) await backend.close()
-  await rm(directory, { recursive: true })
 })
 
 let ids = 0
 
 async function ask(path: string, headers: readonly string[] = [], body?: string): Promise<RawAnswer> {
-  const { port } = gateway.listeners()[0]!
+  const { port } = edge
   const lines = [
     `${body === undefined ? 'GET' : 'POST'} ${path} HTTP/1.1`,
     'Host: a',
@@ -98,10 +85,10 @@ describe('retries', () => {
     ['a refused connection is tried again at the same address', '/refused', [], 503, 3, 'URX,UF'],
     ['without retries nothing of it', '/plain', ['x-status: 503'], 503, 1, '-'],
   ] as const)('%s', async (_says, path, headers, status, attempts, flags) => {
-    records.length = 0
+    edge.records.length = 0
     // POST where a connection breaks: another GET on a fresh one is the engine's own doing, with or without retries.
     const answer = await ask(path, headers, headers.some((line) => line.startsWith('x-reset')) ? 'x' : undefined)
-    expect([answer.status, records[0]!.attempts, records[0]!.flags]).toEqual([status, attempts, flags])
+    expect([answer.status, edge.records[0]!.attempts, edge.records[0]!.flags]).toEqual([status, attempts, flags])
   })
 
   it('send the body again, whatever the method', async () => {

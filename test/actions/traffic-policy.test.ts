@@ -1,51 +1,37 @@
 // Istio section 6 over real sockets: which endpoint a request reaches, and how much a pool takes.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
-import type { RequestRecord } from '../../src/observe/record.ts'
 import { until } from '../http1/wire.ts'
 import { sendRaw, type RawAnswer } from '../support/raw-request.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 import { type FlakyBackend, startFlakyBackend } from './flaky-backend.ts'
 
 const backends: FlakyBackend[] = []
-let directory: string
-let gateway: Gateway
-const records: RequestRecord[] = []
+let edge: StartedGateway
 
 beforeAll(async () => {
   for (const name of ['a', 'b', 'c', 'd']) backends.push(await startFlakyBackend(name))
-  directory = await mkdtemp(join(tmpdir(), 'graylane-policy-'))
 })
-afterEach(async () => gateway?.close())
+afterEach(async () => edge?.close())
 afterAll(async () => {
   for (const backend of backends) await backend.close()
-  await rm(directory, { recursive: true })
 })
 
 async function start(trafficPolicy: string, more = '', count = 4): Promise<void> {
-  const configPath = join(directory, 'routes.yaml')
   const urls = backends.slice(0, count).map(({ url }) => url)
-  await writeFile(
-    configPath,
-    `
+  edge = await startGateway(`
 listen: [{ port: 0, address: 127.0.0.1 }]
 accessLog: off
 services: { app: { trafficPolicy: ${trafficPolicy}${more} } }
 versions: { v1: { app: [${urls.join(', ')}] } }
 stable: v1
-`,
-  )
-  records.length = 0
-  gateway = await createGateway({ configPath, watch: false, observers: [(record) => records.push({ ...record })] })
+`)
 }
 
 function ask(path = '/', headers: readonly string[] = [], from = '127.0.0.1'): Promise<RawAnswer> {
-  const { port } = gateway.listeners()[0]!
+  const { port } = edge
   return sendRaw({ host: '127.0.0.1', port, from }, [
     `GET ${path} HTTP/1.1`,
     'Host: a',
@@ -87,7 +73,7 @@ describe('loadBalancer', () => {
     expect(distinct([...homes.values()])).toBeGreaterThan(1)
     // Without the header any endpoint does.
     expect(distinct(await whoAnswers(40))).toBeGreaterThan(1)
-    await gateway.close()
+    await edge.close()
     await start(`{ loadBalancer: { consistentHash: { httpHeaderName: X-User, ${ring} } } }`)
     for (const user of users) expect(await whoAnswers(1, '/', [user])).toEqual([homes.get(user)])
   })
@@ -95,7 +81,7 @@ describe('loadBalancer', () => {
   it('hashes addresses of clients and raw parameters', async () => {
     await start('{ loadBalancer: { consistentHash: { useSourceIp: true } } }')
     for (let i = 2; i < 8; i++) expect(distinct(await whoAnswers(4, '/', [], `127.0.0.${i}`))).toBe(1)
-    await gateway.close()
+    await edge.close()
     await start('{ loadBalancer: { consistentHash: { httpQueryParameterName: u } } }')
     for (let i = 0; i < 6; i++) expect(distinct(await whoAnswers(4, `/?x=${i}&u=${i}&u=7`))).toBe(1)
   })
@@ -156,7 +142,7 @@ describe('outlierDetection', () => {
     await start('{ outlierDetection: { consecutive5xxErrors: 1, maxEjectionPercent: 100 } }', '', 1)
     expect((await ask('/', ['x-status: 500'])).status).toBe(500)
     const answer = await ask()
-    expect([answer.status, records.at(-1)!.flags]).toEqual([503, 'UH'])
+    expect([answer.status, edge.records.at(-1)!.flags]).toEqual([503, 'UH'])
   })
 
   it('by default ejects nobody out of less than ten', async () => {
@@ -172,7 +158,11 @@ describe('connectionPool', () => {
     const slow = [ask('/', ['x-delay-ms: 300']), ask('/', ['x-delay-ms: 300'])]
     await sleep(80)
     const answer = await ask()
-    expect([answer.status, records.at(-1)!.flags, records.at(-1)!.edgeCode]).toEqual([503, 'UO', 'EDGE_OVERFLOW'])
+    expect([answer.status, edge.records.at(-1)!.flags, edge.records.at(-1)!.edgeCode]).toEqual([
+      503,
+      'UO',
+      'EDGE_OVERFLOW',
+    ])
     for (const { status } of await Promise.all(slow)) expect(status).toBe(200)
     expect((await ask()).status).toBe(200)
   })
@@ -194,7 +184,7 @@ describe('connectionPool', () => {
       await startAt(server, '{ connectionPool: { http: { maxRequestsPerConnection: 1 } } }')
       for (let i = 0; i < 3; i++) expect((await ask()).status).toBe(200)
       expect(connections).toBe(3)
-      await gateway.close()
+      await edge.close()
       await startAt(server, '{ connectionPool: { http: { maxRequestsPerConnection: 2 } } }')
       for (let i = 0; i < 4; i++) expect((await ask()).status).toBe(200)
       expect(connections).toBe(5)
@@ -208,9 +198,9 @@ describe('connectionPool', () => {
     const first = ask('/', ['x-id: first', 'x-status: 503', 'x-delay-ms: 150'])
     await until(() => backends[0]!.fields.filter((fields) => fields['x-id'] === 'first').length === 2)
     expect((await ask('/', ['x-id: second', 'x-status: 503'])).status).toBe(503)
-    expect(records.at(-1)).toMatchObject({ attempts: 1, flags: 'UO' })
+    expect(edge.records.at(-1)).toMatchObject({ attempts: 1, flags: 'UO' })
     await first
-    expect(records.at(-1)).toMatchObject({ attempts: 2, flags: 'URX' })
+    expect(edge.records.at(-1)).toMatchObject({ attempts: 2, flags: 'URX' })
   })
 
   it('idleTimeout: an idle connection is closed', async () => {
@@ -244,16 +234,11 @@ async function answering(opened: () => void, closed: () => void = () => {}): Pro
 
 async function startAt(server: Server, trafficPolicy: string): Promise<void> {
   const { port } = server.address() as { readonly port: number }
-  const configPath = join(directory, 'routes.yaml')
-  await writeFile(
-    configPath,
-    `
+  edge = await startGateway(`
 listen: [{ port: 0, address: 127.0.0.1 }]
 accessLog: off
 services: { app: { trafficPolicy: ${trafficPolicy} } }
 versions: { v1: { app: http://127.0.0.1:${port} } }
 stable: v1
-`,
-  )
-  gateway = await createGateway({ configPath, watch: false })
+`)
 }

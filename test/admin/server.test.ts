@@ -33,6 +33,15 @@ function probed(request: RawRequest): Promise<Answer> {
   return rawRequest(server?.probeAddress as string, request)
 }
 
+const problem = {
+  file: 'routes.yaml',
+  line: 3,
+  column: 5,
+  severity: 'error',
+  code: 'unknown-key',
+  message: 'no',
+} as const
+
 describe('the admin server', () => {
   it('is healthy as long as it answers, and ready only when the gateway is', async () => {
     for (const [state, status] of [
@@ -48,14 +57,6 @@ describe('the admin server', () => {
   })
 
   it('tells with ?verbose what is in force, where it listens, and how the last reload went', async () => {
-    const problem = {
-      file: 'routes.yaml',
-      line: 3,
-      column: 5,
-      severity: 'error',
-      code: 'unknown-key',
-      message: 'no',
-    } as const
     view.reloadWith = { at: 1, ok: false, changed: false, snapshot: 'abc123', problems: [problem] }
     const answer = await ask({ target: '/readyz?verbose' })
     expect(answer.status).toBe(200)
@@ -91,14 +92,6 @@ describe('the admin server', () => {
 
   it('reloads when asked by POST: 200, or 422 with every problem', async () => {
     expect((await ask({ method: 'POST', target: '/reload' })).status).toBe(200)
-    const problem = {
-      file: 'routes.yaml',
-      line: 3,
-      column: 5,
-      severity: 'error',
-      code: 'unknown-key',
-      message: 'no',
-    } as const
     view.reloadWith = { ...view.reloadWith, ok: false, changed: false, problems: [problem] }
     const refused = await ask({ method: 'POST', target: '/reload' })
     expect(refused.status).toBe(422)

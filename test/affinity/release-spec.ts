@@ -1,40 +1,15 @@
-// A release in its long form, as small as can be: what affinity's tests vary is given, the rest stands still.
+// A release of bare versions: what affinity's tests vary is given, the rest is that of the rules' tests.
 
-import type { PinSpec, Place, ReleaseSpec, VersionSpec } from '../../src/rules/types.ts'
-
-const place: Place = { file: 'routes.yaml', line: 1, column: 1 }
-
-const defaultPin: PinSpec = {
-  cookie: 'graylane',
-  header: 'x-version',
-  ttlSeconds: 8 * 3600,
-  epoch: 1,
-  repin: 'widen',
-  sameSite: 'lax',
-  domain: undefined,
-  pageHeader: 'x-page-version',
-}
+import type { PinSpec, ReleaseSpec } from '../../src/rules/types.ts'
+import { release, type ShortRelease, version } from '../rules/specs.ts'
 
 export function pinSpec(given: Partial<PinSpec> = {}): PinSpec {
-  return { ...defaultPin, ...given }
+  return releaseSpec({ pin: given }).pin
 }
 
-export function releaseSpec(
-  given: { name?: string; versions?: readonly string[]; stable?: string; pin?: Partial<PinSpec> } = {},
-): ReleaseSpec {
-  const versions = given.versions ?? ['v1', 'v2', 'v3']
-  return {
-    name: given.name ?? 'shop',
-    place,
-    hosts: ['*'],
-    services: [],
-    versions: new Map(
-      versions.map((name): [string, VersionSpec] => [name, { name, place, base: undefined, pools: new Map() }]),
-    ),
-    stable: given.stable ?? 'v1',
-    draining: new Set(),
-    gray: [],
-    identity: [{ kind: 'clientIp' }],
-    pin: pinSpec(given.pin),
-  }
+export function releaseSpec({
+  versions = ['v1', 'v2', 'v3'],
+  ...given
+}: Pick<ShortRelease, 'name' | 'stable' | 'pin'> & { readonly versions?: readonly string[] } = {}): ReleaseSpec {
+  return release({ ...given, services: [], versions: versions.map((name) => version(name, {})) })
 }

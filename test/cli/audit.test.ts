@@ -2,14 +2,13 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 
 import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { graylane, ServingProcess } from './graylane-process.ts'
-import { routes, routesFolder, type RoutesFolder } from './routes.ts'
+import { routes, useRoutes } from './routes.ts'
 
-let folder: RoutesFolder
+const folder = useRoutes()
 let backends: readonly EchoBackend[]
 let serving: ServingProcess
 
 beforeEach(async () => {
-  folder = await routesFolder()
   backends = [
     await startEchoBackend('frontend', 'v1'),
     await startEchoBackend('api', 'v1'),
@@ -25,7 +24,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await serving.kill()
   for (const backend of backends) await backend.close()
-  await folder.remove()
 })
 
 /** The backend answers that it is of that version; undefined: it says nothing. */

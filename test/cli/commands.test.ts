@@ -2,18 +2,12 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
 import { graylane } from './graylane-process.ts'
-import { routes, routesFolder, type RoutesFolder } from './routes.ts'
+import { routes, useRoutes } from './routes.ts'
 
-let folder: RoutesFolder
-
-beforeAll(async () => {
-  folder = await routesFolder()
-})
-beforeEach(() => folder.write(routes()))
-afterAll(() => folder.remove())
+const folder = useRoutes()
 
 /** `FILE` in arguments and patterns is the path of routes.yaml. */
 interface Row {

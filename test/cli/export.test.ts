@@ -1,17 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 
 import { graylane } from './graylane-process.ts'
-import { routes, routesFolder, type RoutesFolder } from './routes.ts'
+import { routes, useRoutes } from './routes.ts'
 
-let folder: RoutesFolder
-
-beforeAll(async () => {
-  folder = await routesFolder()
-})
-afterAll(() => folder.remove())
+const folder = useRoutes()
 
 interface Manifest {
   readonly kind: string

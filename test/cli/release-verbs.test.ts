@@ -3,19 +3,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { execFileSync } from 'node:child_process'
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
 import { commitEdit, planEdit } from '../../src/config/release-edit.ts'
 import { graylane } from './graylane-process.ts'
-import { routes, routesFolder, type RoutesFolder } from './routes.ts'
+import { routes, useRoutes } from './routes.ts'
 
-let folder: RoutesFolder
-
-beforeEach(async () => {
-  folder = await routesFolder()
-  await folder.write(routes({}, 'identity: [cookies.user]\n'))
-})
-afterEach(() => folder.remove())
+const folder = useRoutes(() => routes({}, 'identity: [cookies.user]\n'))
 
 const written = () => readFile(folder.path, 'utf8')
 const run = (...args: string[]) => graylane([...args, '--config', folder.path])

@@ -3,6 +3,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterEach, beforeEach } from 'vitest'
 
 export interface RoutesFolder {
   readonly path: string
@@ -24,6 +25,22 @@ export async function routesFolder(): Promise<RoutesFolder> {
       return path
     },
     remove: () => rm(folder, { recursive: true }),
+  }
+}
+
+/** Such a folder for each test of the file that calls this, with that configuration in it. */
+export function useRoutes(yaml: () => string = () => routes()): Omit<RoutesFolder, 'remove'> {
+  let folder: RoutesFolder
+  beforeEach(async () => {
+    folder = await routesFolder()
+    await folder.write(yaml())
+  })
+  afterEach(() => folder.remove())
+  return {
+    get path() {
+      return folder.path
+    },
+    write: (text) => folder.write(text),
   }
 }
 

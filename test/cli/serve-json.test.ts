@@ -1,25 +1,19 @@
 // `serve --json`: what it says on standard error, as a program reads it.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 
 import { rawRequest } from '../admin/raw-request.ts'
 import { startEchoBackend } from '../support/echo-backend.ts'
 import { graylane, ServingProcess } from './graylane-process.ts'
-import { routes, routesFolder, type RoutesFolder } from './routes.ts'
+import { routes, useRoutes } from './routes.ts'
 
 type Event = Readonly<Record<string, unknown>> & { readonly event: string; readonly time: string }
 
-let folder: RoutesFolder
+const folder = useRoutes()
 let serving: ServingProcess | undefined
-
-beforeEach(async () => {
-  folder = await routesFolder()
-  await folder.write(routes())
-})
 afterEach(async () => {
   await serving?.kill()
   serving = undefined
-  await folder.remove()
 })
 
 async function serve(...args: string[]): Promise<ServingProcess> {

@@ -3,17 +3,17 @@ import { createServer } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { readFile, rename } from 'node:fs/promises'
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 import { rawRequest, type Answer } from '../admin/raw-request.ts'
 import { samplesOf, sourceSamplesOf } from '../observe/exposition-text.ts'
 import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { ServingProcess } from './graylane-process.ts'
-import { keySecret, routes, routesFolder, type RoutesFolder } from './routes.ts'
+import { keySecret, routes, useRoutes } from './routes.ts'
 
 const canary = 'canary-4711'
 
-let folder: RoutesFolder
+const folder = useRoutes(shop)
 let backends: EchoBackend[]
 let serving: ServingProcess | undefined
 
@@ -25,14 +25,9 @@ beforeAll(async () => {
     startEchoBackend('mqtt-server', 'v2'),
   ])
 })
-beforeEach(async () => {
-  folder = await routesFolder()
-  await folder.write(shop())
-})
 afterEach(async () => {
   await serving?.kill()
   serving = undefined
-  await folder.remove()
 })
 afterAll(async () => {
   await Promise.all(backends.map((backend) => backend.close()))

@@ -1,22 +1,14 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 
 import { graylane, ServingProcess } from './graylane-process.ts'
-import { routes, routesFolder, type RoutesFolder } from './routes.ts'
+import { routes, useRoutes } from './routes.ts'
 
-let folder: RoutesFolder
+const folder = useRoutes()
 let serving: ServingProcess | undefined
-
-beforeEach(async () => {
-  folder = await routesFolder()
-  await folder.write(routes())
-})
-afterEach(async () => {
-  await serving?.kill()
-  await folder.remove()
-})
+afterEach(() => serving?.kill())
 
 it('says what is stable, gray and draining, and by its exit code that all is well', async () => {
   await folder.write(routes({}, 'draining: [v2]\n'))

@@ -3,14 +3,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { samplesOf } from '../observe/exposition-text.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 
 const clients = Number(process.env['GRAYLANE_ABORTS'] ?? 1500)
 const atOnce = 50
@@ -39,26 +36,21 @@ async function startBackend(port = 0): Promise<Backend> {
 
 describe('clients that leave, backends that die', () => {
   const backends: Backend[] = []
-  let directory: string
-  let gateway: Gateway
+  let edge: StartedGateway
   let finished = 0
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'graylane-aborts-'))
     for (let i = 0; i < 3; i++) backends.push(await startBackend())
-    const configPath = join(directory, 'routes.yaml')
     const urls = backends.map(({ port }) => `"http://127.0.0.1:${port}"`).join(', ')
-    await writeFile(
-      configPath,
+    edge = await startGateway(
       `listen: [{ port: 0, address: 127.0.0.1 }]\nservices: { app: {} }\nversions: { v1: { app: [${urls}] } }\nstable: v1\naccessLog: off\n`,
+      { observers: [() => finished++] },
     )
-    gateway = await createGateway({ configPath, watch: false, observers: [() => finished++] })
   })
 
   afterAll(async () => {
-    await gateway?.close()
+    await edge?.close()
     for (const { child } of backends) child.kill('SIGKILL')
-    await rm(directory, { recursive: true, force: true })
   })
 
   it('leave no connection, no request and no wrong answer', { timeout: 300_000 }, async () => {
@@ -69,7 +61,7 @@ describe('clients that leave, backends that die', () => {
     let next = 0
     await Promise.all(
       Array.from({ length: atOnce }, async () => {
-        while (next < clients) await visit(gateway.listeners()[0]!.port, ++next, random(), seen)
+        while (next < clients) await visit(edge.port, ++next, random(), seen)
       }),
     )
     killing = false
@@ -79,15 +71,15 @@ describe('clients that leave, backends that die', () => {
     expect(finished).toBeGreaterThan(clients / 2)
     expect(seen.whole).toBeGreaterThan(clients / 20)
     expect(seen.cut).toBeGreaterThan(clients / 20)
-    await expect.poll(() => gauge(gateway, 'graylane_connections_open'), { timeout: 10_000 }).toBe(0)
-    await expect.poll(() => gauge(gateway, 'graylane_requests_active'), { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => gauge(edge, 'graylane_connections_open'), { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => gauge(edge, 'graylane_requests_active'), { timeout: 10_000 }).toBe(0)
   })
 
   it('and the gateway serves the next one as if nothing had been', async () => {
     const seen = { whole: 0, cut: 0, wrong: 0 }
     await expect
       .poll(async () => {
-        await visit(gateway.listeners()[0]!.port, 1, 1, seen)
+        await visit(edge.port, 1, 1, seen)
         return seen.whole
       })
       .toBeGreaterThan(0)
@@ -137,7 +129,7 @@ async function killNowAndThen(backends: Backend[], random: () => number, going: 
   }
 }
 
-async function gauge(gateway: Gateway, name: string): Promise<number> {
+async function gauge({ gateway }: StartedGateway, name: string): Promise<number> {
   return samplesOf(await gateway.metrics.text(), name)[0]?.value ?? Number.NaN
 }
 

@@ -2,14 +2,11 @@
 // and whatever reaches a backend says its version once.
 
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { createGateway } from '../../src/gateway.ts'
 import { type CorpusCase, playCase } from '../http1/corpus-player.ts'
 import { furtherCases } from '../http1/further-cases.ts'
 import { RecordingUpstream } from '../http1/recording-upstream.ts'
+import { startGateway } from '../support/started-gateway.ts'
 
 const corpus = JSON.parse(readFileSync(new URL('../http1/corpus.json', import.meta.url), 'utf8')) as {
   cases: CorpusCase[]
@@ -17,18 +14,14 @@ const corpus = JSON.parse(readFileSync(new URL('../http1/corpus.json', import.me
 
 describe.concurrent('raw messages through the gateway', () => {
   it.each([...corpus.cases, ...furtherCases])('$id $name: $description', { timeout: 60_000 }, async (testCase) => {
-    const folder = await mkdtemp(join(tmpdir(), 'graylane-corpus-'))
     const upstream = new RecordingUpstream()
-    const configPath = join(folder, 'routes.yaml')
-    await writeFile(configPath, routes(await upstream.listen()))
-    const gateway = await createGateway({ configPath, watch: false })
+    const edge = await startGateway(routes(await upstream.listen()))
     try {
-      const verdict = await playCase(testCase, gateway.listeners()[0]!.port, upstream, ['x-version', 'via'])
+      const verdict = await playCase(testCase, edge.port, upstream, ['x-version', 'via'])
       expect(verdict, JSON.stringify(verdict)).toMatchObject({ pass: true })
     } finally {
-      await gateway.close()
+      await edge.close()
       upstream.close()
-      await rm(folder, { recursive: true })
     }
   })
 })

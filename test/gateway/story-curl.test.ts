@@ -1,14 +1,13 @@
 // The story from a terminal: config/routes.yaml as it is shipped, only its addresses replaced, and the real curl in front of it.
 
 import { execFile, spawnSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { type Echo, type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 
 /** The only peer whose X-Forwarded-For is believed here; curl's own address when it is not told otherwise. */
 const trusted = '127.0.0.1'
@@ -42,29 +41,24 @@ const calls: readonly Call[] = [
 const curlIsMissing = spawnSync('curl', ['--version']).error !== undefined && process.env['CI'] === undefined
 
 describe.skipIf(curlIsMissing)(`the story by curl${curlIsMissing ? ' (left out: curl is missing)' : ''}`, () => {
-  let directory: string
   let backends: readonly EchoBackend[] = []
-  let gateway: Gateway
+  let edge: StartedGateway
   let jar: string
   /** What the office was given, `graylane=...`. */
   let cookie: string
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'graylane-curl-'))
-    jar = join(directory, 'cookies.txt')
-    const configPath = join(directory, 'routes.yaml')
     const story = await storyWithBackends()
     backends = story.backends
-    await writeFile(configPath, story.config)
-    gateway = await createGateway({ configPath, watch: false })
+    edge = await startGateway(story.config)
+    jar = join(dirname(edge.configPath), 'cookies.txt')
     const { fields } = await curl('/', [...office, '--cookie-jar', jar])
     cookie = setCookieOf(fields)?.split(';')[0] ?? 'no cookie came'
   })
 
   afterAll(async () => {
-    await gateway?.close()
+    await edge?.close()
     for (const backend of backends) await backend.close()
-    await rm(directory, { recursive: true })
   })
 
   test.each(calls)('$says is v1 for everybody', async (call) => {
@@ -170,7 +164,7 @@ describe.skipIf(curlIsMissing)(`the story by curl${curlIsMissing ? ' (left out: 
   })
 
   async function curl(path: string, options: readonly string[]): Promise<Answer> {
-    const [listener] = gateway.listeners()
+    const [listener] = edge.gateway.listeners()
     const { stdout } = await promisify(execFile)('curl', [
       ...plainCurl,
       ...options,

@@ -1,29 +1,21 @@
 // Active health checks at a real gateway: backends that would serve but say that they are not well.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { sendRaw } from '../support/raw-request.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 import { CheckedBackend } from './checked-backend.ts'
 
 const check = '{ path: "/healthz?deep", interval: 50ms, timeout: 100ms, unhealthyThreshold: 3, healthyThreshold: 2 }'
 
 class Scene implements AsyncDisposable {
-  readonly gateway: Gateway
+  readonly edge: StartedGateway
   readonly stable: CheckedBackend
   readonly one: CheckedBackend
   readonly twin: CheckedBackend
-  readonly #directory: string
 
-  private constructor(
-    gateway: Gateway,
-    directory: string,
-    backends: readonly [CheckedBackend, CheckedBackend, CheckedBackend],
-  ) {
-    this.gateway = gateway
-    this.#directory = directory
+  private constructor(edge: StartedGateway, backends: readonly [CheckedBackend, CheckedBackend, CheckedBackend]) {
+    this.edge = edge
     ;[this.stable, this.one, this.twin] = backends
   }
 
@@ -38,20 +30,13 @@ class Scene implements AsyncDisposable {
       await CheckedBackend.start('v2'),
     ] as const
     prepare({ one: backends[1] })
-    const directory = await mkdtemp(join(tmpdir(), 'graylane-checks-'))
-    const configPath = join(directory, 'routes.yaml')
-    await writeFile(configPath, routes(backends, healthCheck))
-    const gateway = await createGateway({ configPath, watch: false })
-    return new Scene(gateway, directory, backends)
+    return new Scene(await startGateway(routes(backends, healthCheck)), backends)
   }
 
   /** @param more further lines of the file */
   async reloadWith(healthCheck: string, more = ''): Promise<void> {
-    await writeFile(
-      join(this.#directory, 'routes.yaml'),
-      routes([this.stable, this.one, this.twin], healthCheck) + more,
-    )
-    expect(await this.gateway.reload()).toMatchObject({ ok: true, changed: true })
+    await writeFile(this.edge.configPath, routes([this.stable, this.one, this.twin], healthCheck) + more)
+    expect(await this.edge.gateway.reload()).toMatchObject({ ok: true, changed: true })
   }
 
   async page(from = '127.0.0.58'): Promise<string> {
@@ -70,14 +55,13 @@ class Scene implements AsyncDisposable {
   }
 
   #ask(from: string, [line, ...fields]: readonly string[]) {
-    const target = { host: '127.0.0.1', port: this.gateway.listeners()[0]!.port, from }
+    const target = { host: '127.0.0.1', port: this.edge.port, from }
     return sendRaw(target, [line!, 'Host: shop.test', ...fields, 'Connection: close'])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.gateway.close()
+    await this.edge.close()
     for (const backend of [this.stable, this.one, this.twin]) await backend[Symbol.asyncDispose]()
-    await rm(this.#directory, { recursive: true })
   }
 }
 

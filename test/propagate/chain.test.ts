@@ -2,23 +2,17 @@
 // run at one address, so nothing but what they hand on tells versions apart.
 
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import http, { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fastify } from 'fastify'
 import { Agent, request as undiciRequest } from 'undici'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
-import type { RequestRecord } from '../../src/observe/record.ts'
 import { propagateVersion } from '../../src/propagate/propagate.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 
 const closing: (() => Promise<unknown>)[] = []
-const records: RequestRecord[] = []
-let gateway: Gateway
-let directory: string
+let edge: StartedGateway
 let inside = 0
 
 /** Calls `middle` with node:http, after a body came in events, and answers with what it said. */
@@ -81,15 +75,11 @@ async function listen(server: Server): Promise<number> {
 }
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'graylane-chain-'))
   const pools = async (version: string): Promise<string> => {
     const url = (port: number): string => `"http://127.0.0.1:${port}"`
     return `{ front: ${url(await startFront(version))}, middle: ${url(await startMiddle(version))}, last: ${url(await startLast(version))} }`
   }
-  const configPath = join(directory, 'routes.yaml')
-  await writeFile(
-    configPath,
-    `listen:
+  edge = await startGateway(`listen:
   - { port: 0, address: 127.0.0.1 }
   - { port: 0, internal: true }
 services: { middle: { match: [{ uri: { exact: /nowhere } }] }, last: { match: [{ uri: { exact: /nowhere } }] }, front: }
@@ -100,20 +90,17 @@ stable: v1
 gray: [{ version: v2, users: [anna] }]
 identity: [cookies.user]
 accessLog: off
-`,
-  )
-  gateway = await createGateway({ configPath, watch: false, observers: [(record) => records.push({ ...record })] })
-  inside = gateway.listeners()[1]!.port
+`)
+  inside = edge.gateway.listeners()[1]!.port
 })
 
 afterAll(async () => {
-  await gateway?.close()
+  await edge?.close()
   for (const close of closing) await close()
-  await rm(directory, { recursive: true })
 })
 
 test('keeps one version from end to end, however many requests of both are under way', async () => {
-  const origin = `http://127.0.0.1:${gateway.listeners()[0]!.port}`
+  const origin = `http://127.0.0.1:${edge.port}`
   const ask = async (index: number): Promise<string> => {
     const init = {
       method: 'POST',
@@ -127,7 +114,9 @@ test('keeps one version from end to end, however many requests of both are under
   expect(answers).toEqual(answers.map((_, index) => chain(index % 2 === 0 ? 'v2' : 'v1')))
 
   // And the audit has seen it: every hop named its version, and it was the one that was asked.
-  expect(records.filter(({ internal }) => internal)).toHaveLength(160)
-  expect(records.filter(({ servedVersion, poolVersion }) => servedVersion !== poolVersion)).toEqual([])
-  expect(new Set(records.filter(({ internal }) => internal).map(({ reason }) => reason))).toEqual(new Set(['asked']))
+  expect(edge.records.filter(({ internal }) => internal)).toHaveLength(160)
+  expect(edge.records.filter(({ servedVersion, poolVersion }) => servedVersion !== poolVersion)).toEqual([])
+  expect(new Set(edge.records.filter(({ internal }) => internal).map(({ reason }) => reason))).toEqual(
+    new Set(['asked']),
+  )
 })

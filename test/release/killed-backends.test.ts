@@ -3,13 +3,10 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 
 const clients = 24
 const kills = 8
@@ -47,18 +44,13 @@ const failures: Failure[] = []
 /** Connections may take that long to tell of the end of their process. */
 const noticedWithinMs = 100
 const deaths: { endpoint: string; from: number; to: number }[] = []
-let directory: string
-let gateway: Gateway
+let edge: StartedGateway
 let origin: string
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'graylane-killed-'))
   for (const version of ['v1', 'v1', 'v2', 'v2']) backends.push(await startBackend(version))
   const url = ({ port }: Backend): string => `"http://127.0.0.1:${port}"`
-  const configPath = join(directory, 'routes.yaml')
-  await writeFile(join(directory, 'pin.key'), 'the key of a test, which has 32 bytes and more')
-  await writeFile(
-    configPath,
+  edge = await startGateway(
     `name: shop
 listen: [{ port: 0, address: 127.0.0.1 }]
 services: { app: }
@@ -71,25 +63,23 @@ pin: { keys: [{ file: pin.key }] }
 identity: [cookies.user]
 accessLog: off
 `,
+    {
+      observers: [
+        ({ status, flags, endpoint, durationMs }) => {
+          const ended = performance.now()
+          if (status < 500 && flags !== 'UC') return
+          failures.push({ endpoint, began: ended - durationMs, ended })
+        },
+      ],
+    },
+    { 'pin.key': 'the key of a test, which has 32 bytes and more' },
   )
-  gateway = await createGateway({
-    configPath,
-    watch: false,
-    observers: [
-      ({ status, flags, endpoint, durationMs }) => {
-        const ended = performance.now()
-        if (status < 500 && flags !== 'UC') return
-        failures.push({ endpoint, began: ended - durationMs, ended })
-      },
-    ],
-  })
-  origin = `http://127.0.0.1:${gateway.listeners()[0]!.port}`
+  origin = `http://127.0.0.1:${edge.port}`
 })
 
 afterAll(async () => {
-  await gateway?.close()
+  await edge?.close()
   for (const { child } of backends) child.kill('SIGKILL')
-  await rm(directory, { recursive: true })
 })
 
 /** Pages and calls of one visitor until `isOver`. */
