@@ -4,8 +4,11 @@
 import type { PageKind } from '../rules/types.ts'
 
 /** As much of a request as is needed here; the proxy's request head is one. Names in lower case. */
-export interface RequestMarks {
+export interface RequestMarks extends Fields {
   readonly method: string
+}
+
+export interface Fields {
   /** The value; several lines joined by `, `. */
   get(name: string): string | undefined
 }
@@ -15,8 +18,9 @@ export interface RequestMarks {
  * On plain http browsers send no Sec-Fetch fields, and a frame of the same origin cannot be told from a page; nor can it
  * under a service worker, which leaves Sec-Fetch-Dest empty.
  * @param pageHeader by which a page names its version: only its scripts can, so what carries it is no page load
+ * @param sharesPin whether other hosts of the site have the same pin (`pin.domain`), so that a frame in one of their pages belongs to it
  */
-export function pageKind(request: RequestMarks, pageHeader?: string): PageKind {
+export function pageKind(request: RequestMarks, pageHeader?: string, sharesPin = false): PageKind {
   const { method } = request
   if (method === 'OPTIONS') return isPreflight(request) ? 'preflight' : 'subresource'
   if ((method !== 'GET' && method !== 'HEAD') || isUpgrade(request) || isPrefetch(request)) return 'subresource'
@@ -24,7 +28,7 @@ export function pageKind(request: RequestMarks, pageHeader?: string): PageKind {
   const document =
     mode === undefined
       ? wantsHtmlPage(request) && !isStamped(request, pageHeader)
-      : mode === 'navigate' && !isFrameOfOwnSite(request)
+      : mode === 'navigate' && !isFrameOfOwnPage(request, sharesPin) && !isDownload(request)
   return document ? 'document' : 'subresource'
 }
 
@@ -105,6 +109,17 @@ export function isHtmlType(contentType: string): boolean {
   return beginsWithHtml(contentType)
 }
 
+/** Whether a browser that navigates keeps the page that it has: nothing comes (RFC 9110 15.3.5), or a file that is saved (RFC 6266). */
+export function leavesPageOpen(status: number, answer: Fields): boolean {
+  if (status === 204 || status === 205) return true
+  if (answer.get('content-disposition')?.trimStart().toLowerCase().startsWith('attachment') === true) return true
+  const type = firstMediaType(answer.get('content-type') ?? '')
+  return savedTexts.has(type) || (type.startsWith('application/') && !shownApplications.test(type))
+}
+
+const savedTexts: ReadonlySet<string> = new Set(['text/csv', 'text/calendar', 'text/vcard'])
+const shownApplications = /(?:xml|json|javascript|pdf)$/
+
 const codeTypes = ['text/javascript', 'application/javascript', 'application/x-javascript', 'text/css'] as const
 
 /** Whether it is JavaScript (RFC 9239, and what servers still call it) or a style sheet. */
@@ -126,12 +141,20 @@ function saysPrefetch(purpose: string | undefined): boolean {
     .some((part) => part.trim() === 'prefetch')
 }
 
-/** A frame shows a part of the page around it, as long as both are of one site; a foreign site's frame is a visit of its own. */
-function isFrameOfOwnSite(request: RequestMarks): boolean {
+/**
+ * A frame shows a part of the page around it, as long as both have one pin; in a page of another site, or of another host that has a pin
+ * of its own or none, it is a visit of its own.
+ */
+function isFrameOfOwnPage(request: RequestMarks, sharesPin: boolean): boolean {
   const dest = request.get('sec-fetch-dest')
   if (dest !== 'iframe' && dest !== 'frame' && dest !== 'object' && dest !== 'embed') return false
   const site = request.get('sec-fetch-site')
-  return site === 'same-origin' || site === 'same-site'
+  return site === 'same-origin' || (sharesPin && site === 'same-site')
+}
+
+/** `<a download>`: navigates to nowhere, and asks for no type. Under a service worker page loads have no destination either. */
+function isDownload(request: RequestMarks): boolean {
+  return request.get('sec-fetch-dest') === 'empty' && !wantsHtmlPage(request)
 }
 
 /** Fields by which scripts and frameworks ask for parts of a page as HTML: jQuery, htmx, Turbo, React server components, Next.js. */

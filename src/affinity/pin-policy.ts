@@ -4,8 +4,16 @@
 import { Buffer } from 'node:buffer'
 import { hash } from 'node:crypto'
 import type { Decision, Pin, PinReading, PinSpec, ReleaseSpec, Visit } from '../rules/types.ts'
-import { hasFetchMetadata, isPrefetch, isStaticSubresource, isUpgrade } from './page-kind.ts'
-import type { RequestMarks } from './page-kind.ts'
+import {
+  hasFetchMetadata,
+  isHtmlType,
+  isPageRequest,
+  isPrefetch,
+  isStaticSubresource,
+  isUpgrade,
+  leavesPageOpen,
+} from './page-kind.ts'
+import type { Fields, RequestMarks } from './page-kind.ts'
 import { pinCookieName } from './pin-cookie.ts'
 import type { PinState } from './types.ts'
 
@@ -41,18 +49,21 @@ export interface AnswerToPin {
   /** It has to be written anew (PinFinding). */
   readonly pinMoved: boolean
   readonly request: RequestMarks
-  /** Content-Type of the answer. */
-  readonly contentType: string | undefined
+  readonly status: number
+  readonly head: Fields
   /** Seconds since 1970, now, at the answer. */
   readonly nowSeconds: number
 }
 
-/** The pin to write with this answer, or undefined when the browser keeps what it has (section 4.9 of the design). */
+/**
+ * The pin to write with this answer, or undefined when the browser keeps what it has (section 4.9 of the design). It goes with the page:
+ * what is not shown in the place of another page must not take the pin of that page away.
+ */
 export function pinToWrite(answer: AnswerToPin): Pin | undefined {
-  const { decision, visit, request } = answer
+  const { decision, visit, request, status, head } = answer
   if (decision.action !== 'serve' || request.method === 'HEAD') return undefined
-  if (visit.kind === 'document') return isDue(answer) ? newPin(answer) : undefined
-  return visit.kind === 'subresource' && mayPinSubresource(answer) ? newPin(answer) : undefined
+  const due = visit.kind === 'document' ? isDue(answer) : visit.kind === 'subresource' && mayPinSubresource(answer)
+  return due && !leavesPageOpen(status, head) ? newPin(answer) : undefined
 }
 
 /** What the access log says of the pin. */
@@ -95,15 +106,28 @@ function isStillGiven(decision: Decision, release: ReleaseSpec): boolean {
   return decision.version === release.stable || decision.reason === 'rule' || decision.reason === 'share'
 }
 
+function mayPinSubresource(answer: AnswerToPin): boolean {
+  return answer.visit.reading.state === 'none' && (isPageWithoutPin(answer) || isAnswerToClient(answer))
+}
+
+/**
+ * A page that is no page load: the answer to a form that another site posted (without the pin, which is SameSite=Lax), or what was
+ * prefetched before the first visit. What it asks for would follow another pin, or be decided anew each time.
+ */
+function isPageWithoutPin({ request, status, head }: AnswerToPin): boolean {
+  const isRedirect = status >= 300 && status < 400
+  return !isRedirect && isHtmlType(head.get('content-type') ?? '') && isPageRequest(request, true)
+}
+
 /** Clients without fetch metadata may keep cookies without ever loading a page (scripts, apps): their first API answer pins them. */
-function mayPinSubresource({ pinIn, request, contentType }: AnswerToPin): boolean {
+function isAnswerToClient({ pinIn, request, head }: AnswerToPin): boolean {
   return (
     (pinIn === 'none' || pinIn === 'forged') &&
     request.method !== 'OPTIONS' &&
     !hasFetchMetadata(request) &&
     !isUpgrade(request) &&
     !isPrefetch(request) &&
-    !isStaticSubresource(request, contentType)
+    !isStaticSubresource(request, head.get('content-type'))
   )
 }
 

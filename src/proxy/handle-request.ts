@@ -191,7 +191,7 @@ function visitOf(
   const identity = release.identity(facts, nowSeconds)
   const { reading } = cookies.pin
   return {
-    kind: pageKind(request, spec.pin.pageHeader),
+    kind: pageKind(request, spec.pin.pageHeader, spec.pin.domain !== undefined),
     reading,
     pageVersion: pageVersion(request, facts.query, spec.pin, spec.page),
     identity,

@@ -256,7 +256,8 @@ export class ProxiedRequest extends RouteExecution {
       pinIn: this.record.pinIn,
       pinMoved: this.#cookies?.pin.moved === true,
       request: this.request,
-      contentType: visit.kind === 'document' ? undefined : head.get('content-type'),
+      status: this.record.status,
+      head,
       nowSeconds: this.surroundings.nowSeconds(),
     })
     this.record.pinOut = pinOut(visit.reading, pin)

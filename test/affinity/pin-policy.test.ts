@@ -21,7 +21,10 @@ interface Row {
   readonly action?: Decision['action']
   readonly method?: string
   readonly fields?: Readonly<Record<string, string>>
-  readonly contentType?: string
+  readonly contentType?: string | undefined
+  readonly status?: number
+  /** Further fields of the answer. */
+  readonly answer?: Readonly<Record<string, string>>
   /** What is written; undefined for nothing. */
   readonly writes?: Partial<Pin>
 }
@@ -57,7 +60,8 @@ function write(row: Row): Pin | undefined {
     pinIn,
     pinMoved: false,
     request,
-    contentType: row.contentType,
+    status: row.status ?? 200,
+    head: { get: (name) => (name === 'content-type' ? row.contentType : row.answer?.[name]) },
     nowSeconds: now,
   })
 }
@@ -185,6 +189,24 @@ const documents: readonly Row[] = [
     reason: 'pin',
   },
   { says: 'a pin from the future', pin: { version: 'v1', issuedAt: now + hour }, decided: 'v1', reason: 'stable' },
+  ...[
+    { says: 'nothing (204)', status: 204 },
+    { says: 'nothing, and the form emptied (205)', status: 205 },
+    { says: 'a file to be saved', answer: { 'content-disposition': 'Attachment; filename="a.html"' } },
+    { says: 'a type that browsers save', contentType: 'application/zip' },
+    { says: 'a table that browsers save', contentType: 'text/csv; charset=utf-8' },
+  ].map((row) => ({ ...row, pin: { version: 'v1' }, decided: 'v2', reason: 'rule' }) as const),
+  ...['text/html', 'application/xhtml+xml', 'application/pdf', 'image/svg+xml', 'application/json', undefined].map(
+    (contentType) => ({
+      says: `what browsers show: ${contentType}`,
+      contentType,
+      answer: { 'content-disposition': 'inline; filename="attachment"' },
+      pin: { version: 'v1' },
+      decided: 'v2',
+      reason: 'rule' as const,
+      writes: whole('v2', { history: ['v2', 'v1'] }),
+    }),
+  ),
   { says: 'HEAD of a first visit', method: 'HEAD', decided: 'v1', reason: 'stable' },
   { says: 'an answer that was 503 by decision', action: 'unavailable', decided: 'v2', reason: 'unavailable' },
   {
@@ -196,6 +218,12 @@ const documents: readonly Row[] = [
   },
 ]
 
+const navigation = (dest: string, site: string): Record<string, string> => ({
+  accept: 'text/html',
+  'sec-fetch-mode': 'navigate',
+  'sec-fetch-dest': dest,
+  'sec-fetch-site': site,
+})
 const json = 'application/json'
 const subresource = { kind: 'subresource', decided: 'v2', reason: 'rule', contentType: json } as const
 
@@ -237,18 +265,41 @@ const subresources: readonly Row[] = [
   { ...subresource, says: 'a static answer', contentType: 'text/javascript' },
   { ...subresource, says: 'HEAD', method: 'HEAD' },
   { ...subresource, says: 'OPTIONS', method: 'OPTIONS' },
-  { ...subresource, says: 'prefetch', fields: { 'sec-purpose': 'prefetch' }, contentType: 'text/html' },
+  { ...subresource, says: 'a prefetched API answer', fields: { 'sec-purpose': 'prefetch' } },
+  ...[
+    { says: 'a page that is prefetched', fields: { 'sec-purpose': 'prefetch', accept: 'text/html' } },
+    { says: 'the answer to a form of another site', method: 'POST', fields: navigation('document', 'cross-site') },
+    { says: 'a frame', fields: navigation('iframe', 'same-origin') },
+    {
+      says: 'a form of a browser with two pins that differ',
+      pinIn: 'two' as const,
+      method: 'POST',
+      fields: navigation('document', 'none'),
+    },
+  ].flatMap((row) => {
+    const shown = { ...subresource, ...row, contentType: 'text/html' } as const
+    return [
+      { ...shown, writes: first('v2') },
+      { ...shown, says: `${row.says}, answered by a redirect`, status: 303 },
+      {
+        ...shown,
+        says: `${row.says}, answered by a file to be saved`,
+        answer: { 'content-disposition': 'attachment' },
+      },
+      { ...shown, says: `${row.says}, under a pin`, pinIn: 'held' as const, pin: { version: 'v1' } },
+    ] as const
+  }),
   { ...subresource, says: 'an upgrade', fields: { upgrade: 'websocket' } },
   { ...subresource, says: 'a preflight', kind: 'preflight', method: 'OPTIONS', decided: 'v1', reason: 'preflight' },
 ]
 
-describe('documents are pinned', () => {
+describe('documents are pinned, and only what is shown in the place of a page', () => {
   test.each(documents)('$says', (row) => {
     expect(write(row)).toEqual(row.writes)
   })
 })
 
-describe('subresources are pinned', () => {
+describe('subresources are pinned, of scripts and where they are shown as a page that has no pin', () => {
   test.each(subresources)('$says', (row) => {
     expect(write(row)).toEqual(row.writes)
   })

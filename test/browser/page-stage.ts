@@ -91,6 +91,11 @@ export class PageStage {
     })
   }
 
+  /** Requests for a path, at all versions. */
+  askedFor(path: string): number {
+    return [...this.sites.values()].flatMap(({ asked }) => asked).filter(({ url }) => url === path).length
+  }
+
   metrics(): Promise<string> {
     return this.#gateway.metrics.text()
   }

@@ -1,6 +1,6 @@
 // The ways by which people come to a page and go on from it: frames, forms, links from elsewhere, without cookies.
 
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, type Page } from 'playwright-core'
@@ -41,6 +41,37 @@ describeWithPages('visits', (stage) => {
       expect(await partsOf(page)).toEqual(whole('v1'))
     })
 
+    it.each([
+      ['a file that is saved', '/export'],
+      ['an answer of nothing', '/nothing'],
+    ])('%s, asked for after a promotion, leaves the open page its version', async (_, path) => {
+      const { page } = await stage.open(stage.url(scheme))
+      await stage.change(promoted)
+      const before = stage.askedFor(path)
+      await page.evaluate(`location.href = '${path}'`)
+      await expect.poll(() => stage.askedFor(path)).toBe(before + 1)
+      expect(await partsOf(page)).toEqual(whole('v1'))
+    })
+
+    it('a file of a link with the attribute download is of the version of its page', async () => {
+      const { page } = await stage.open(stage.url(scheme))
+      await stage.change(promoted)
+      const file = page.waitForEvent('download')
+      await page.evaluate(`Object.assign(document.querySelector('#link'), { href: '/export', download: 'x' }).click()`)
+      expect(await readFile(await (await file).path(), 'utf8')).toBe('v1')
+      expect(await partsOf(page)).toEqual(whole('v1'))
+    })
+
+    it('the answer to a form that another site posts is whole, though the form came without the pin', async () => {
+      const { page } = await stage.open(stage.url(scheme))
+      await stage.change(promoted)
+      await page.goto(stage.url(scheme, 'bank.test'))
+      await page.evaluate(`document.forms[0].action = '${stage.url(scheme)}/form'`)
+      await page.locator('#post').click()
+      await page.waitForURL(`${stage.url(scheme)}/form`)
+      expect(await partsOf(page)).toEqual(whole(await page.title()))
+    })
+
     it('a link from another site brings the pin, and one version', async () => {
       await stage.change({ gray: [{ version: 'v2', match: [{ headers: { 'x-tester': { exact: 'yes' } } }] }] })
       const context = await stage.browser.newContext({ extraHTTPHeaders: { 'x-tester': 'yes' } })
@@ -55,6 +86,19 @@ describeWithPages('visits', (stage) => {
       await page.waitForURL(`${stage.url(scheme)}/next`)
       expect(await partsOf(page)).toEqual(whole('v2'))
     })
+  })
+
+  it('a frame on a page of another host of the site has a pin of its own, and keeps it over a promotion', async () => {
+    const call = `fetch('/api/version').then((answer) => answer.json()).then(({ version }) => [pageVersion, version])`
+    const { page } = await stage.open(stage.url('https', 'portal.shop.test'))
+    await versionInFrame(page, `${stage.url('https')}/frame`)
+    expect(await page.frames()[1]!.evaluate(call)).toEqual(['v1', 'v1'])
+    await stage.change(promoted)
+    expect(await page.frames()[1]!.evaluate(call)).toEqual(['v1', 'v1'])
+
+    await page.reload()
+    await versionInFrame(page, `${stage.url('https')}/frame`)
+    expect(await page.frames()[1]!.evaluate(call)).toEqual(['v2', 'v2'])
   })
 
   it('without cookies a visit is whole while the routes stay; what is open at a promotion crosses', async () => {
@@ -93,7 +137,7 @@ function versionInFrame(page: Page, path: string): Promise<string> {
   return page.evaluate<string>(`new Promise((done) => {
     const frame = document.createElement('iframe')
     frame.src = '${path}'
-    frame.onload = () => done(frame.contentWindow.pageVersion)
+    frame.onload = () => done(frame.contentDocument && frame.contentWindow.pageVersion)
     document.body.append(frame)
   })`)
 }

@@ -117,6 +117,20 @@ const documents: readonly Case[] = [
     expect: { status: 404, pin: { version: 'v1' } },
   },
   {
+    says: 'nothing (204) leaves the page open that asked, and its pin alone',
+    from: '127.0.0.58',
+    headers: [...securePage, 'x-echo-status: 204'],
+    pins: [{ pin: 'v1', epoch: 2 }],
+    expect: { status: 204, version: 'v2', by: null, pin: 'kept' },
+  },
+  {
+    says: 'a file that is saved does, too',
+    from: '127.0.0.58',
+    headers: [...page, 'x-echo-content-type: text/csv', 'x-echo-content-disposition: attachment; filename="a.csv"'],
+    pins: [{ pin: 'v1', epoch: 2 }],
+    expect: { version: 'v2', pin: 'kept' },
+  },
+  {
     says: 'a redirect is pinned, so that its target is of the same version',
     from: '127.0.0.58',
     headers: [...page, 'x-echo-status: 302', 'x-echo-location: /login'],
@@ -179,9 +193,33 @@ const subresources: readonly Case[] = [
   { says: 'HEAD does not pin', method: 'HEAD', headers: api, expect: { by: null, pin: 'none' } },
   { says: 'OPTIONS does not pin', method: 'OPTIONS', headers: api, expect: { pin: 'none' } },
   {
-    says: 'prefetch does not pin',
+    says: 'a page that is prefetched before the first visit is pinned: what it loads when it is shown has to follow it',
     headers: [...page, 'Purpose: prefetch', 'x-echo-content-type: text/html'],
+    expect: { version: 'v1', pin: { version: 'v1' } },
+  },
+  {
+    says: 'no other prefetch pins',
+    headers: [...page, 'Purpose: prefetch', 'x-echo-content-type: text/css'],
     expect: { pin: 'none' },
+  },
+  {
+    says: 'the page that answers a form of another site, which came without the pin, is pinned',
+    method: 'POST',
+    from: '127.0.0.58',
+    headers: [...page, ...fetchMetadata('navigate', 'document', 'cross-site'), 'x-echo-content-type: text/html'],
+    expect: { version: 'v2', document: false, pin: { version: 'v2' } },
+  },
+  {
+    says: 'its redirect is not: the page that it leads to comes under the pin again',
+    method: 'POST',
+    headers: [
+      ...page,
+      ...fetchMetadata('navigate', 'document', 'cross-site'),
+      'x-echo-content-type: text/html',
+      'x-echo-status: 303',
+      'x-echo-location: /done',
+    ],
+    expect: { status: 303, pin: 'none' },
   },
   { says: 'an upgrade does not pin', headers: upgrade, expect: { status: 101, version: 'v1', pin: 'none' } },
 ]

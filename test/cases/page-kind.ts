@@ -65,7 +65,11 @@ export const pageKind: readonly CaseGroup[] = [
       document('a page under a service worker', [...page, ...fetchMetadata('navigate', 'empty')]),
       document('a page at a path that looks like an asset', securePage, { path: '/assets/app.js' }),
       subresource('a same-origin iframe', [...page, ...fetchMetadata('navigate', 'iframe')]),
-      subresource('a same-site iframe', [...page, ...fetchMetadata('navigate', 'iframe', 'same-site')]),
+      document('an iframe on a page of another host of the site', [
+        ...page,
+        ...fetchMetadata('navigate', 'iframe', 'same-site'),
+      ]),
+      subresource('a file of <a download>', fetchMetadata('navigate', 'empty')),
       subresource('a same-origin frame', [...page, ...fetchMetadata('navigate', 'frame')]),
       subresource('a same-origin object', [...page, ...fetchMetadata('navigate', 'object')]),
       subresource('a same-origin embed', [...page, ...fetchMetadata('navigate', 'embed')]),

@@ -221,6 +221,12 @@ export const sabotages: readonly Sabotage[] = [
     instead: '',
   },
   {
+    sentence: '4.9 what is shown as a page is given a pin, if it came without one',
+    file: pinPolicy,
+    code: '(isPageWithoutPin(answer) || isAnswerToClient(answer))',
+    instead: 'isAnswerToClient(answer)',
+  },
+  {
     sentence: '4.4 history holds the last three versions',
     file: pinPolicy,
     code: 'history: history.slice(0, historyLength)',

@@ -22,6 +22,11 @@ interface Browser {
   tabs: Tab[]
 }
 
+interface WrittenPin {
+  readonly value: string
+  readonly seed: string
+}
+
 /** One step: what is done, and three numbers that say to whom and how. */
 export type Step = readonly [kind: number, a: number, b: number, c: number]
 
@@ -189,11 +194,7 @@ class World {
         `a page of ${due.version} ${isDue ? 'left no' : 'left a needless'} pin behind ${JSON.stringify(held)}`,
         answer,
       )
-    if (written !== undefined) {
-      if (held !== undefined && written.seed !== held.seed) return this.#break('the seed changed', answer)
-      browser.held = heldAfter(view, held, due.version, written.seed)
-      browser.cookie = written.value
-    }
+    if (written !== undefined) this.#hold(browser, view, answer, written, held)
     browser.tabs = [...browser.tabs.slice(-3), { version: due.version }]
   }
 
@@ -222,16 +223,22 @@ class World {
     c: number,
     more: readonly (readonly [string, string])[] = [],
   ): void {
-    const answer = this.#ask(browser, at, method, c % 2 === 0 ? '/api/x' : '/logo', [
-      ['accept', more.length > 0 || method === 'POST' ? 'text/html' : '*/*'],
-      ['sec-fetch-mode', more.length > 0 || method === 'POST' ? 'navigate' : 'cors'],
-      ['sec-fetch-dest', more.length > 0 || method === 'POST' ? 'document' : 'empty'],
+    const isApi = c % 2 === 0
+    const isShown = more.length > 0 || method === 'POST'
+    const answer = this.#ask(browser, at, method, isApi ? '/api/x' : '/logo', [
+      ['accept', isShown ? 'text/html' : '*/*'],
+      ['sec-fetch-mode', isShown ? 'navigate' : 'cors'],
+      ['sec-fetch-dest', isShown ? 'document' : 'empty'],
       ['sec-fetch-site', 'same-origin'],
       ...(stamp === undefined ? [] : [['x-page-version', stamp] as const]),
       ...more,
     ])
-    if (answer.setCookies.length > 0) return this.#break(`${method} of a part of a page was given a pin`, answer)
     const view = this.#gateways.view(at)
+    // What is shown as a page goes with a pin, if it came without one.
+    const isFirst = isShown && !isApi && browser.held === undefined && answer.status === 200
+    const written = this.#writtenPin(answer)
+    if (isFirst !== (written !== undefined)) return this.#break(`${method} of a part of a page and its pin`, answer)
+    if (written !== undefined) return this.#hold(browser, view, answer, written)
     const due = dueToPart(view, browser, stamp)
     if (due !== undefined) this.#compare(`${method} of a page ${stamp ?? 'without stamp'}`, due, answer, view)
   }
@@ -345,10 +352,14 @@ class World {
     return ownersOf(plan, version).some(([service, owner]) => this.#dead.has(addressOf(service, owner)))
   }
 
-  #writtenPin({
-    setCookies,
-    ...answer
-  }: Answer): { readonly value: string; readonly seed: string } | undefined | 'broken' {
+  #hold(browser: Browser, view: View, answer: Answer, written: WrittenPin | 'broken', before?: Held): void {
+    if (written === 'broken') return
+    if (before !== undefined && written.seed !== before.seed) return this.#break('the seed changed', answer)
+    browser.held = heldAfter(view, before, answer.version!, written.seed)
+    browser.cookie = written.value
+  }
+
+  #writtenPin({ setCookies, ...answer }: Answer): WrittenPin | undefined | 'broken' {
     const [line] = setCookies
     if (line === undefined) return undefined
     const value = line.slice(line.indexOf('=') + 1, line.indexOf(';'))
