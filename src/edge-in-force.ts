@@ -50,6 +50,8 @@ export interface EdgeInForceOptions {
   readonly onTlsFailure?: (failure: TlsFailure) => void
   /** A copy of a request is done with. */
   readonly onMirrored?: (outcome: MirrorOutcome) => void
+  /** In use no more: the configuration, or the name server, does not tell this endpoint any longer. */
+  readonly onUnused?: (endpoint: EndpointState) => void
 }
 
 export class EdgeInForce {
@@ -62,6 +64,9 @@ export class EdgeInForce {
   #edge!: Edge
   #learned: LearnedVersions | undefined
   readonly #learnedBy = new WeakMap<Edge, LearnedVersions>()
+  /** Its endpoints are kept: it may be the next one in force. */
+  #prepared: Edge | undefined
+  #isPreparing = false
   #stopProbing: (() => void) | undefined
   #healthChecks: HealthChecks | undefined
 
@@ -92,13 +97,23 @@ export class EdgeInForce {
    * @param learned what the process that reads the configuration knows of its versions; by default this one is it
    */
   async prepare(snapshot: Snapshot, learned: LearnedVersions = this.#learn(snapshot.configuration)): Promise<Edge> {
-    const { configuration } = snapshot
+    this.#isPreparing = true
+    try {
+      const edge = this.#compile(snapshot, learned)
+      await this.#resolver.fill(edge.pools)
+      return (this.#prepared = edge)
+    } finally {
+      this.#isPreparing = false
+    }
+  }
+
+  #compile({ id, table, mesh, configuration }: Snapshot, learned: LearnedVersions): Edge {
     const edge = compileEdge({
-      id: snapshot.id,
-      table: snapshot.table,
+      id,
+      table,
       trust: configuration.trust,
       targetMode: configuration.path,
-      mesh: snapshot.mesh,
+      mesh,
       listeners: nameListeners(configuration.listen),
       keysOf: (release) => this.#keyRing(release, configuration),
       settlingOf: ({ spec }) => settlingOf(learned, spec),
@@ -108,21 +123,29 @@ export class EdgeInForce {
       tls: { ticketKeys: this.#options.secrets.ticketKeys, onFailure: this.#options.onTlsFailure ?? (() => {}) },
     })
     this.#learnedBy.set(edge, learned)
-    await this.#resolver.fill(edge.pools)
     return edge
   }
 
-  /** The swap. Returns the endpoints that are in use no more. */
-  commit(snapshot: Snapshot, edge: Edge): readonly EndpointState[] {
+  /** The swap. */
+  commit(snapshot: Snapshot, edge: Edge): void {
     this.#snapshot = snapshot
     this.#edge = edge
+    this.#prepared = undefined
     this.longConnections.switched(edge.table.releases)
     this.#learned = this.#learnedBy.get(edge)
-    this.#resolver.keepFresh(edge.pools)
+    this.#resolver.keepFresh(edge.pools, () => this.#dropUnused())
     this.#healthChecks?.follow(edge)
-    const unused = this.endpoints.retain(new Set(edge.pools.flatMap((pool) => pool.list)))
-    for (const endpoint of unused) this.mirrors.retire(endpoint.key)
-    return unused
+    this.#dropUnused()
+  }
+
+  /** Names may change their addresses for weeks without a reload: who is gone must be neither probed nor told to be out for ever. */
+  #dropUnused(): void {
+    if (this.#isPreparing) return
+    const pools = [...this.#edge.pools, ...(this.#prepared?.pools ?? [])]
+    for (const endpoint of this.endpoints.retain(new Set(pools.flatMap((pool) => pool.list)))) {
+      this.mirrors.retire(endpoint.key)
+      this.#options.onUnused?.(endpoint)
+    }
   }
 
   /** What was known of versions when this was prepared: for other processes of the same gateway. */

@@ -11,6 +11,7 @@ import type { Snapshot } from './config/snapshot.ts'
 import { coarseSeconds } from './coarse-clock.ts'
 import { drawSecrets, EdgeInForce } from './edge-in-force.ts'
 import type { Log } from './gateway-event.ts'
+import { listenFailure } from './listen-failure.ts'
 import { type AccessLog, createAccessLog } from './observe/access-log.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import type { Observer, RequestRecord } from './observe/record.ts'
@@ -152,6 +153,7 @@ class RunningGateway implements PhasedGateway {
       lookUp: options.lookUp,
       onTlsFailure: (failure) => this.metrics.tlsFailed(failure),
       onMirrored: (outcome) => this.metrics.mirrored(outcome),
+      onUnused: ({ key }) => this.#upstreams.retire(key),
     })
     this.reloads = new Reloads({
       path: options.configPath,
@@ -255,8 +257,7 @@ class RunningGateway implements PhasedGateway {
   }
 
   #commit({ snapshot, edge, accessLog }: Prepared): void {
-    const unused = this.#inForce.commit(snapshot, edge)
-
+    this.#inForce.commit(snapshot, edge)
     this.metrics.configured(
       snapshot.table,
       snapshot.id,
@@ -267,7 +268,6 @@ class RunningGateway implements PhasedGateway {
     this.#overload.configure(snapshot.configuration)
     this.#upstreams.limits = snapshot.configuration.limits
     this.#unbindOld(edge)
-    for (const endpoint of unused) this.#upstreams.retire(endpoint.key)
   }
 
   #abandon({ bound, accessLog }: Prepared): void {
@@ -311,7 +311,8 @@ class RunningGateway implements PhasedGateway {
         if (this.#bound.has(name)) continue
         const asked = ports.get(name) ?? spec.port
         const at = { address: spec.address, port: asked }
-        const { port } = await this.#server.listen(name, at, (socket) => this.#secured(name, socket))
+        const told = (error: unknown) => Promise.reject(listenFailure(error, spec, this.#bound.values()))
+        const { port } = await this.#server.listen(name, at, (socket) => this.#secured(name, socket)).catch(told)
         this.#bound.set(name, { name, address: spec.address, port, internal: spec.internal })
         fresh.push(name)
       }
@@ -335,8 +336,7 @@ class RunningGateway implements PhasedGateway {
   }
 
   #unbind(name: string): void {
-    const bound = this.#bound.get(name)
-    if (bound !== undefined) this.#server.unlisten(bound.port)
+    this.#server.unlisten(name)
     this.#bound.delete(name)
   }
 

@@ -8,6 +8,7 @@ import type { AdminServer, ListenAddress } from '../admin/server.ts'
 import type { MetricsText } from '../admin/view.ts'
 import { formatProblem } from '../config/problem.ts'
 import { ConfigurationError, createGateway, type Gateway, type ManifestOptions, packageVersion } from '../gateway.ts'
+import { listenReason } from '../listen-failure.ts'
 import { readAdminToken } from './admin-client.ts'
 import { manifestArguments, manifestUsage, readManifestOptions } from './manifest-arguments.ts'
 import { readListenAddress } from './listen-address.ts'
@@ -156,12 +157,9 @@ function toldBySignal(): Promise<'SIGTERM' | 'SIGINT'> {
 
 function reasonNotToStart(error: unknown): string {
   if (error instanceof ConfigurationError) return 'the configuration cannot be used'
-  const { code, address, port, path, message } = error as NodeJS.ErrnoException & { address?: string; port?: number }
-  if (code === 'EADDRINUSE') return `port ${port} on ${address} is taken by another process`
-  if (code === 'EACCES' && port !== undefined) return `port ${port} on ${address} may not be bound by this user`
-  if (code === 'EADDRNOTAVAIL') return `${address} is no address of this machine`
+  const { code, path, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT' && path !== undefined) return `there is no file ${path}`
-  return message
+  return listenReason(error) ?? message
 }
 
 function readOptions(args: string[]): ServeOptions {

@@ -171,10 +171,19 @@ export function accessLogSpec(
   return { path: path === 'stdout' || path === 'off' ? path : resolve(dirname(file), path), format }
 }
 
-/** `::` takes IPv4 as well; a system without IPv6 cannot bind it. */
+let anyAddressFound: string | undefined
+
+/**
+ * `::` takes IPv4 as well; a system without IPv6 cannot bind it. Looked up once: listeners must not move when an interface goes down, nor
+ * when there is no descriptor left to look.
+ */
 export function anyAddress(): string {
-  const addresses = Object.values(networkInterfaces()).flat()
-  return addresses.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0'
+  anyAddressFound ??= Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ family }) => family === 'IPv6'),
+  )
+    ? '::'
+    : '0.0.0.0'
+  return anyAddressFound
 }
 
 /** The configuration's own problems first, then those of list files. */

@@ -4,6 +4,7 @@
 import { resolve } from 'node:path'
 import { type Loaded, loadConfiguration } from './load.ts'
 import type { Problem } from './problem.ts'
+import type { Place } from '../rules/types.ts'
 import { compileConfiguration, type Snapshot } from './snapshot.ts'
 import { type ConfigurationWatch, watchConfiguration } from './watch.ts'
 
@@ -12,7 +13,7 @@ export interface ReloaderOptions {
   readonly path: string
   /** Reads it; from disk by default. */
   readonly load?: (path: string) => Promise<Loaded>
-  /** Puts a snapshot to use, whole or not at all: what it rejects with becomes a problem. */
+  /** Puts a snapshot to use, whole or not at all: what it rejects with becomes a problem, at its `place` if it has one. */
   readonly apply: (snapshot: Snapshot) => Promise<void> | void
   /** Called after each reload that a change of files led to and that did something, failed, or ended a failure. */
   readonly onReload?: (result: ReloadResult) => void
@@ -38,6 +39,9 @@ export interface Reloader {
   close(): void
 }
 
+/** So long after a failure that says nothing of the files. */
+const retryMs = 2000
+
 export function createReloader(options: ReloaderOptions): Reloader {
   return new SerialReloader(options)
 }
@@ -48,6 +52,7 @@ class SerialReloader implements Reloader {
   #files: readonly string[]
   #last: Promise<unknown> = Promise.resolve()
   #watch: ConfigurationWatch | undefined
+  #retry: NodeJS.Timeout | undefined
   /** The files hold something else than what is in force. */
   #isRefused = false
 
@@ -58,7 +63,10 @@ class SerialReloader implements Reloader {
 
   reload(): Promise<ReloadResult> {
     const next = this.#last.then(() => this.#reload())
-    this.#last = next.then(({ ok }) => void (this.#isRefused = !ok))
+    this.#last = next.then(({ ok, problems }) => {
+      this.#isRefused = !ok
+      if (!ok && problems.some(isPassing)) this.#retryLater()
+    })
     return next
   }
 
@@ -68,6 +76,15 @@ class SerialReloader implements Reloader {
 
   close(): void {
     this.#watch?.close()
+    this.#watch = undefined
+    clearTimeout(this.#retry)
+  }
+
+  /** The files will not change by themselves when there is room again. */
+  #retryLater(): void {
+    if (this.#watch === undefined) return
+    clearTimeout(this.#retry)
+    this.#retry = setTimeout(() => void this.#follow(), retryMs).unref()
   }
 
   async #follow(): Promise<void> {
@@ -76,21 +93,28 @@ class SerialReloader implements Reloader {
     if (result.changed || !result.ok || wasRefused) this.#options.onReload?.(result)
   }
 
+  /** Whatever goes wrong on the way, out of descriptors or a fault of ours, leaves what is in force in force. */
   async #reload(): Promise<ReloadResult> {
+    try {
+      return await this.#loadAndApply()
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      const { place = { file: this.#options.path, line: 1, column: 1 } } = Object(error) as { readonly place?: Place }
+      return { ...this.#refused([{ ...place, severity: 'error', code: 'apply', message }]), error }
+    }
+  }
+
+  async #loadAndApply(): Promise<ReloadResult> {
     const loaded = await this.#load()
     if (!('configuration' in loaded)) return this.#refused(loaded.problems)
     const compiled = compileConfiguration(loaded.configuration)
     if (!('snapshot' in compiled)) return this.#refused(compiled.problems)
     const { snapshot } = compiled
     const changed = snapshot.id !== this.#snapshot?.id
-    try {
-      if (changed) await this.#options.apply(snapshot)
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      const place = { file: this.#options.path, line: 1, column: 1 }
-      return { ...this.#refused([{ ...place, severity: 'error', code: 'apply', message }]), error }
+    if (changed) {
+      await this.#options.apply(snapshot)
+      this.#snapshot = snapshot
     }
-    if (changed) this.#snapshot = snapshot
     return { ok: true, changed, snapshot: this.#snapshot, problems: loaded.problems }
   }
 
@@ -110,4 +134,9 @@ class SerialReloader implements Reloader {
   #refused(problems: readonly Problem[]): ReloadResult {
     return { ok: false, changed: false, snapshot: this.#snapshot, problems }
   }
+}
+
+/** Out of descriptors or memory, or a disk or network file system that failed: the next try may do better. */
+function isPassing({ message }: Problem): boolean {
+  return /\b(?:EMFILE|ENFILE|ENOMEM|EIO|ESTALE|ETIMEDOUT)\b/.test(message)
 }

@@ -47,10 +47,22 @@ export function createProcessGauge(): ProcessGauge {
             }
       delay.reset()
       const startedAt = performance.timeOrigin / 1000
-      return { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss(), startedAt, lag }
+      return { cpuSeconds: (user + system) / 1e6, residentBytes: residentBytes(), startedAt, lag }
     },
     close: () => delay.disable(),
   }
+}
+
+let lastResidentBytes = 0
+
+/** What it was last when the system cannot be asked: without a free descriptor Node throws, which must not end the process. */
+export function residentBytes(): number {
+  try {
+    lastResidentBytes = process.memoryUsage.rss()
+  } catch {
+    // EMFILE, ENFILE.
+  }
+  return lastResidentBytes
 }
 
 /** Of several processes that act as one: sums, but the worst delay. The first one's start is theirs. */

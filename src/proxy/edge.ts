@@ -10,7 +10,7 @@ import type { TrustSpec } from '../affinity/types.ts'
 import { compileCidrs, parseAddress } from '../rules/address.ts'
 import type { MeshListener, MeshTable } from '../rules/mesh-table.ts'
 import type { MeshListenerSpec } from '../rules/mesh-types.ts'
-import type { Address, Pool, Release, RouteTable, Service, Settling } from '../rules/types.ts'
+import type { Address, Place, Pool, Release, RouteTable, Service, Settling } from '../rules/types.ts'
 import type { Endpoints } from './endpoints.ts'
 import { PoolEndpoints } from './pool-endpoints.ts'
 import { compilePageScript, type PageScript } from './page-script.ts'
@@ -33,6 +33,8 @@ export interface ListenerSpec {
   /** Empty: plain HTTP. */
   readonly tls: readonly ServerCertificate[]
   readonly mesh?: MeshListenerSpec
+  /** Where it is written. */
+  readonly place?: Place
 }
 
 export interface EdgeListener {

@@ -8,6 +8,8 @@ import type { EndpointState } from './endpoints.ts'
 import type { PoolEndpoints } from './pool-endpoints.ts'
 
 const refreshMs = 5000
+/** So long a configuration waits for names that were never looked up, and a refresh for all. What comes later is taken by the next one. */
+const patienceMs = { first: 10_000, refresh: 2000 }
 
 /** A name to its addresses; rejects when it has none. Tests hand in their own. */
 export type LookUp = (hostname: string) => Promise<readonly string[]>
@@ -23,24 +25,32 @@ export class Resolver {
   readonly #answers = new Map<string, readonly string[]>()
   #pools: readonly PoolEndpoints[] = []
   #timer: NodeJS.Timeout | undefined
+  /** Names that are being looked up. */
+  readonly #underWay = new Map<string, Promise<void>>()
 
   constructor(lookUp: LookUp = systemLookUp) {
     this.#lookUp = lookUp
   }
 
-  /** Fills the pools of a snapshot before it is put to use. Never rejects: a name without an answer leaves its pool empty. */
+  /**
+   * Fills the pools of a snapshot before it is put to use. Never rejects: a name without an answer in time leaves its pool empty. Only new
+   * names are waited for, since the others are kept fresh anyway: a name server that fell silent holds up no reload.
+   */
   async fill(pools: readonly PoolEndpoints[]): Promise<void> {
-    await this.#lookUpAll(pools)
+    const fresh = namesOf(pools).filter((name) => !this.#answers.has(name) && !this.#underWay.has(name))
+    await this.#lookUpAll(fresh, patienceMs.first)
     for (const pool of pools) pool.replace(this.#endpointsOf(pool))
   }
 
-  /** The pools in force: from now on these are kept fresh. */
-  keepFresh(pools: readonly PoolEndpoints[]): void {
+  /** The pools in force: from now on these are kept fresh. `onRefresh` is called each time that they were. */
+  keepFresh(pools: readonly PoolEndpoints[], onRefresh: () => void): void {
     this.#pools = pools
     clearInterval(this.#timer)
     this.#timer = undefined
-    if (!pools.some((pool) => pool.pool.upstreams.some(hasName))) return
-    this.#timer = setInterval(() => void this.#refresh(), refreshMs)
+    const names = namesOf(pools)
+    for (const name of this.#answers.keys()) if (!names.includes(name)) this.#answers.delete(name)
+    if (names.length === 0) return
+    this.#timer = setInterval(() => void this.#refresh(names, onRefresh), refreshMs)
     this.#timer.unref()
   }
 
@@ -48,23 +58,35 @@ export class Resolver {
     clearInterval(this.#timer)
   }
 
-  async #refresh(): Promise<void> {
+  async #refresh(names: readonly string[], onRefresh: () => void): Promise<void> {
     const pools = this.#pools
-    await this.#lookUpAll(pools)
+    await this.#lookUpAll(names, patienceMs.refresh)
     if (pools !== this.#pools) return
     for (const pool of pools) {
       const fresh = this.#endpointsOf(pool)
       if (!sameList(fresh, pool.list)) pool.replace(fresh)
     }
+    onRefresh()
   }
 
-  async #lookUpAll(pools: readonly PoolEndpoints[]): Promise<void> {
-    const names = new Set<string>()
-    for (const pool of pools) for (const url of pool.pool.upstreams) if (hasName(url)) names.add(url.hostname)
-    await Promise.all([...names].map((name) => this.#lookUpOne(name)))
+  /** Resolves when all are answered, or so many milliseconds later. */
+  async #lookUpAll(names: readonly string[], limitMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, limitMs)
+    await Promise.race([promise, Promise.all(names.map((name) => this.#lookUpOne(name)))])
+    clearTimeout(timer)
   }
 
-  async #lookUpOne(name: string): Promise<void> {
+  /** A name server that does not answer is asked once, not again and again. */
+  #lookUpOne(name: string): Promise<void> {
+    const asked = this.#underWay.get(name)
+    if (asked !== undefined) return asked
+    const answered = this.#ask(name).finally(() => this.#underWay.delete(name))
+    this.#underWay.set(name, answered)
+    return answered
+  }
+
+  async #ask(name: string): Promise<void> {
     try {
       const addresses = await this.#lookUp(name)
       if (addresses.length > 0) this.#answers.set(name, addresses.toSorted())
@@ -84,6 +106,11 @@ export class Resolver {
     }
     return list
   }
+}
+
+function namesOf(pools: readonly PoolEndpoints[]): readonly string[] {
+  const named = pools.flatMap(({ pool }) => pool.upstreams.filter(hasName))
+  return [...new Set(named.map(({ hostname }) => hostname))]
 }
 
 function hasName(url: UpstreamUrl): boolean {

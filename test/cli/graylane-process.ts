@@ -36,15 +36,21 @@ export class ServingProcess {
     this.#ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string)
   }
 
-  /** Starts it and waits until it says that it listens. Throws with what it said when it ends instead. */
+  /**
+   * Starts it and waits until it says that it listens. Throws with what it said when it ends instead.
+   * @param shell runs the command line "$@" in place of this process, under limits or with other outputs
+   */
   static async start(
     configPath: string,
     args: readonly string[] = [],
     environment: Environment = {},
+    shell?: string,
   ): Promise<ServingProcess> {
     const child = start(
       ['serve', '--config', configPath, '--admin', '127.0.0.1:0', '--drain-delay', '0', ...args],
       environment,
+      undefined,
+      shell,
     )
     const serving = new ServingProcess(child)
     await serving.says(/^graylane: admin on .*$|"role":"admin"/m)
@@ -85,7 +91,9 @@ export class ServingProcess {
   }
 }
 
-function start(args: readonly string[], environment: Environment, cwd?: string): ChildProcess {
+function start(args: readonly string[], environment: Environment, cwd?: string, shell?: string): ChildProcess {
   const env = { PATH: process.env['PATH'], ...environment }
-  return spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env, cwd })
+  const command = [process.execPath, main, ...args]
+  const [file, ...rest] = shell === undefined ? command : ['sh', '-c', shell, 'sh', ...command]
+  return spawn(file!, rest, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd })
 }

@@ -358,7 +358,7 @@ describe('closing', () => {
     const client = set.client().write(get)
     await client.message()
     const { port } = await set.proxy.server.listen('second', { port: 0, address: '127.0.0.1' })
-    set.proxy.server.unlisten(set.proxy.port)
+    set.proxy.server.unlisten('plain')
     expect((await client.write(get).message()).body).toBe('/')
     const other = connect(port).write(get)
     expect((await other.message()).body).toBe('/')

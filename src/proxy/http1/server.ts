@@ -4,6 +4,7 @@ import net from 'node:net'
 import type { ExchangeHandler, ListenerOptions } from '../exchange.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { Deadlines } from './deadlines.ts'
+import { descriptorsForConnections } from './descriptors.ts'
 import { edgeResponse } from './edge-response.ts'
 import type { Limits } from './limits.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -47,7 +48,8 @@ export class Http1Server<L> implements ConnectionOwner<L> {
   activeRequests = 0
   readonly #connections = new Set<ClientConnection<L>>()
   readonly #perAddress = new Map<string, number>()
-  readonly #listening = new Map<number, net.Server>()
+  readonly #descriptors = descriptorsForConnections()
+  readonly #listening = new Map<L, net.Server>()
   #onEmpty: (() => void) | null = null
 
   constructor(options: Http1ServerOptions<L>) {
@@ -81,7 +83,7 @@ export class Http1Server<L> implements ConnectionOwner<L> {
           if (this.refusing) socket.resetAndDestroy()
           else this.accept(listener, port, secured(socket))
         })
-        this.#listening.set(port, server)
+        this.#listening.set(listener, server)
         resolve({ port })
       })
     })
@@ -96,12 +98,13 @@ export class Http1Server<L> implements ConnectionOwner<L> {
     }
     const { limits } = this
     const count = (this.#perAddress.get(address) ?? 0) + 1
-    if (this.#connections.size >= limits.connections) this.#evictIdle()
+    if (this.#isFull(1)) this.#evictIdle()
+    if (this.#isFull(1)) this.upstreams.closeIdle()
     const connection = new ClientConnection(this, socket, listener, localPort)
     this.#connections.add(connection)
     this.#perAddress.set(address, count)
     const tooMany =
-      this.#connections.size > limits.connections ||
+      this.#isFull(0) ||
       (limits.connectionsPerAddress > 0 && count > limits.connectionsPerAddress && this.countsAlone(address))
     if (tooMany) {
       const answer = this.handler.refuse(connection, 'too-many-connections')
@@ -114,10 +117,10 @@ export class Http1Server<L> implements ConnectionOwner<L> {
     }
   }
 
-  /** Stops accepting on a port. Its open connections live on. */
-  unlisten(port: number): void {
-    this.#listening.get(port)?.close()
-    this.#listening.delete(port)
+  /** Stops accepting there. Its open connections live on. By its name: one port may be bound at several addresses. */
+  unlisten(listener: L): void {
+    this.#listening.get(listener)?.close()
+    this.#listening.delete(listener)
   }
 
   /** Connections that are idle now end after so many milliseconds. */
@@ -128,7 +131,7 @@ export class Http1Server<L> implements ConnectionOwner<L> {
   /** Stops accepting; idle connections close now, the others with their next answer. */
   drain(): void {
     this.draining = true
-    for (const port of this.#listening.keys()) this.unlisten(port)
+    for (const listener of this.#listening.keys()) this.unlisten(listener)
     for (const connection of this.#connections) if (connection.idle) connection.close()
   }
 
@@ -149,6 +152,12 @@ export class Http1Server<L> implements ConnectionOwner<L> {
 
   onClosed(connection: ClientConnection<L>): void {
     this.#forget(connection)
+  }
+
+  /** With so many connections more there are more than the configuration, or the system, allows. */
+  #isFull(more: number): boolean {
+    const clients = this.#connections.size + more
+    return clients > this.limits.connections || clients + this.upstreams.open > this.#descriptors
   }
 
   /** Makes room for a new connection by closing one that waits for nothing, an old one first. Looks at a few only. */

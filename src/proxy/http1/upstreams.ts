@@ -46,6 +46,7 @@ export class EndpointPool {
   /** A new connection whatever the limit says: takes the place of one that just broke. */
   connect(): UpstreamLink {
     this.open++
+    this.upstreams.open++
     this.inFlight++
     const { endpoint } = this
     const connection = isSecure(endpoint) ? new HttpsUpstream(this, endpoint) : new UpstreamConnection(this)
@@ -91,6 +92,7 @@ export class EndpointPool {
   /** The connection is gone; `held` tells whether a request had it, `connecting` whether it never became one. */
   closed(connection: UpstreamLink, held: boolean, connecting: boolean): void {
     this.open--
+    this.upstreams.open--
     const { rules } = this.endpoint
     if (rules !== undefined) {
       rules.open--
@@ -130,6 +132,8 @@ export class EndpointPool {
 export class Upstreams {
   limits: Limits
   readonly deadlines = new Deadlines()
+  /** Connections to all endpoints, idle ones too. */
+  open = 0
   /** Of HTTPS endpoints. */
   readonly trust: UpstreamTrust
   readonly #pools = new Map<string, EndpointPool>()

@@ -1,0 +1,105 @@
+// A gateway that runs out of file descriptors: what waits for nothing makes room, and what cannot be done now is done later.
+
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Answer, rawRequest } from '../admin/raw-request.ts'
+import { ClusterUnderTest } from '../cluster/cluster-process.ts'
+import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
+import { ServingProcess } from './graylane-process.ts'
+import { routesFolder, type RoutesFolder } from './routes.ts'
+
+const isLinux = process.platform === 'linux'
+
+function get(address: string, target = '/'): Promise<Answer> {
+  return rawRequest(address, { target, fields: [`Host: ${address}`] })
+}
+
+/** Connections that say nothing; those that the other side closed count as `left`. */
+class Silent {
+  readonly sockets: Socket[] = []
+  left = 0
+
+  async open(address: string, count: number): Promise<void> {
+    const [host, port] = address.split(':') as [string, string]
+    for (let i = 0; i < count; i++) {
+      const socket = connect(Number(port), host)
+      socket.on('error', () => undefined).on('close', () => this.left++)
+      socket.resume()
+      this.sockets.push(socket)
+      await once(socket, 'connect')
+    }
+  }
+
+  close(): void {
+    for (const socket of this.sockets) socket.destroy()
+  }
+}
+
+describe.skipIf(!isLinux)(
+  `a process with few descriptors${isLinux ? '' : ' (left out: elsewhere than on Linux)'}`,
+  () => {
+    let folder: RoutesFolder
+    let backend: EchoBackend
+    let serving: ServingProcess | undefined
+    let silent: Silent
+
+    beforeEach(async () => {
+      folder = await routesFolder()
+      backend = await startEchoBackend('app', 'v1')
+      silent = new Silent()
+      await folder.write(`listen: [{ port: 0, address: 127.0.0.1 }]
+services: { app: {} }
+versions: { v1: { app: "${backend.url}" } }
+stable: v1
+`)
+    })
+    afterEach(async () => {
+      silent.close()
+      await serving?.kill()
+      await backend.close()
+      await folder.remove()
+    })
+
+    it('closes connections that wait for nothing before it closes new ones unheard, and stays in reach of its operator', async () => {
+      serving = await ServingProcess.start(folder.path, [], {}, 'ulimit -n 72 && exec "$@"')
+      await silent.open(serving.listener, 100)
+      for (let i = 0; i < 20; i++) expect((await get(serving.listener)).status).toBe(200)
+      expect((await get(serving.admin, '/readyz')).status).toBe(200)
+      expect((await rawRequest(serving.admin, { method: 'POST', target: '/reload' })).status).toBe(200)
+      expect(silent.left).toBeGreaterThan(50)
+      expect(silent.left).toBeLessThan(100)
+    })
+  },
+)
+
+describe.skipIf(!isLinux).each([[['1']], [['2']]])('--workers %s without any descriptor', (workers) => {
+  it('goes on, and takes the configuration that it could not read as soon as it can', { timeout: 60_000 }, async () => {
+    await using cluster = await ClusterUnderTest.start('', ['--workers', ...workers])
+    const { pid } = cluster.serving.child
+    const pids = [pid!, ...(workers[0] === '1' ? [] : await cluster.pids())]
+    for (const one of pids) allow(one, lowestFree(one))
+    await cluster.folder.write(cluster.yaml('stable: v2'))
+    cluster.serving.child.kill('SIGHUP')
+    await cluster.serving.says(/configuration refused/)
+    // Each process has looked at its memory by then, for which it wants a descriptor.
+    await sleep(1000)
+    for (const one of pids) allow(one, 20_000)
+    await cluster.serving.says(/is in force/)
+    expect(await cluster.version()).toBe('v2')
+    expect(cluster.serving.err).not.toMatch(/worker \d+ ended/)
+  })
+})
+
+/** The number that the next descriptor would get: as the limit it allows none. */
+function lowestFree(pid: number): number {
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
+  for (let number = 0; ; number++) if (!open.has(number)) return number
+}
+
+function allow(pid: number, descriptors: number): void {
+  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${descriptors}:20000`])
+}
