@@ -11,7 +11,7 @@ import type { Snapshot } from './config/snapshot.ts'
 import { coarseSeconds } from './coarse-clock.ts'
 import { drawSecrets, EdgeInForce } from './edge-in-force.ts'
 import type { Log } from './gateway-event.ts'
-import { listenFailure } from './listen-failure.ts'
+import { failsAt } from './listen-failure.ts'
 import { type AccessLog, createAccessLog } from './observe/access-log.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import type { Observer, RequestRecord } from './observe/record.ts'
@@ -311,8 +311,8 @@ class RunningGateway implements PhasedGateway {
         if (this.#bound.has(name)) continue
         const asked = ports.get(name) ?? spec.port
         const at = { address: spec.address, port: asked }
-        const told = (error: unknown) => Promise.reject(listenFailure(error, spec, this.#bound.values()))
-        const { port } = await this.#server.listen(name, at, (socket) => this.#secured(name, socket)).catch(told)
+        const failed = failsAt(spec, this.#bound.values())
+        const { port } = await this.#server.listen(name, at, (socket) => this.#secured(name, socket)).catch(failed)
         this.#bound.set(name, { name, address: spec.address, port, internal: spec.internal })
         fresh.push(name)
       }

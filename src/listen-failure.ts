@@ -12,18 +12,19 @@ export function listenReason(error: unknown): string | undefined {
 }
 
 /**
- * The same error with the listener's place, and the reason in words.
+ * For a listener that fails: throws the same error with its place, and the reason in words.
  * @param ours what this gateway listens on: to move a port to another address takes two reloads
  */
-export function listenFailure(
-  error: unknown,
+export function failsAt(
   { place }: { readonly place?: Place },
   ours: Iterable<{ readonly port: number }>,
-): Error {
-  const { code, port, message } = error as NodeJS.ErrnoException & { port?: number }
-  const isOurs = code === 'EADDRINUSE' && Array.from(ours).some((listener) => listener.port === port)
-  const reason = isOurs
-    ? `port ${port} is bound by this gateway at another address: take that listener out first, then add this one`
-    : (listenReason(error) ?? message)
-  return Object.assign(error as Error, { message: reason, place })
+): (error: unknown) => never {
+  return (error) => {
+    const { code, port, message } = error as NodeJS.ErrnoException & { port?: number }
+    const isOurs = code === 'EADDRINUSE' && Array.from(ours).some((listener) => listener.port === port)
+    const reason = isOurs
+      ? `port ${port} is bound by this gateway at another address: take that listener out first, then add this one`
+      : (listenReason(error) ?? message)
+    throw Object.assign(error as Error, { message: reason, place })
+  }
 }

@@ -4,7 +4,7 @@
 import { totalmem } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
-import { residentBytes } from './observe/process-figures.ts'
+import { residentMemory } from './observe/process-figures.ts'
 import type { Admission } from './proxy/admission.ts'
 import type { Limits } from './proxy/http1/limits.ts'
 import { Ladder, type OverloadSpec, type Pressure, type Rung, rungNames } from './proxy/overload-ladder.ts'
@@ -90,7 +90,7 @@ function pressureOfProcess(): (memoryBytes: number | undefined) => Pressure {
     const lagMs = delay.count === 0 ? 0 : Math.max(0, delay.percentile(50) / 1e6 - resolutionMs)
     delay.reset()
     const heapUsed = getHeapStatistics().used_heap_size
-    return { memory: Math.max(residentBytes() / (memoryBytes ?? availableBytes()), heapUsed / heapLimit), lagMs }
+    return { memory: Math.max(residentMemory() / (memoryBytes ?? availableBytes()), heapUsed / heapLimit), lagMs }
   }
 }
 

@@ -7,7 +7,7 @@ import type { Configuration } from '../config/configuration.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import { drawSecrets, EdgeInForce, nameListeners } from '../edge-in-force.ts'
 import type { Log } from '../gateway-event.ts'
-import { listenFailure } from '../listen-failure.ts'
+import { failsAt } from '../listen-failure.ts'
 import type { LearnedVersions } from '../learned-versions.ts'
 import { ConfigurationError, type Gateway, type ManifestOptions, LeadingEndpoints, packageVersion } from '../gateway.ts'
 import { createJointMetrics, type JointMetrics } from '../observe/joint-metrics.ts'
@@ -201,20 +201,13 @@ class Primary implements Cluster {
   async #contentOf({ listen }: Configuration, learned: LearnedVersions): Promise<Content> {
     const ports = new Map<string, number>()
     for (const spec of nameListeners(listen)) {
-      const { name, port } = spec
+      const { name, port, address } = spec
       const isBound = this.#listeners.some((listener) => listener.name === name)
-      const asked = isBound ? (this.#content.ports.get(name) ?? port) : await this.#tryPort(spec)
+      const failed = failsAt(spec, this.#listeners)
+      const asked = isBound ? (this.#content.ports.get(name) ?? port) : await tryPort(address, port).catch(failed)
       if (port === 0) ports.set(name, asked)
     }
     return { files: this.#recorded.files, ports, manifests: this.#options.manifests, learned }
-  }
-
-  async #tryPort(spec: ReturnType<typeof nameListeners>[number]): Promise<number> {
-    try {
-      return await tryPort(spec.address, spec.port)
-    } catch (error) {
-      throw listenFailure(error, spec, this.#listeners)
-    }
   }
 
   #isChosen(port: number | undefined): boolean {

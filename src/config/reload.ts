@@ -63,11 +63,13 @@ class SerialReloader implements Reloader {
 
   reload(): Promise<ReloadResult> {
     const next = this.#last.then(() => this.#reload())
-    this.#last = next.then(({ ok, problems }) => {
-      this.#isRefused = !ok
-      if (!ok && problems.some(isPassing)) this.#retryLater()
-    })
+    this.#last = next.then((result) => this.#note(result))
     return next
+  }
+
+  #note({ ok, problems }: ReloadResult): void {
+    this.#isRefused = !ok
+    if (!ok && problems.some(isPassing)) this.#retryLater()
   }
 
   watch(): void {

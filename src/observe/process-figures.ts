@@ -47,7 +47,7 @@ export function createProcessGauge(): ProcessGauge {
             }
       delay.reset()
       const startedAt = performance.timeOrigin / 1000
-      return { cpuSeconds: (user + system) / 1e6, residentBytes: residentBytes(), startedAt, lag }
+      return { cpuSeconds: (user + system) / 1e6, residentBytes: residentMemory(), startedAt, lag }
     },
     close: () => delay.disable(),
   }
@@ -56,7 +56,7 @@ export function createProcessGauge(): ProcessGauge {
 let lastResidentBytes = 0
 
 /** What it was last when the system cannot be asked: without a free descriptor Node throws, which must not end the process. */
-export function residentBytes(): number {
+export function residentMemory(): number {
   try {
     lastResidentBytes = process.memoryUsage.rss()
   } catch {
