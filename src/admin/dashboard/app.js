@@ -1,11 +1,13 @@
 // The page: follows the gateway's stream and hands what comes to its parts. Everything that is shown comes from /traffic.
 
 import { h, replace, setText, toast } from './element.js'
+import { Decisions } from './decisions.js'
 import { Explain } from './explain.js'
 import { count, duration, percent, rate } from './format.js'
 import { Graph } from './graph.js'
-import { Decisions, showReloads, showRules } from './lists.js'
 import { problemText, refusalText } from './problem-sentences.js'
+import { showReloads } from './reloads.js'
+import { showRules } from './rules.js'
 import { seenReleases } from './seen-releases.js'
 import { follow, keepToken, post } from './stream.js'
 import { VerbDialog } from './verbs.js'

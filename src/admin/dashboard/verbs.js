@@ -2,8 +2,8 @@
 // its hash. A file that may not be written is copied from instead.
 
 import { h, replace, toast } from './element.js'
-import { patchLines, problemLines } from './lists.js'
 import { problemText, refusalText } from './problem-sentences.js'
+import { patchLines, problemLines } from './reloads.js'
 import { post } from './stream.js'
 import { verbText } from './verb-sentences.js'
 import { word } from './words.js'

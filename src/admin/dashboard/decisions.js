@@ -1,55 +1,8 @@
-// Three lists: the rules with their hits, the last decisions with a filter, the reloads with what they changed.
+// The last decisions, newest first, with a filter and a pause.
 
-import { conditionText } from './conditions.js'
 import { h, replace } from './element.js'
-import { clock, count, dateAndClock, duration } from './format.js'
-import { problemText } from './problem-sentences.js'
-import { language, word } from './words.js'
-
-// --- rules -----------------------------------------------------------------------------------------------------------------------
-
-export function showRules(place, release, traffic) {
-  if (release.rules.length === 0) {
-    return replace(place, h('li', { class: 'empty' }, word('noRules', release.stable)))
-  }
-  const hueOf = (version) =>
-    Math.max(
-      0,
-      release.versions.findIndex(({ name }) => name === version),
-    ) % 6
-  replace(
-    place,
-    release.rules.map((rule, index) => {
-      const hits = traffic.rules.find((one) => one.rule === rule.label && one.release === release.name)
-      return h(
-        'li',
-        { class: 'rule', title: rule.place },
-        h('span', { class: 'order' }, String(index + 1)),
-        h('span', { class: 'what' }, rule.label, h('span', { class: `chip hue-${hueOf(rule.version)}` }, rule.version)),
-        h(
-          'span',
-          { class: 'hits' },
-          `${count(hits?.hits ?? 0)} ${word('hits')}`,
-          h('small', {}, word('sinceStart', count(hits?.total ?? 0))),
-        ),
-        h('span', { class: 'detail' }, conditionText(rule.condition)),
-      )
-    }),
-    h(
-      'li',
-      { class: 'rule' },
-      h('span', { class: 'order' }, '·'),
-      h(
-        'span',
-        { class: 'what' },
-        word('everyoneElse'),
-        h('span', { class: `chip hue-${hueOf(release.stable)}` }, release.stable),
-      ),
-    ),
-  )
-}
-
-// --- decisions -------------------------------------------------------------------------------------------------------------------
+import { clock, duration } from './format.js'
+import { word } from './words.js'
 
 const kept = 200
 const pinLetters = { none: 'N', held: 'H', stale: 'S', forged: 'F', two: 'T', kept: 'K', set: 'S' }
@@ -226,64 +179,4 @@ export class Decisions {
 
 function isWrong({ status, served, pool }) {
   return status >= 500 || status === 0 || (served !== undefined && served !== pool)
-}
-
-// --- reloads ---------------------------------------------------------------------------------------------------------------------
-
-export function showReloads(place, reloads) {
-  replace(
-    place,
-    reloads.map((reload, index) => {
-      const { at, ok, changed, snapshot, problems, patch } = reload
-      const isStart = index === reloads.length - 1 && patch === '' && ok
-      const line = [
-        h('time', { datetime: new Date(at).toISOString() }, dateAndClock(at, language())),
-        h(
-          'span',
-          { class: ok ? 'outcome-good' : 'outcome-bad' },
-          word(isStart ? 'started' : ok ? 'tookEffect' : 'refused'),
-        ),
-        h('code', {}, snapshot),
-        patch === '' ? null : changeCount(patch),
-        ok && patch === '' && !isStart
-          ? h('span', { class: 'soft' }, word(changed ? 'otherFiles' : 'filesAgain'))
-          : null,
-      ]
-      if (patch === '' && problems.length === 0)
-        return h('div', { class: 'reload' }, h('div', { class: 'reload-line' }, line))
-      return h(
-        'details',
-        { class: 'reload', open: !ok && index === 0 },
-        h('summary', {}, line),
-        problems.length === 0 ? null : problemLines(problems, ok),
-        patch === '' ? null : patchLines(patch),
-      )
-    }),
-  )
-}
-
-function changeCount(patch) {
-  const lines = patch.split('\n').slice(2)
-  const added = lines.filter((line) => line.startsWith('+')).length
-  const removed = lines.filter((line) => line.startsWith('-')).length
-  return h('span', { class: 'soft mono' }, `+${added} −${removed}`)
-}
-
-export function problemLines(problems, areWarnings) {
-  return h(
-    'ul',
-    { class: areWarnings ? 'problems warnings' : 'problems' },
-    problems.map((text) => h('li', {}, problemText(text))),
-  )
-}
-
-/** A unified diff, without the lines that name the file. */
-export function patchLines(patch) {
-  const lines = patch.split('\n').filter((line) => line !== '' && !/^(?:---|\+\+\+) /.test(line))
-  const kinds = { '+': 'added', '-': 'removed', '@': 'place', '\\': 'place' }
-  return h(
-    'div',
-    { class: 'patch', tabindex: '0', role: 'region', 'aria-label': 'diff' },
-    lines.map((line) => h('span', { class: kinds[line[0]] }, line)),
-  )
 }
