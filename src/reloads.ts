@@ -3,7 +3,7 @@
 
 import { formatProblem, type Loaded } from './config/load.ts'
 import type { Problem } from './config/problem.ts'
-import { createReloader, type Reloader, type ReloadResult as Reloaded } from './config/reload.ts'
+import { createReloader, type Reloader, type Reloaded } from './config/reload.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { textPatch } from './config/text-patch.ts'
 import type { Log } from './gateway-event.ts'

@@ -16,10 +16,10 @@ export interface ReloaderOptions {
   /** Puts a snapshot to use, whole or not at all: what it rejects with becomes a problem, at its `place` if it has one. */
   readonly apply: (snapshot: Snapshot) => Promise<void> | void
   /** Called after each reload that a change of files led to and that did something, failed, or ended a failure. */
-  readonly onReload?: (result: ReloadResult) => void
+  readonly onReload?: (result: Reloaded) => void
 }
 
-export interface ReloadResult {
+export interface Reloaded {
   readonly ok: boolean
   /** False when the content was the one in force already, and when it was refused. */
   readonly changed: boolean
@@ -33,7 +33,7 @@ export interface ReloadResult {
 
 export interface Reloader {
   /** Loads now, after any load under way. Never rejects. */
-  reload(): Promise<ReloadResult>
+  reload(): Promise<Reloaded>
   /** From now on reloads when a file changes, also one of a configuration that was refused. Before the first reload, no change is lost. */
   watch(): void
   close(): void
@@ -61,13 +61,13 @@ class SerialReloader implements Reloader {
     this.#files = [resolve(options.path)]
   }
 
-  reload(): Promise<ReloadResult> {
+  reload(): Promise<Reloaded> {
     const next = this.#last.then(() => this.#reload())
     this.#last = next.then((result) => this.#note(result))
     return next
   }
 
-  #note({ ok, problems }: ReloadResult): void {
+  #note({ ok, problems }: Reloaded): void {
     this.#isRefused = !ok
     if (!ok && problems.some(isPassing)) this.#retryLater()
   }
@@ -96,7 +96,7 @@ class SerialReloader implements Reloader {
   }
 
   /** Whatever goes wrong on the way, out of descriptors or a fault of ours, leaves what is in force in force. */
-  async #reload(): Promise<ReloadResult> {
+  async #reload(): Promise<Reloaded> {
     try {
       return await this.#loadAndApply()
     } catch (error) {
@@ -106,7 +106,7 @@ class SerialReloader implements Reloader {
     }
   }
 
-  async #loadAndApply(): Promise<ReloadResult> {
+  async #loadAndApply(): Promise<Reloaded> {
     const loaded = await this.#load()
     if (!('configuration' in loaded)) return this.#refused(loaded.problems)
     const compiled = compileConfiguration(loaded.configuration)
@@ -133,7 +133,7 @@ class SerialReloader implements Reloader {
     }
   }
 
-  #refused(problems: readonly Problem[]): ReloadResult {
+  #refused(problems: readonly Problem[]): Reloaded {
     return { ok: false, changed: false, snapshot: this.#snapshot, problems }
   }
 }

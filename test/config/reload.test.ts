@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createReloader, type Reloader, type ReloadResult } from '../../src/config/reload.ts'
+import { createReloader, type Reloader, type Reloaded } from '../../src/config/reload.ts'
 import type { Snapshot } from '../../src/config/snapshot.ts'
 import { writeByRename, writeConfigMap, writeInPlace } from '../support/rewrite-file.ts'
 import { type ConfigurationDirectory, makeDirectory, shortest } from './configuration-files.ts'
@@ -11,7 +11,7 @@ const within = { timeout: 2000, interval: 20 }
 let directory: ConfigurationDirectory
 let reloader: Reloader | undefined
 let applied: Snapshot[]
-let told: ReloadResult[]
+let told: Reloaded[]
 
 beforeEach(async () => {
   directory = await makeDirectory()

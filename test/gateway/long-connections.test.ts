@@ -2,26 +2,20 @@
 
 import { createServer, get, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { samplesOf } from '../observe/exposition-text.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 
-let directory: string
-let gateway: Gateway
+let edge: StartedGateway
 let backend: Backend
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'graylane-long-'))
   backend = await startBackend()
 })
 afterEach(async () => {
-  await gateway.close()
+  await edge.close()
   await backend.close()
-  await rm(directory, { recursive: true, force: true })
 })
 
 describe('a service that ends them within half a second', () => {
@@ -132,10 +126,8 @@ interface Routes {
 
 let onSwitch = 'keep'
 
-async function write({ stable = 'v1', versions = ['v1', 'v2'], draining = [], gray = '[]', pin = '{}' }: Routes) {
-  await writeFile(
-    join(directory, 'routes.yaml'),
-    `listen: [{ port: 0, address: 127.0.0.1 }]
+function routes({ stable = 'v1', versions = ['v1', 'v2'], draining = [], gray = '[]', pin = '{}' }: Routes): string {
+  return `listen: [{ port: 0, address: 127.0.0.1 }]
 services: { app: { onSwitch: ${onSwitch} } }
 versions: { ${versions.map((version) => `${version}: { app: "${backend.url}" }`).join(', ')} }
 stable: ${stable}
@@ -143,24 +135,20 @@ draining: [${draining.join(', ')}]
 gray: ${gray}
 pin: ${pin}
 accessLog: off
-`,
-  )
+`
 }
 
 async function start(said: string): Promise<void> {
   onSwitch = said
-  await write({})
-  gateway = await createGateway({ configPath: join(directory, 'routes.yaml'), watch: false })
+  edge = await startGateway(routes({}))
 }
 
-async function change(routes: Routes): Promise<void> {
-  await write(routes)
-  const { ok, problems } = await gateway.reload()
-  expect(ok, JSON.stringify(problems)).toBe(true)
+function change(changed: Routes): Promise<void> {
+  return edge.reload(routes(changed))
 }
 
 function address(): string {
-  return `127.0.0.1:${gateway.listeners()[0]!.port}`
+  return `127.0.0.1:${edge.port}`
 }
 
 /** The cookie of a page load; fetch would say that it is none. */
@@ -208,7 +196,7 @@ async function openStream(path: string): Promise<Stream> {
 }
 
 async function counted(): Promise<Record<string, number>> {
-  const samples = samplesOf(await gateway.metrics.text(), 'graylane_long_connections')
+  const samples = samplesOf(await edge.gateway.metrics.text(), 'graylane_long_connections')
   return Object.fromEntries(
     samples.map(({ labels, value }) => [`${labels['service']} ${labels['version']} ${labels['kind']}`, value]),
   )

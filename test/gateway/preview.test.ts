@@ -1,51 +1,34 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { rawRequest, type Answer } from '../admin/raw-request.ts'
 import { graylane } from '../cli/graylane-process.ts'
 import { loadConfiguration } from '../../src/config/load.ts'
-import { createGateway, type Gateway } from '../../src/gateway.ts'
-import type { RequestRecord } from '../../src/observe/record.ts'
 import { createPreviewLink } from '../../src/preview-link.ts'
 import { type Echo, type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
+import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 
 const key = 'a key for previews, of 32 bytes and more'
 const start = 1_800_000_000
 
-let folder: string
 let backends: EchoBackend[]
-let gateway: Gateway
+let edge: StartedGateway
 let address: string
-let records: RequestRecord[]
 /** The clock of the gateway. */
 let now = start
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'graylane-preview-'))
   backends = await Promise.all(['v1', 'v2', 'v3'].map((version) => startEchoBackend('app', version)))
-  await writeFile(join(folder, 'pin.key'), key)
-  await write()
-  records = []
-  gateway = await createGateway({
-    configPath: join(folder, 'routes.yaml'),
-    watch: false,
-    nowSeconds: () => now,
-    observers: [(record) => void records.push({ ...record })],
-  })
-  address = `127.0.0.1:${gateway.listeners()[0]?.port}`
+  edge = await startGateway(routes(), { nowSeconds: () => now }, { 'pin.key': key })
+  address = `127.0.0.1:${edge.port}`
 })
 afterAll(async () => {
-  await gateway.close()
+  await edge.close()
   await Promise.all(backends.map((backend) => backend.close()))
-  await rm(folder, { recursive: true })
 })
 
-async function write(change: (yaml: string) => string = (yaml) => yaml): Promise<void> {
+function routes(): string {
   const [v1, v2, v3] = backends.map(({ url }) => url)
-  const yaml = `name: shop
+  return `name: shop
 listen: [{ port: 0, address: 127.0.0.1 }]
 services: { app: }
 versions: { v1: { app: "${v1}" }, v2: { app: "${v2}" }, v3: { app: "${v3}" } }
@@ -54,14 +37,13 @@ gray: [{ version: v3, match: [{ cookies: { user: { exact: jason } } }] }]
 pin: { epoch: 2, keys: [{ file: pin.key }] }
 accessLog: off
 `
-  await writeFile(join(folder, 'routes.yaml'), change(yaml))
 }
 
 async function linkTo(
   version: string,
   wish: { expiresAt?: number; release?: string; key?: string; epoch?: number } = {},
 ): Promise<URL> {
-  const loaded = await loadConfiguration(join(folder, 'routes.yaml'))
+  const loaded = await loadConfiguration(edge.configPath)
   if (!('configuration' in loaded)) throw new Error('not loaded')
   const { configuration } = loaded
   const [release] = configuration.releases
@@ -153,7 +135,7 @@ describe('a preview', () => {
     expect(asked(await get('/app.js', [preview, pin], script))).toBe('v2')
     expect(asked(await get('/api', [preview, pin], [], 'POST'))).toBe('v2')
     expect(asked(await get('/', [preview, 'user=jason'], page))).toBe('v2')
-    expect(records.at(-1)).toMatchObject({ reason: 'preview', version: 'v2' })
+    expect(edge.records.at(-1)).toMatchObject({ reason: 'preview', version: 'v2' })
   })
 
   it('writes no pin and lets nothing be stored', async () => {
@@ -224,18 +206,16 @@ describe('a preview', () => {
       (yaml: string) => yaml.replace('epoch: 2', 'epoch: 3'),
       (yaml: string) => yaml.replace(/ v2: \{ app: "[^"]*" \},/, ''),
     ]) {
-      await write(change)
-      expect(await gateway.reload()).toMatchObject({ ok: true })
+      await edge.reload(change(routes()))
       expect(asked(await get('/', [preview], page))).toBe('v1')
       expect((await get('/app.js', [preview], script)).status).toBe(409)
-      await write()
-      await gateway.reload()
+      await edge.reload(routes())
     }
   })
 })
 
 describe('graylane preview', () => {
-  const run = (...args: string[]) => graylane(['preview', ...args, '--config', join(folder, 'routes.yaml')])
+  const run = (...args: string[]) => graylane(['preview', ...args, '--config', edge.configPath])
 
   it('prints a link that the gateway opens', async () => {
     now = Math.floor(Date.now() / 1000)

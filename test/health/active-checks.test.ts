@@ -1,6 +1,5 @@
 // Active health checks at a real gateway: backends that would serve but say that they are not well.
 
-import { writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { sendRaw } from '../support/raw-request.ts'
 import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
@@ -35,8 +34,7 @@ class Scene implements AsyncDisposable {
 
   /** @param more further lines of the file */
   async reloadWith(healthCheck: string, more = ''): Promise<void> {
-    await writeFile(this.edge.configPath, routes([this.stable, this.one, this.twin], healthCheck) + more)
-    expect(await this.edge.gateway.reload()).toMatchObject({ ok: true, changed: true })
+    await this.edge.reload(routes([this.stable, this.one, this.twin], healthCheck) + more)
   }
 
   async page(from = '127.0.0.58'): Promise<string> {

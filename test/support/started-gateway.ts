@@ -13,6 +13,8 @@ export interface StartedGateway {
   readonly port: number
   /** Of the requests that have ended, oldest first. */
   readonly records: RequestRecord[]
+  /** Puts another text in force. Throws when it is refused. */
+  reload(text: string): Promise<void>
   /** Takes the folder away too. */
   close(): Promise<void>
 }
@@ -38,6 +40,11 @@ export async function startGateway(
     configPath,
     port: gateway.listeners()[0]!.port,
     records,
+    async reload(changed) {
+      await writeFile(configPath, changed)
+      const { ok, problems } = await gateway.reload()
+      if (!ok) throw new Error(`refused: ${JSON.stringify(problems)}`)
+    },
     async close() {
       await gateway.close()
       await rm(directory, { recursive: true, force: true })
