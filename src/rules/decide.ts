@@ -59,8 +59,7 @@ function decideByKind(release: Release, facts: RequestFacts, visit: Visit, trace
 /** A subresource follows its page, whatever the rules say by now: of any age, draining too. */
 function decideSubresource(release: Release, facts: RequestFacts, visit: Visit, trace: Trace | undefined): Decision {
   const { reading, pageVersion } = visit
-  // Without a pin there is no page to follow: as a document, and whoever was drawn falls back like one.
-  if (reading.state === 'none') return decideDocument(release, facts, visit, undefined, trace)
+  if (reading.state === 'none') return decideUnpinned(release, facts, visit, trace)
 
   const { pin } = reading
   // The page's own word comes first: a cookie cannot tell two tabs apart. What an older epoch was given is void, since a name may mean
@@ -71,14 +70,22 @@ function decideSubresource(release: Release, facts: RequestFacts, visit: Visit, 
   // or by an answer that lost the race for the cookie.
   return reading.state === 'held' && pageVersion === undefined
     ? followPage(release, pin.version, 'pin', visit)
-    : { action: 'reload', version: stableFor(release, visit), reason: 'stale', rule: undefined }
+    : reload(release, visit)
+}
+
+/**
+ * Without a pin there is no page to follow: as a document, and whoever was drawn falls back like one. What the page says of itself cannot
+ * be held against anything, so it opens nothing; but it tells that the answer would be of another version.
+ */
+function decideUnpinned(release: Release, facts: RequestFacts, visit: Visit, trace: Trace | undefined): Decision {
+  const decision = decideDocument(release, facts, visit, undefined, trace)
+  const crosses = visit.pageVersion !== undefined && visit.pageVersion !== decision.version
+  return crosses ? reload(release, visit) : decision
 }
 
 function followPage(release: Release, version: string, reason: Reason, visit: Visit): Decision {
   // The browser was given this version, and it has gone: there is nothing left that would not cross.
-  if (!release.spec.versions.has(version)) {
-    return { action: 'reload', version: stableFor(release, visit), reason: 'stale', rule: undefined }
-  }
+  if (!release.spec.versions.has(version)) return reload(release, visit)
   // Half a fallback never happens (4.7): the page stays on its version, and fails with it. Stable has nowhere to fall.
   return version === stableFor(release, visit) || visit.available(version)
     ? serve(version, reason)
@@ -174,6 +181,10 @@ function stableFor(release: Release, visit: Visit): string {
 
 function serve(version: string, reason: Reason, rule?: GrayRule): Decision {
   return { action: 'serve', version, reason, rule }
+}
+
+function reload(release: Release, visit: Visit): Decision {
+  return { action: 'reload', version: stableFor(release, visit), reason: 'stale', rule: undefined }
 }
 
 function serveListed(release: Release, version: string | undefined, reason: Reason): Decision | undefined {

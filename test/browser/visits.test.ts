@@ -101,7 +101,7 @@ describeWithPages('visits', (stage) => {
     expect(await page.frames()[1]!.evaluate(call)).toEqual(['v2', 'v2'])
   })
 
-  it('without cookies a visit is whole while the routes stay; what is open at a promotion crosses', async () => {
+  it('without cookies a visit is whole while the routes stay; what is open at a promotion is told to reload', async () => {
     const profile = await mkdtemp(join(tmpdir(), 'graylane-profile-'))
     await mkdir(join(profile, 'Default'))
     const blocked = { profile: { default_content_setting_values: { cookies: 2 } } }
@@ -123,9 +123,10 @@ describeWithPages('visits', (stage) => {
       }
 
       await stage.change({ stable: drawn === 'v1' ? 'v2' : 'v1' })
-      const after = await partsOf(page)
-      expect(after.page).toBe(drawn)
-      expect(after.fetch).not.toBe(drawn)
+      expect(await page.evaluate(`fetch('/api/version').then(({ status }) => status)`)).toBe(409)
+      await page.locator('h1').click()
+      await expect.poll(() => page.title()).not.toBe(drawn)
+      expect(await partsOf(page)).toEqual(whole(await page.title()))
     } finally {
       await context.close()
       await rm(profile, { recursive: true, force: true })

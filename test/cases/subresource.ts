@@ -109,12 +109,17 @@ const named: readonly Case[] = [
     expect: { ...stale, pin: 'kept' },
   },
   {
-    says: 'without a pin nothing is believed',
+    says: 'without a pin nothing is believed, and a page told so that names another version than is decided',
     headers: [...secureApi, 'X-Page-Version: v2'],
-    cookies: [],
     from: '127.0.0.7',
     pins: [{ pin: 'v2', epoch: 2, history: ['v2'], forge: (value) => `${value}x` }],
-    expect: { reason: 'stable', version: 'v1', pinIn: 'forged' },
+    expect: { ...stale, version: 'v1', pinIn: 'forged', body: ['"current":"v1"', '"reload":true'] },
+  },
+  {
+    says: 'without a pin a page that names the version that is decided is served',
+    headers: [...secureApi, 'X-Page-Version: v2'],
+    from: '127.0.0.58',
+    expect: { version: 'v2', reason: 'rule', pin: 'none' },
   },
   {
     says: 'a page whose version has gone is told so, though the pin is younger',

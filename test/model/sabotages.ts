@@ -73,14 +73,14 @@ export const sabotages: readonly Sabotage[] = [
   {
     sentence: '4.5 a pin of any age holds for what belongs to a page, whatever the rules say',
     file: decide,
-    code: "if (reading.state === 'none') return decideDocument(release, facts, visit, undefined, trace)",
+    code: "if (reading.state === 'none') return decideUnpinned(release, facts, visit, trace)",
     instead: 'return decideDocument(release, facts, visit, bindingPin(release, visit), trace)',
   },
   {
     sentence: '4.5 draining versions serve their open pages',
     file: decide,
-    code: 'if (!release.spec.versions.has(version)) {',
-    instead: 'if (!release.spec.versions.has(version) || release.spec.draining.has(version)) {',
+    code: 'if (!release.spec.versions.has(version)) return',
+    instead: 'if (!release.spec.versions.has(version) || release.spec.draining.has(version)) return',
   },
   {
     sentence: '4.5 the version that a page names comes first',
@@ -99,6 +99,12 @@ export const sabotages: readonly Sabotage[] = [
     file: decide,
     code: "reading.state === 'held' && pageVersion === undefined",
     instead: "reading.state === 'held'",
+  },
+  {
+    sentence: '4.5 without a pin, pages that name another version than is decided are told to reload',
+    file: decide,
+    code: 'return crosses ? reload(release, visit) : decision',
+    instead: 'return decision',
   },
   {
     sentence: '4.5 a stale pin is told to reload',

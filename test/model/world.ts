@@ -239,6 +239,9 @@ class World {
     const written = this.#writtenPin(answer)
     if (isFirst !== (written !== undefined)) return this.#break(`${method} of a part of a page and its pin`, answer)
     if (written !== undefined) return this.#hold(browser, view, answer, written)
+    // Nothing is promised to who holds nothing, but that a page which says what it is gets nothing else.
+    if (browser.held === undefined && stamp !== undefined && answer.status === 200 && answer.version !== stamp)
+      return this.#break(`${method} of a page ${stamp} without a pin was answered by ${answer.version}`, answer)
     const due = dueToPart(view, browser, stamp)
     if (due !== undefined) this.#compare(`${method} of a page ${stamp ?? 'without stamp'}`, due, answer, view)
   }

@@ -303,7 +303,16 @@ export const subresources: readonly Row[] = [
     visit: { reading: held('v2'), pageVersion: 'v3' },
     is: 'reload v1 stale',
   },
-  { says: 'a page version without a pin is not believed', visit: { pageVersion: 'v3' }, is: 'v1 stable' },
+  {
+    says: 'a page version without a pin is not believed, and its page told so',
+    visit: { pageVersion: 'v3' },
+    is: 'reload v1 stale',
+  },
+  {
+    says: 'a page version without a pin that would be given anyway is served',
+    visit: { pageVersion: 'v1' },
+    is: 'v1 stable',
+  },
   {
     says: 'a page whose version has gone is told to reload, though the pin holds',
     visit: { reading: held('v2', { history: ['v2', 'gone'] }), pageVersion: 'gone' },
