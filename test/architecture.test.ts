@@ -54,7 +54,7 @@ function valuesBetween(from: string, of: string): Import[] {
   return ours.filter((one) => areaOf(one.from) === from && areaOf(one.of) === of && !one.typeOnly)
 }
 
-describe('the import rule (design section 8)', () => {
+describe('the import rule (CONTRIBUTING.md)', () => {
   // An area may import itself, and these.
   const allowed: Record<string, readonly string[]> = {
     rules: [],

@@ -1,4 +1,4 @@
-// The bars of the design, as data, and whether a result meets them. The bars are written down here; every figure comes from the result.
+// The bars that are to be met, as data, and whether a result meets them. The bars are written down here; every figure comes from the result.
 
 import type { BenchResult } from '../result.ts'
 import { idleKib, ratio } from './figures.ts'

@@ -1,4 +1,4 @@
-// What caches may do with an answer while one URL means several builds: from facts to changes, by section 4.10 of the design.
+// What caches may do with an answer while one URL means several builds: from facts to changes, by docs/caching.md.
 // Pure. Never sees a body; the fields themselves are read and written by proxy/cache-fields.ts.
 
 /** What the browser asked for, as far as caching goes. part: anything else of a page, API answers too. */

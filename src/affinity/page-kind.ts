@@ -14,7 +14,7 @@ export interface Fields {
 }
 
 /**
- * Document, subresource or preflight, by section 4.3 of the design.
+ * Document, subresource or preflight, by step 3 of docs/affinity.md.
  * On plain http browsers send no Sec-Fetch fields, and a frame of the same origin cannot be told from a page; nor can it
  * under a service worker, which leaves Sec-Fetch-Dest empty.
  * @param pageHeader by which a page names its version: only its scripts can, so what carries it is no page load

@@ -56,7 +56,7 @@ export interface AnswerToPin {
 }
 
 /**
- * The pin to write with this answer, or undefined when the browser keeps what it has (section 4.9 of the design). It goes with the page:
+ * The pin to write with this answer, or undefined when the browser keeps what it has (docs/affinity.md, step 9). It goes with the page:
  * what is not shown in the place of another page must not take the pin of that page away.
  */
 export function pinToWrite(answer: AnswerToPin): Pin | undefined {

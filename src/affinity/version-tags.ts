@@ -1,5 +1,5 @@
 // Entity tags that say which version they are of. Two builds may share a tag, or the date of a file: a 304 of one would revive what the
-// browser holds of the other. So tags carry the version out, and come back in only to that version (section 4.10 of the design).
+// browser holds of the other. So tags carry the version out, and come back in only to that version (docs/caching.md).
 
 // Between the version and the app's own tag. Neither can stand in a version's name, both may stand in a tag (RFC 9110 8.8.3).
 const tagMark = '~'

@@ -87,7 +87,7 @@ export class Accounts {
 
   #cellsOf(record: RequestRecord, names: KnownNames): Cell[] {
     const cells: Cell[] = []
-    // A preflight belongs to no page: its decision says nothing about a visitor (design 4.5).
+    // A preflight belongs to no page: its decision says nothing about a visitor (docs/affinity.md, step 5).
     if (record.reason !== '' && record.reason !== 'preflight') {
       cells.push(this.decisions.cell(fold(record.version, names.versions), record.reason))
       if (!record.internal) {
@@ -100,7 +100,7 @@ export class Accounts {
     return cells
   }
 
-  /** The coupling audit (design 4, last part): did the answer come from the version that was asked? */
+  /** The coupling audit: did the answer come from the version that was asked? */
   #addServedVersion(cells: Cell[], record: RequestRecord, names: KnownNames): void {
     const service = fold(record.service, names.services)
     const served = record.servedVersion

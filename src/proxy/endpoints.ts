@@ -5,7 +5,7 @@ import type { ConnectionRules } from './connection-rules.ts'
 import type { Endpoint } from './exchange.ts'
 import { noOutlier } from './outlier-detection.ts'
 
-/** A pool whose endpoints have all been out for this long is unavailable (design 4.7). */
+/** A pool whose endpoints have all been out for this long is unavailable (docs/affinity.md, step 7). */
 export const unavailableAfterMs = 2000
 /** Good probes in a row that bring an endpoint back; twice as many each time it went out again soon after it had come back. */
 const goodProbesNeeded = 2

@@ -107,7 +107,7 @@ export function handleRequest(
   sendTo(proxied, edgeRelease, service, facts)
 }
 
-/** Service-to-service traffic: the service by Host, the version from the caller (design section 5). No pins, no documents. */
+/** Service-to-service traffic: the service by Host, the version from the caller. No pins, no documents. */
 function handleInternal(
   around: Circumstances,
   proxied: ProxiedRequest,
@@ -150,7 +150,7 @@ function passedBefore(request: RequestHead, listener: EdgeListener): boolean {
   return request.get('via')?.includes(listener.viaName) === true
 }
 
-/** Design 4.1: the socket's peer, or what trusted proxies say of the one before. */
+/** Step 1 of docs/affinity.md: the socket's peer, or what trusted proxies say of the one before. */
 function clientOf({ direct, trust }: Peer, request: RequestHead): Client {
   if (!direct.trusted) return direct
   const path = request.get(trust.field)
@@ -178,7 +178,7 @@ function describeService(service: Service, version: string): string {
   return owner === version ? `${service.name} of ${version}` : `${service.name}, pool of ${owner ?? 'none'}`
 }
 
-/** Everything of the visitor that the decision rests on (design 4.3, 4.4, 4.6). */
+/** Everything of the visitor that the decision rests on (docs/affinity.md, steps 3, 4 and 6). */
 function visitOf(
   request: RequestHead,
   facts: RequestFacts,
@@ -237,7 +237,7 @@ function answerStale(proxied: ProxiedRequest, visit: Visit, decision: Decision, 
   proxied.failStale(edgeErrors.stalePage, stalePageAnswer(pinned, decision.version, request.get('accept')))
 }
 
-/** Design 4.8: the first service that matches and has a pool for this version (its own or its base's). */
+/** Step 8: the first service that matches and has a pool for this version (its own or its base's). */
 function serviceOf(release: Release, facts: RequestFacts, version: string): Service | undefined {
   const { services } = release
   for (let i = 0; i < services.length; i += 1) {

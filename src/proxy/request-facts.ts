@@ -38,7 +38,7 @@ export class HeadFacts implements RequestFacts {
     this.sourceLabels = sourceLabels
   }
 
-  /** At the edge the version's own header never enters from outside, so no rule sees what a client wrote there (design 4.2). */
+  /** At the edge the version's own header never enters from outside, so no rule sees what a client wrote there (docs/affinity.md, step 2). */
   withhold(assertedHeader: string): void {
     this.#assertedHeader = assertedHeader
   }

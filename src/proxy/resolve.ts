@@ -91,7 +91,7 @@ export class Resolver {
       const addresses = await this.#lookUp(name)
       if (addresses.length > 0) this.#answers.set(name, addresses.toSorted())
     } catch {
-      // The last answer stands (design section 3): a name server that is down must not empty a pool.
+      // The last answer stands: a name server that is down must not empty a pool.
     }
   }
 

@@ -47,7 +47,7 @@ export function compileRoutes(
 function compileRelease(spec: ReleaseSpec, report: Report): Release {
   const versionPools = compilePools(spec)
   const gray = Object.freeze(spec.gray.map(compileRule))
-  // Draining versions draw nobody (section 4.11 of the design), by no kind of rule.
+  // Draining versions draw nobody (docs/affinity.md, step 11), by no kind of rule.
   const drawing = gray.filter((rule) => !spec.draining.has(rule.version))
   return Object.freeze({
     spec,

@@ -1,4 +1,4 @@
-// Which version answers a request, and why: sections 4.5 to 4.7, 4.11 and 5 of the design, read top to bottom.
+// Which version answers a request, and why: steps 5 to 7 and 11 of docs/affinity.md, read top to bottom.
 // Pure: clock, chance and health come in with the visit. Never picks a service or an endpoint.
 
 import { describeDecision, traceRules } from './describe.ts'
@@ -22,7 +22,7 @@ export function decide(release: Release, facts: RequestFacts, visit: Visit, trac
 }
 
 /**
- * The version of a service-to-service call (section 5): the listener's fixed label `version`, the version the caller asked for, the
+ * The version of a service-to-service call: the listener's fixed label `version`, the version the caller asked for, the
  * one version that owns an endpoint at the caller's address, else stable. A name that is not listed counts as not said. Health plays no
  * part: the pool answers 503 itself.
  * @param sourceAddressVersion asked only when nothing before it applied
@@ -54,7 +54,7 @@ function decideByKind(release: Release, facts: RequestFacts, visit: Visit, trace
   }
 }
 
-// --- subresources (4.5) ------------------------------------------------------------------------------------------------------
+// --- subresources (step 5) ---------------------------------------------------------------------------------------------------
 
 /** A subresource follows its page, whatever the rules say by now: of any age, draining too. */
 function decideSubresource(release: Release, facts: RequestFacts, visit: Visit, trace: Trace | undefined): Decision {
@@ -86,13 +86,13 @@ function decideUnpinned(release: Release, facts: RequestFacts, visit: Visit, tra
 function followPage(release: Release, version: string, reason: Reason, visit: Visit): Decision {
   // The browser was given this version, and it has gone: there is nothing left that would not cross.
   if (!release.spec.versions.has(version)) return reload(release, visit)
-  // Half a fallback never happens (4.7): the page stays on its version, and fails with it. Stable has nowhere to fall.
+  // Half a fallback never happens (step 7): the page stays on its version, and fails with it. Stable has nowhere to fall.
   return version === stableFor(release, visit) || visit.available(version)
     ? serve(version, reason)
     : { action: 'unavailable', version, reason: 'unavailable', rule: undefined }
 }
 
-// --- documents (4.6, 4.7, 4.11) ----------------------------------------------------------------------------------------------
+// --- documents (steps 6, 7, 11) ----------------------------------------------------------------------------------------------
 
 function decideDocument(
   release: Release,
@@ -164,7 +164,7 @@ function onHealthy(
     : serve(stable, 'fallback', rule)
 }
 
-// --- versions that are new (4.11) -----------------------------------------------------------------------------------------------
+// --- versions that are new (step 11) --------------------------------------------------------------------------------------------
 
 /** Whether other gateways may not know the version yet: it draws nobody, but whoever has a pin of it keeps it. */
 function settles({ settling, nowSeconds }: Visit, version: string): boolean {

@@ -81,7 +81,7 @@ export interface RequestMatchSpec {
 /** What makes a gray rule hit. `ip:` of routes.yaml is a match on clientIp. */
 export type GrayConditionSpec =
   | { readonly kind: 'match'; /** ORed */ readonly items: readonly RequestMatchSpec[] }
-  | { readonly kind: 'users'; /** identities of section 4.6 */ readonly users: ReadonlySet<string> }
+  | { readonly kind: 'users'; /** identities */ readonly users: ReadonlySet<string> }
   | { readonly kind: 'share'; /** hundredths of a percent, 0 to 10000 */ readonly share: number }
 
 export interface GrayRuleSpec {
@@ -194,7 +194,7 @@ export interface ReleaseSpec {
   /** Values of sources other than the address that mean nobody, in lower case. */
   readonly ignoredIdentities?: ReadonlySet<string>
   readonly pin: PinSpec
-  /** For so long a version that is new to a gateway draws nobody (section 4.11). Default 0. */
+  /** For so long a version that is new to a gateway draws nobody (`rollout.settle`). Default 0. */
   readonly settleSeconds?: number
   /** Undefined: a page names its version by `pin.pageHeader` alone. */
   readonly page?: PageSpec
@@ -307,7 +307,7 @@ export interface Visit {
   readonly reading: PinReading
   /** What the page says of itself (x-page-version); believed only when it stands in the pin's history; else the page is told to reload. */
   readonly pageVersion: string | undefined
-  /** First identity present (section 4.6), or undefined. */
+  /** First identity present, or undefined. */
   readonly identity: string | undefined
   /** The visitor's draw: the pin's seed, else the identity's hash, else random. */
   readonly seed: string
@@ -339,7 +339,7 @@ export interface Settling {
  * stable: nothing else applied · preflight: a CORS preflight · preview: a signed link was followed · stale: the pin's version or epoch is gone ·
  * fallback: the version has an unavailable pool, so the whole visit goes to stable · unavailable: the same, but it may not fall back ·
  * asset: a hashed asset that the decided version lacks, found in another one of this browser (assets.tryLive) ·
- * source-labels, asked, source-address, default: the four ways of an internal caller (section 5).
+ * source-labels, asked, source-address, default: the four ways of an internal caller.
  */
 export type Reason =
   | 'rule'

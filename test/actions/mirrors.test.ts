@@ -1,4 +1,4 @@
-// Istio section 4.8: copies that are sent and forgotten, and never let a version hear of another.
+// Istio's mirrors: copies that are sent and forgotten, and never let a version hear of another.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'

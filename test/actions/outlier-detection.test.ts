@@ -1,4 +1,4 @@
-// Istio section 6.5 at a table of moments: when an endpoint is left out, for how long, and when nobody is.
+// Istio's outlierDetection at a table of moments: when an endpoint is left out, for how long, and when nobody is.
 
 import { describe, expect, it } from 'vitest'
 import { noOutlier, OutlierDetection } from '../../src/proxy/outlier-detection.ts'

@@ -1,4 +1,4 @@
-// Istio section 4.6 and finding 47, between real sockets: what is tried again, how often, where, and what the record says of it.
+// Istio's retries between real sockets: what is tried again, how often, where, and what the record says of it.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { backOffMs, retriesAnswer, retriesFailure } from '../../src/proxy/retry-policy.ts'

@@ -1,4 +1,4 @@
-// Istio section 6 over real sockets: which endpoint a request reaches, and how much a pool takes.
+// trafficPolicy over real sockets: which endpoint a request reaches, and how much a pool takes.
 
 import { createServer, type Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'

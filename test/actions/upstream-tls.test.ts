@@ -1,4 +1,4 @@
-// Istio section 6.6: TLS to upstreams by the settings of a pool, shown by real handshakes.
+// TLS to upstreams by the settings of a pool, shown by real handshakes.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -35,7 +35,7 @@ describe('the codec', () => {
     )
   })
 
-  test('has the layout that the design gives', () => {
+  test('has the layout that all gateways share', () => {
     const text = encode({ version: '1.10', history: ['1.10', 'v1'] })
     const fields = `1.${key.id}.1~10.1.1800000000.abcdefghijklmnop.1~10+v1`
     const mac = createHmac('sha256', key.secret).update(`graylane pin\nshop\n${fields}`).digest().subarray(0, 16)

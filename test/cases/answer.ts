@@ -1,4 +1,4 @@
-// Section 4.9: x-version both ways, and which answers carry a pin.
+// Step 9 of docs/affinity.md: x-version both ways, and which answers carry a pin.
 
 import type { Case, CaseGroup } from './case.ts'
 import { api, fetchMetadata, page, secureApi, securePage } from './case.ts'
@@ -234,14 +234,18 @@ function attributes(
   headers: readonly string[],
   setCookie: string,
 ): CaseGroup {
-  return { title: `4.9 attributes, ${title}`, config: config(pin), cases: [{ says, headers, expect: { setCookie } }] }
+  return {
+    title: `step 9: attributes, ${title}`,
+    config: config(pin),
+    cases: [{ says, headers, expect: { setCookie } }],
+  }
 }
 
 export const answers: readonly CaseGroup[] = [
-  { title: '4.9 documents', config: config(), cases: documents },
-  { title: '4.9 subresources', config: config(), cases: subresources },
+  { title: 'step 9: documents', config: config(), cases: documents },
+  { title: 'step 9: subresources', config: config(), cases: subresources },
   {
-    title: '4.9 x-version',
+    title: 'step 9: x-version',
     config: config(),
     cases: [
       {
@@ -254,7 +258,7 @@ export const answers: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.9 x-version, named otherwise',
+    title: 'step 9: x-version, named otherwise',
     config: config(', header: x-lane'),
     cases: [
       {
@@ -295,7 +299,7 @@ export const answers: readonly CaseGroup[] = [
     `lane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Lax`,
   ),
   {
-    title: '4.9 attributes, another ttl',
+    title: 'step 9: attributes, another ttl',
     config: config('', '90s'),
     cases: [
       {

@@ -1,4 +1,4 @@
-// Section 4.10: what caches may do with answers while one URL means several builds, and which conditions reach which build.
+// Step 10 of docs/affinity.md: what caches may do with answers while one URL means several builds, and which conditions reach which build.
 
 import { type Case, type CaseGroup, fetchMetadata, page, secureApi, securePage } from './case.ts'
 
@@ -396,10 +396,10 @@ const trusted: readonly Case[] = [
 ]
 
 export const caching: readonly CaseGroup[] = [
-  { title: '4.10 pages, several versions listed', config: config(), cases: documents },
-  { title: '4.10 parts of a page, several versions listed', config: config(), cases: assets },
-  { title: '4.10 mistakes under the name of an asset', config: config(), cases: mistakes },
-  { title: '4.10 tags and dates, several versions listed', config: config(), cases: tags },
-  { title: '4.10 one version listed', config: config(['v1']), cases: alone },
-  { title: '4.10 cache: trust', config: config(['v1', 'v2'], 'cache: trust'), cases: trusted },
+  { title: 'step 10: pages, several versions listed', config: config(), cases: documents },
+  { title: 'step 10: parts of a page, several versions listed', config: config(), cases: assets },
+  { title: 'step 10: mistakes under the name of an asset', config: config(), cases: mistakes },
+  { title: 'step 10: tags and dates, several versions listed', config: config(), cases: tags },
+  { title: 'step 10: one version listed', config: config(['v1']), cases: alone },
+  { title: 'step 10: cache: trust', config: config(['v1', 'v2'], 'cache: trust'), cases: trusted },
 ]

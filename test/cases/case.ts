@@ -8,7 +8,7 @@ export const now = 1_800_000_000
 
 /** Rows under one configuration. */
 export interface CaseGroup {
-  /** Section of the design and what is special about this configuration. */
+  /** Step of docs/affinity.md, and what is special about this configuration. */
   readonly title: string
   /**
    * routes.yaml. `<frontend v2>` stands for the URL of a backend that answers as that service and version, `<frontend v2 @127.0.1.2>`

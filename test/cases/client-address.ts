@@ -1,4 +1,4 @@
-// Section 4.1: who the client is. The rule `office` makes the address visible: it gives v2.
+// Step 1 of docs/affinity.md: who the client is. The rule `office` makes the address visible: it gives v2.
 
 import type { Case, CaseGroup } from './case.ts'
 import { page } from './case.ts'
@@ -33,7 +33,7 @@ function forwardedFor(says: string, lines: readonly string[], client: string, in
 
 export const clientAddress: readonly CaseGroup[] = [
   {
-    title: '4.1 client address, proxies trusted by address',
+    title: 'step 1: client address, proxies trusted by address',
     config: config('trust: [127.0.0.1/32, 172.16.0.0/12, "fd00::/8"]'),
     cases: [
       {
@@ -112,12 +112,12 @@ export const clientAddress: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.1 client address, nobody trusted',
+    title: 'step 1: client address, nobody trusted',
     config: config(''),
     cases: [forwardedFor('is the peer, whatever it claims', ['192.168.0.58'], '127.0.0.1', false)],
   },
   {
-    title: '4.1 client address, at a listener of all addresses',
+    title: 'step 1: client address, at a listener of all addresses',
     config: config('trust: [127.0.0.1/32]', '{ port: 0 }'),
     cases: [
       {
@@ -130,7 +130,7 @@ export const clientAddress: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.1 client address, one trusted hop',
+    title: 'step 1: client address, one trusted hop',
     config: config('trust: { hops: 1 }'),
     cases: [
       forwardedFor('is the last entry', ['9.9.9.9, 192.168.0.58'], '192.168.0.58', true),
@@ -139,7 +139,7 @@ export const clientAddress: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.1 client address, two trusted hops',
+    title: 'step 1: client address, two trusted hops',
     config: config('trust: { hops: 2 }'),
     cases: [
       forwardedFor('is the last but one', ['192.168.0.58, 9.9.9.9'], '192.168.0.58', true),
@@ -148,7 +148,7 @@ export const clientAddress: readonly CaseGroup[] = [
     ],
   },
   {
-    title: "4.1 client address, a CDN's header",
+    title: "step 1: client address, a CDN's header",
     config: config('trust: { proxies: [127.0.0.1/32], header: cf-connecting-ip }'),
     cases: [
       {

@@ -1,4 +1,4 @@
-// Section 4.6: page loads. Rules from top to bottom, first hit decides; then the pin; then stable. Shares stand in share.ts.
+// Step 6 of docs/affinity.md: page loads. Rules from top to bottom, first hit decides; then the pin; then stable. Shares stand in share.ts.
 
 import type { CaseGroup } from './case.ts'
 import { page } from './case.ts'
@@ -21,7 +21,7 @@ pin: { keys: [{ file: pin.key }], ttl: 8h${more} }
 }
 
 const explicit: CaseGroup = {
-  title: '4.6 explicit rules',
+  title: 'step 6: explicit rules',
   config: config(`
   - { name: office, version: v2, ip: [127.0.0.58, 127.9.0.0/16] }
   - name: testers
@@ -153,7 +153,7 @@ const explicit: CaseGroup = {
 }
 
 const draining: CaseGroup = {
-  title: '4.6 a draining version',
+  title: 'step 6: a draining version',
   config: config(
     `
   - { name: office, version: v2, ip: [127.0.0.58] }
@@ -179,7 +179,7 @@ draining: [v2]
 }
 
 const keep: CaseGroup = {
-  title: '4.6 repin: keep',
+  title: 'step 6: repin: keep',
   config: config(
     `
   - { name: office, version: v2, ip: [127.0.0.58] }

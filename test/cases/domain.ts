@@ -1,4 +1,4 @@
-// Section 4.9 for app.shop.test and api.shop.test: one pin for both, and the day on which `domain` is turned on.
+// Step 9 of docs/affinity.md for app.shop.test and api.shop.test: one pin for both, and the day on which `domain` is turned on.
 
 import { type Case, type CaseGroup, fetchMetadata, page, secureApi, securePage } from './case.ts'
 
@@ -119,6 +119,6 @@ const overHttp: readonly Case[] = [
 ]
 
 export const domain: readonly CaseGroup[] = [
-  { title: '4.9 domain, over https', config, cases: overHttps },
-  { title: '4.9 domain, over http', config, cases: overHttp },
+  { title: 'step 9: domain, over https', config, cases: overHttps },
+  { title: 'step 9: domain, over http', config, cases: overHttp },
 ]

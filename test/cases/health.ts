@@ -1,4 +1,5 @@
-// Section 4.7: refusing endpoints, unavailable pools, and no half fallbacks. The rows of a group run in order: health has a memory.
+// Step 7 of docs/affinity.md: refusing endpoints, unavailable pools, and no half fallbacks. The rows of a group run in order: health has
+// a memory.
 
 import type { CaseGroup } from './case.ts'
 import { api, page, secureApi } from './case.ts'
@@ -34,7 +35,7 @@ const unavailable = {
 } as const
 
 const pools: CaseGroup = {
-  title: '4.7 pools that are out',
+  title: 'step 7: pools that are out',
   config,
   cases: [
     {
@@ -182,7 +183,7 @@ const pools: CaseGroup = {
 }
 
 const stableOut: CaseGroup = {
-  title: '4.7 stable is out',
+  title: 'step 7: stable is out',
   config: `
 name: shop
 listen:

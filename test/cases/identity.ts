@@ -1,4 +1,4 @@
-// Section 4.6: who a visitor is. JSON cookies, tokens, values that mean nobody; lists and a share together.
+// Step 6 of docs/affinity.md: who a visitor is. JSON cookies, tokens, values that mean nobody; lists and a share together.
 
 import { createHmac } from 'node:crypto'
 import { type CaseGroup, page, seedWhere } from './case.ts'
@@ -40,7 +40,7 @@ const byList = { version: 'v2', reason: 'rule', rule: 'testers' } as const
 
 export const identities: readonly CaseGroup[] = [
   {
-    title: '4.6 identities that are more than a cookie',
+    title: 'step 6: identities that are more than a cookie',
     config: config(listed),
     cases: [
       { says: 'a verified claim is who it says', headers: page, cookies: [`session=${token('anna')}`], expect: byList },

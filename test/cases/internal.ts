@@ -1,4 +1,4 @@
-// Section 5: service-to-service. The service by Host, the version from the caller.
+// Service-to-service. The service by Host, the version from the caller.
 
 import type { Case, CaseGroup } from './case.ts'
 import { page } from './case.ts'
@@ -144,7 +144,7 @@ const around: readonly Case[] = [
 ]
 
 export const internalCalls: readonly CaseGroup[] = [
-  { title: '5 the service', config, cases: hosts },
-  { title: "5 the caller's version", config, cases: versions },
-  { title: '5 around it', config, cases: around },
+  { title: 'service to service: the service', config, cases: hosts },
+  { title: "service to service: the caller's version", config, cases: versions },
+  { title: 'service to service: around it', config, cases: around },
 ]

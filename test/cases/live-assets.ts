@@ -1,4 +1,4 @@
-// Section 4.10: `assets: { tryLive: true }` looks for a hashed asset in the other versions of this browser before it says 404.
+// Step 10 of docs/affinity.md: `assets: { tryLive: true }` looks for a hashed asset in the other versions of this browser before it says 404.
 
 import { type Case, type CaseGroup, fetchMetadata, page, secureApi } from './case.ts'
 
@@ -139,9 +139,9 @@ const nowhere: readonly Case[] = [
 ]
 
 export const liveAssets: readonly CaseGroup[] = [
-  { title: '4.10 tryLive', config: config(), cases: [...found, ...notLookedFor, ...nowhere] },
+  { title: 'step 10: tryLive', config: config(), cases: [...found, ...notLookedFor, ...nowhere] },
   {
-    title: '4.10 without tryLive',
+    title: 'step 10: without tryLive',
     config: config(''),
     cases: [
       {

@@ -1,5 +1,5 @@
-// Section 4.3: document or subresource. Each visitor brings an expired pin to v2: a document goes home to stable, a subresource follows
-// its page, whatever its age; so the version tells what the request was taken for.
+// Step 3 of docs/affinity.md: document or subresource. Each visitor brings an expired pin to v2: a document goes home to stable, a
+// subresource follows its page, whatever its age; so the version tells what the request was taken for.
 
 import type { Case, CaseGroup } from './case.ts'
 import { api, fetchMetadata, page, secureApi, securePage } from './case.ts'
@@ -54,7 +54,7 @@ const html = page.slice(0, 1)
 
 export const pageKind: readonly CaseGroup[] = [
   {
-    title: '4.3 with Sec-Fetch-Mode (https, localhost)',
+    title: 'step 3: with Sec-Fetch-Mode (https, localhost)',
     config,
     cases: [
       document('a typed address', securePage),
@@ -95,7 +95,7 @@ export const pageKind: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.3 without Sec-Fetch-Mode (plain http)',
+    title: 'step 3: without Sec-Fetch-Mode (plain http)',
     config,
     cases: [
       document('a page', page),

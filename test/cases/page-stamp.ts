@@ -1,4 +1,4 @@
-// Sections 4.5 and 4.9: a page learns its version, and says it where headers do not go.
+// Steps 5 and 9 of docs/affinity.md: a page learns its version, and says it where headers do not go.
 
 import { type CaseGroup, fetchMetadata, page, secureApi, securePage } from './case.ts'
 
@@ -30,7 +30,7 @@ const upgrade = [
 
 export const pageStamp: readonly CaseGroup[] = [
   {
-    title: '4.9 a page is told its version',
+    title: 'step 9: a page is told its version',
     config: config(),
     cases: [
       {
@@ -66,7 +66,7 @@ export const pageStamp: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.5 a page names its version in the query',
+    title: 'step 5: a page names its version in the query',
     config: config(),
     cases: [
       {
@@ -100,7 +100,7 @@ export const pageStamp: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.3 what a page asks for in its own name',
+    title: 'step 3: what a page asks for in its own name',
     config: config(),
     cases: [
       {
@@ -112,7 +112,7 @@ export const pageStamp: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.5 a page names its version as its framework does',
+    title: 'step 5: a page names its version as its framework does',
     config: config('page: { headers: [X-Deployment-Id], parameters: [dpl] }'),
     cases: [
       {
@@ -137,7 +137,7 @@ export const pageStamp: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.5 a framework whose stamp nobody named',
+    title: 'step 5: a framework whose stamp nobody named',
     config: config(),
     cases: [
       {

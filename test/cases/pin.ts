@@ -1,4 +1,4 @@
-// Section 4.4: reading the pin. Each row is a page load; a pin that holds keeps v2, anything else is stable.
+// Step 4 of docs/affinity.md: reading the pin. Each row is a page load; a pin that holds keeps v2, anything else is stable.
 
 import type { Case, CaseGroup, PinCookie } from './case.ts'
 import { page } from './case.ts'
@@ -40,7 +40,7 @@ function doesNotHold(says: string, pinIn: 'none' | 'stale' | 'forged' | 'two', .
 const change = (from: string, to: string) => (value: string) => value.replace(from, to)
 
 const twoReleases: CaseGroup = {
-  title: '4.4 reading the pin, two releases under one key',
+  title: 'step 4: reading the pin, two releases under one key',
   config: `
 name: shop
 hosts: [shop.test]
@@ -88,7 +88,7 @@ pin: { keys: [{ file: pin.key }] }
 export const pin: readonly CaseGroup[] = [
   twoReleases,
   {
-    title: '4.4 reading the pin',
+    title: 'step 4: reading the pin',
     config: config(),
     cases: [
       doesNotHold('no pin is none', 'none'),
@@ -138,7 +138,7 @@ export const pin: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.4 reading the pin on https',
+    title: 'step 4: reading the pin on https',
     config: config(),
     cases: [
       onHttps('the __Host- form holds', 'v2', { ...v2, name: '__Host-graylane' }),
@@ -156,7 +156,7 @@ export const pin: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.4 reading the pin, cookie named by the configuration',
+    title: 'step 4: reading the pin, cookie named by the configuration',
     config: config(', cookie: lane'),
     cases: [
       {

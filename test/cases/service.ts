@@ -1,4 +1,4 @@
-// Section 4.8: which service, and whose pool.
+// Step 8 of docs/affinity.md: which service, and whose pool.
 
 import type { Case, CaseGroup } from './case.ts'
 import { api, page } from './case.ts'
@@ -32,7 +32,7 @@ function asked(says: string, version: string, path: string, by: string): Case {
 }
 
 const everything: CaseGroup = {
-  title: '4.8 service and pool',
+  title: 'step 8: service and pool',
   config,
   cases: [
     asked('the first entry that matches takes it', 'v1', '/api/orders', 'mqtt-server v1'),
@@ -71,7 +71,7 @@ const everything: CaseGroup = {
 }
 
 const nobody: CaseGroup = {
-  title: '4.8 no service',
+  title: 'step 8: no service',
   config: `
 name: shop
 listen:

@@ -1,4 +1,4 @@
-// Section 4.6, shares: who is drawn, who is moved, and who never is.
+// Step 6 of docs/affinity.md, shares: who is drawn, who is moved, and who never is.
 
 import { randomBytes } from 'node:crypto'
 import { seedFor } from '../../src/affinity/pin-policy.ts'
@@ -22,7 +22,7 @@ const drawnUser = userWhere(true)
 const otherUser = userWhere(false)
 
 const share: CaseGroup = {
-  title: '4.6 a share',
+  title: 'step 6: a share',
   config: config(`
   - { name: some, version: v2, share: 5% }
 `),
@@ -104,7 +104,7 @@ const share: CaseGroup = {
 
 const shareEdges: readonly CaseGroup[] = [
   {
-    title: '4.6 a share of nothing',
+    title: 'step 6: a share of nothing',
     config: config(`
   - { name: none, version: v2, share: 0% }
 `),
@@ -124,7 +124,7 @@ const shareEdges: readonly CaseGroup[] = [
     ],
   },
   {
-    title: '4.6 a share of everything',
+    title: 'step 6: a share of everything',
     config: config(`
   - { name: all, version: v2, share: 100% }
 `),
@@ -146,7 +146,7 @@ const onlyV3 = seedWhere((drawOf) => drawOf('v3') < 3000 && drawOf('v2') >= 5000
 const neither = seedWhere((drawOf) => drawOf('v3') >= 3000 && drawOf('v2') >= 5000)
 
 const shares: CaseGroup = {
-  title: '4.6 a share above a share, an explicit rule between them',
+  title: 'step 6: a share above a share, an explicit rule between them',
   config: config(`
   - { name: upper, version: v3, share: 30% }
   - { name: office, version: v2, ip: [127.0.0.58] }
@@ -207,7 +207,7 @@ const shares: CaseGroup = {
 }
 
 const seeds: CaseGroup = {
-  title: '4.6 the seed of a first visit',
+  title: 'step 6: the seed of a first visit',
   config: config(
     `
   - { name: none, version: v2, share: 0% }

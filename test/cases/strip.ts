@@ -1,4 +1,4 @@
-// Section 4.2: what a client, or a backend, may not say.
+// Step 2 of docs/affinity.md: what a client, or a backend, may not say.
 
 import type { Case, CaseGroup } from './case.ts'
 import { page } from './case.ts'
@@ -27,7 +27,7 @@ function versionFromOutside(says: string, ...lines: readonly string[]): Case {
 
 export const strip: readonly CaseGroup[] = [
   {
-    title: '4.2 what does not come in',
+    title: 'step 2: what does not come in',
     config,
     cases: [
       versionFromOutside('x-version of a client is replaced, and no rule sees it', 'x-version: v2'),

@@ -1,4 +1,4 @@
-// Section 4.5: what belongs to a page follows its page.
+// Step 5 of docs/affinity.md: what belongs to a page follows its page.
 
 import type { Case, CaseGroup } from './case.ts'
 import { api, page, secureApi, seedWhere } from './case.ts'
@@ -230,10 +230,10 @@ const preflights: readonly Case[] = [
 ]
 
 export const subresource: readonly CaseGroup[] = [
-  { title: '4.5 a pinned subresource', config: config(), cases: pinned },
-  { title: '4.5 a subresource whose page names its version', config: config(), cases: named },
+  { title: 'step 5: a pinned subresource', config: config(), cases: pinned },
+  { title: 'step 5: a subresource whose page names its version', config: config(), cases: named },
   {
-    title: '4.5 a subresource whose page names its version in a field of the configuration',
+    title: 'step 5: a subresource whose page names its version in a field of the configuration',
     config: config(', pageHeader: X-Tab'),
     cases: [
       {
@@ -250,7 +250,7 @@ export const subresource: readonly CaseGroup[] = [
       },
     ],
   },
-  { title: '4.5 a subresource with a stale pin', config: config(), cases: stalePins },
-  { title: '4.5 a subresource without a pin', config: config(), cases: unpinned },
-  { title: '4.5 a CORS preflight', config: config(), cases: preflights },
+  { title: 'step 5: a subresource with a stale pin', config: config(), cases: stalePins },
+  { title: 'step 5: a subresource without a pin', config: config(), cases: unpinned },
+  { title: 'step 5: a CORS preflight', config: config(), cases: preflights },
 ]

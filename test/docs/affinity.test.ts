@@ -28,7 +28,7 @@ describe('docs/affinity.md', () => {
   })
 
   it('lists each sentence that is switched off, and no other', () => {
-    const listed = Array.from(text.matchAll(/^- (4\.\d+ .*)$/gm), ([, sentence]) => sentence)
+    const listed = Array.from(text.matchAll(/^- (step \d+: .*)$/gm), ([, sentence]) => sentence)
     expect(listed).toEqual(sabotages.map(({ sentence }) => sentence))
   })
 

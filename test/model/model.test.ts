@@ -1,4 +1,4 @@
-// 5,000 random sequences against the promise; then each sentence of the design switched off, which the model has to notice. Longer:
+// 5,000 random sequences against the promise; then each sentence of docs/affinity.md switched off, which the model has to notice. Longer:
 // `GRAYLANE_MODEL_MINUTES=20 node test/model/run.ts`.
 
 import { execFile } from 'node:child_process'

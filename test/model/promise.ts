@@ -1,4 +1,4 @@
-// The promise, as simple as it can be said: what a browser was given, and what it has to get. Written a second time, from the design and
+// The promise, as simple as it can be said: what a browser was given, and what it has to get. Written a second time, from docs/affinity.md and
 // not from the code: rules are walked one by one, nothing is compiled, nothing is remembered but what a person would.
 
 import { longestHistory, type Plan, ttlSeconds } from './plan.ts'

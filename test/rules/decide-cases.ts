@@ -1,4 +1,4 @@
-// The table of decide.test.ts: one row a sentence of sections 4.5, 4.6, 4.7 and 4.11 of the design.
+// The table of decide.test.ts: one row a sentence of steps 5, 6, 7 and 11 of docs/affinity.md.
 
 import { draw } from '../../src/rules/share.ts'
 import {

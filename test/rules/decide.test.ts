@@ -1,4 +1,4 @@
-// Deciding, row by row of decide-cases.ts; section 5 of the design; what `explain` is told.
+// Deciding, row by row of decide-cases.ts; service to service; what `explain` is told.
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'

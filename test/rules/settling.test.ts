@@ -1,4 +1,4 @@
-// A version that is new draws nobody until its time (section 4.11, rollout.settle), and takes nothing from those who have it.
+// A version that is new draws nobody until its time (rollout.settle), and takes nothing from those who have it.
 
 import { expect, test } from 'vitest'
 import { compileRoutes } from '../../src/rules/compile.ts'
