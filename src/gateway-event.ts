@@ -19,7 +19,19 @@ export type GatewayEvent =
     }
   | { readonly event: 'worker-serves'; readonly pid: number }
   | { readonly event: 'worker-failed'; readonly reason: string }
+  /** After a rotation; the old file is written on. */
+  | { readonly event: 'log-not-reopened'; readonly reason: string }
   | UpstreamNotTrusted
 
 /** A line for people. One without an event says more of the event before it. */
 export type Log = (line: string, event?: GatewayEvent) => void
+
+/** Says why the access log was not opened anew, if it was not. */
+export function tellNotReopened(log: Log | undefined, error: Error | undefined): void {
+  if (error === undefined) return
+  const reason = error.message
+  log?.(`the access log cannot be opened anew, the old file is written on: ${reason}`, {
+    event: 'log-not-reopened',
+    reason,
+  })
+}

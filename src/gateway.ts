@@ -10,7 +10,7 @@ import { createReloader } from './config/reload.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { coarseSeconds } from './coarse-clock.ts'
 import { drawSecrets, EdgeInForce } from './edge-in-force.ts'
-import type { Log } from './gateway-event.ts'
+import { type Log, tellNotReopened } from './gateway-event.ts'
 import { failsAt } from './listen-failure.ts'
 import { type AccessLog, createAccessLog } from './observe/access-log.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
@@ -369,7 +369,7 @@ class RunningGateway implements PhasedGateway {
   }
 
   reopenLog(): void {
-    void this.#accessLog?.reopen()
+    void this.#accessLog?.reopen().then((error) => tellNotReopened(this.#options.log, error))
   }
 
   // --- the end -----------------------------------------------------------------------------------------------------------------

@@ -70,4 +70,11 @@ function complain(text: string): ExitCode {
   return 2
 }
 
-process.exitCode = await main(process.argv.slice(2))
+// Somebody may read less than all of an answer (`| head`); on a full disk it is no answer. A gateway's log has its own way with both.
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === 'EPIPE' || process.argv[2] === 'serve') return
+  process.stderr.write(`graylane: the answer cannot be written: ${message}\n`)
+  process.exitCode ||= 1
+})
+const exitCode = await main(process.argv.slice(2))
+process.exitCode ||= exitCode

@@ -36,6 +36,9 @@ Exit code: 0 ended as told, 1 could not start, 2 wrong usage.
 /** How long open requests may go on once the listeners are closed. */
 const deadlineMs = 30_000
 
+/** From `ended` to the end. */
+const exitLimitMs = 1000
+
 interface ServeOptions {
   readonly configPath: string
   readonly admin: ListenAddress
@@ -79,6 +82,8 @@ export async function run(args: string[]): Promise<ExitCode> {
   await gateway.drain({ delayMs, deadlineMs })
   await admin.close()
   tell('ended', { event: 'ended' })
+  // Whoever does not read what we write, or a disk that hangs, must not hold the process.
+  setTimeout(() => process.exit(), exitLimitMs).unref()
   return 0
 }
 

@@ -3,6 +3,7 @@
 // connection waits in the queue of a worker that died or hangs, and a second gateway started by mistake finds the port taken.
 
 import cluster, { type Worker } from 'node:cluster'
+import { fstatSync } from 'node:fs'
 
 import type { HealthSign } from '../gateway.ts'
 import type { PlainTraffic } from '../observe/traffic-counter.ts'
@@ -117,9 +118,15 @@ export class WorkerProcess {
   }
 }
 
-/** Structured clones, so that files and secrets travel as bytes. */
+/**
+ * Structured clones, so that files and secrets travel as bytes. Of our own outputs a worker gets standard output only where that is a file:
+ * libuv makes what a child inherits blocking, for us too, and a reader who does not read would then stop this process.
+ */
 function forkWorker(): Worker {
   cluster.schedulingPolicy = cluster.SCHED_NONE
-  cluster.setupPrimary({ serialization: 'advanced' })
-  return cluster.fork()
+  const output = fstatSync(1).isFile() ? 'inherit' : 'ignore'
+  cluster.setupPrimary({ serialization: 'advanced', stdio: ['ignore', output, 'pipe', 'ipc'] })
+  const worker = cluster.fork()
+  worker.process.stderr?.on('data', (text: Buffer) => void process.stderr.write(text))
+  return worker
 }

@@ -168,6 +168,8 @@ export function accessLogSpec(
   written: RoutesDocument['accessLog'] = 'stdout',
 ): Configuration['accessLog'] {
   const { path = 'stdout', format = 'json' } = typeof written === 'string' ? { path: written } : written
+  // By its name of a file it would be another one in each worker.
+  if (path === '/dev/stdout') return { path: 'stdout', format }
   return { path: path === 'stdout' || path === 'off' ? path : resolve(dirname(file), path), format }
 }
 

@@ -1,7 +1,8 @@
 // Where log lines go: a file, or standard output. Writing never blocks the event loop, never throws and never grows without bound:
 // what cannot be written is counted and dropped.
 
-import { fstatSync, openSync, open, close, write } from 'node:fs'
+import { constants, fstatSync, openSync, open, close, statSync, write } from 'node:fs'
+import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 
 /** Bytes that may wait for a slow disk or reader before lines are dropped. */
@@ -20,9 +21,13 @@ export interface LogSink {
   close(): Promise<void>
 }
 
-/** Appends to a file. Throws when it cannot be opened: a gateway without its log should not start. */
+/** Appends to a file or a named pipe. Throws when it cannot be opened: a gateway without its log should not start. */
 export function openLogFile(path: string): LogSink {
-  return new FileSink(openSync(path, 'a', 0o640), path)
+  return isPipe(path) ? pipeSink(path) : new FileSink(openSync(path, 'a', 0o640), path)
+}
+
+function isPipe(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFIFO() === true
 }
 
 /** Standard output: a pipe or terminal as a stream; redirected to a file, it is written like one, off the event loop. */
@@ -145,6 +150,25 @@ function streamSink(stream: Writable): LogSink {
           stream.once('close', () => resolve())
         }),
       )
+    },
+  }
+}
+
+/** A named pipe. Opened for writing alone it would hold up the whole process until somebody reads it. */
+function pipeSink(path: string): LogSink {
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  const stream = new Socket({ fd, readable: false, writable: true })
+  const sink = streamSink(stream)
+  return {
+    write: (bytes, lines) => sink.write(bytes, lines),
+    get lostLines() {
+      return sink.lostLines
+    },
+    // It is ours to read as well, so no reader's end ends it.
+    reopen: () => Promise.resolve(undefined),
+    async close() {
+      await sink.close()
+      stream.destroy()
     },
   }
 }

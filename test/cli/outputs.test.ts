@@ -1,0 +1,93 @@
+// Outputs that nobody reads, that are full, or that are not there any more: lines are lost, and nothing else.
+
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { openSync, readSync } from 'node:fs'
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { ClusterUnderTest } from '../cluster/cluster-process.ts'
+import { graylane } from './graylane-process.ts'
+
+const main = join(import.meta.dirname, '../../src/main.ts')
+
+describe.each(['1', '2'])('with --workers %s', (workers) => {
+  const start = (more: string): Promise<ClusterUnderTest> => ClusterUnderTest.start(more, ['--workers', workers])
+
+  /** More than a pipe and what is read ahead of it hold. */
+  async function muchIsLogged(cluster: ClusterUnderTest): Promise<void> {
+    const path = `/${'x'.repeat(7000)}`
+    for (let i = 0; i < 30; i++) await Promise.all(Array.from({ length: 8 }, () => cluster.get(path)))
+    // The log is written once a second at the latest.
+    await sleep(1200)
+  }
+
+  it('a reader of standard output that does not read stops neither requests nor the admin server nor the end', async () => {
+    await using cluster = await start('accessLog: stdout')
+    cluster.serving.child.stdout?.pause()
+    await muchIsLogged(cluster)
+    expect((await cluster.get('/')).status).toBe(200)
+    expect((await cluster.admin('/readyz')).status).toBe(200)
+    await cluster.write('accessLog: stdout\nstable: v2')
+    expect(await cluster.reload()).toMatchObject({ ok: true })
+    const exit = once(cluster.serving.child, 'exit')
+    cluster.serving.child.kill('SIGTERM')
+    expect(await exit).toEqual([0, null])
+    cluster.serving.child.stdout?.resume()
+  })
+
+  it('a named pipe that nobody reads yet holds up nobody; a reader gets what comes', async () => {
+    await using cluster = await start('accessLog: off')
+    const pipe = join(dirname(cluster.folder.path), 'pipe')
+    execFileSync('mkfifo', [pipe])
+    await cluster.write('accessLog: pipe')
+    expect(await cluster.reload()).toMatchObject({ ok: true })
+    expect((await cluster.get('/read')).status).toBe(200)
+    await sleep(1200)
+    const bytes = Buffer.alloc(1000)
+    expect(bytes.toString('latin1', 0, readSync(openSync(pipe, 'r'), bytes))).toMatch(/"path":"\/read".*\n$/)
+    await muchIsLogged(cluster)
+    expect((await cluster.get('/')).status).toBe(200)
+    cluster.serving.child.kill('SIGTERM')
+    expect(await cluster.serving.ended()).toBe(0)
+  })
+
+  it('a log whose directory is gone is told after a rotation, and opened again when it is there', async () => {
+    await using cluster = await start('accessLog: off')
+    const folder = join(dirname(cluster.folder.path), 'logs')
+    await mkdir(folder)
+    await cluster.write('accessLog: logs/access.log')
+    expect(await cluster.reload()).toMatchObject({ ok: true })
+    await rm(folder, { recursive: true })
+    cluster.serving.child.kill('SIGHUP')
+    await cluster.serving.says(/the access log cannot be opened anew, the old file is written on: ENOENT/)
+    await mkdir(folder)
+    cluster.serving.child.kill('SIGHUP')
+    const written = async (): Promise<string> => {
+      await cluster.get('/again')
+      return readFile(join(folder, 'access.log'), 'utf8').catch(() => '')
+    }
+    await expect.poll(written, { timeout: 5000 }).toContain('"path":"/again"')
+  })
+})
+
+describe('the answer of a verb', () => {
+  it('may be left unread: the exit code is the same, without a trace of ours', async () => {
+    const child = spawn(process.execPath, [main, 'serve', '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    const [err, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+  })
+
+  it.skipIf(process.platform !== 'linux')('on a full disk is none, in one line', async () => {
+    const child = spawn(process.execPath, [main, '--version'], {
+      stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
+    })
+    const [err, [code]] = await Promise.all([text(child.stderr!), once(child, 'close')])
+    expect(code).toBe(1)
+    expect(err).toMatch(/^graylane: the answer cannot be written: ENOSPC.*\n$/)
+    expect((await graylane(['--version'])).code).toBe(0)
+  })
+})
