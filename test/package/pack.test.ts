@@ -53,13 +53,15 @@ function run(command: string, ...args: string[]) {
 }
 
 describe('the packed package', () => {
-  it('holds JavaScript, its example and its licence, and neither tests nor TypeScript sources', () => {
+  it('holds JavaScript, its examples, ways to run it and its licence, and neither tests nor TypeScript sources', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         'dist/main.js',
         'dist/gateway.d.ts',
         'config/routes.yaml',
         'config/routes.schema.json',
+        'deploy/systemd/graylane.service',
+        'examples/fastify-http-proxy.mjs',
         'LICENSE',
         'README.md',
       ]),
