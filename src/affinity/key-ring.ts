@@ -5,7 +5,7 @@ import { hash } from 'node:crypto'
 import { Buffer } from 'node:buffer'
 import type { PinKey } from './types.ts'
 
-const secretBytesAtLeast = 32
+export const secretBytesAtLeast = 32
 
 export interface KeyRing {
   readonly signing: PinKey

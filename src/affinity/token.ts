@@ -157,7 +157,8 @@ function hashOf(algorithm: string): string {
   return `sha${algorithm.slice(2)}`
 }
 
-function readPublicKey({ form, secret }: TokenKey): KeyObject {
+/** Of a private key its public half. Throws on a secret that is none. */
+export function readPublicKey({ form, secret }: TokenKey): KeyObject {
   const text = Buffer.from(secret).toString('utf8')
   return form === 'jwk' ? createPublicKey({ key: JSON.parse(text), format: 'jwk' }) : createPublicKey(text)
 }

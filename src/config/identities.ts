@@ -1,6 +1,8 @@
 // `identity` in its long form: the sources in their order, the keys that verify tokens, and the values that mean nobody.
 
-import { createPublicKey, hash, type KeyObject } from 'node:crypto'
+import { hash, type KeyObject } from 'node:crypto'
+import { secretBytesAtLeast } from '../affinity/key-ring.ts'
+import { readPublicKey } from '../affinity/token.ts'
 import type { IdentitySource, TokenKey, TokenSource } from '../rules/identity-source.ts'
 import type { ReleaseSpec } from '../rules/types.ts'
 import { complain, type Draft, warn } from './draft.ts'
@@ -8,8 +10,6 @@ import { readKey } from './key-source.ts'
 import { quote } from './problem.ts'
 import type { IdentitySourceText, TokenText } from './schema-identity.ts'
 import { durationMs } from './written-values.ts'
-
-const secretBytesAtLeast = 32
 
 /** What programs write when nobody is logged in. */
 const nobody = (
@@ -194,10 +194,9 @@ function readJwk(jwk: Jwk): TokenKey | string {
 }
 
 /** The public half: that of a private key is enough, and all that is kept in use. */
-function publicKey({ form, secret }: TokenKey): KeyObject | string {
+function publicKey(key: TokenKey): KeyObject | string {
   try {
-    const text = Buffer.from(secret).toString('utf8')
-    return form === 'jwk' ? createPublicKey({ key: JSON.parse(text), format: 'jwk' }) : createPublicKey(text)
+    return readPublicKey(key)
   } catch (error) {
     return `not a public key: ${(error as Error).message}`
   }

@@ -1,13 +1,12 @@
 // `pin` in its long form, and the signing keys.
 
-import { createKeyRing } from '../affinity/key-ring.ts'
+import { createKeyRing, secretBytesAtLeast } from '../affinity/key-ring.ts'
 import type { PinKey } from '../affinity/types.ts'
 import type { PinSpec } from '../rules/types.ts'
 import { complain, type Draft } from './draft.ts'
 import { readKey } from './key-source.ts'
 import { durationMs } from './written-values.ts'
 
-const secretBytesAtLeast = 32
 /** Browsers keep no cookie longer (RFC 6265bis 5.5), and a pin's cookie lives ttl and 7 days. */
 const longestTtlDays = 393
 const dayMs = 86_400_000
