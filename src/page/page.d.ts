@@ -2,7 +2,7 @@
 export interface GraylanePage {
   /** The version of this page; undefined when it did not come through graylane. */
   readonly version: string | undefined
-  /** Name of the header, and of the query parameter of EventSource, WebSocket and beacons. */
+  /** Name of the header, and of the query parameter of EventSource, WebSocket, workers, beacons and posted forms. */
   header: string
   /** Whose requests are stamped: the page's own origin, and what the app adds. */
   readonly origins: string[]

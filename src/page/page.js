@@ -4,21 +4,22 @@
 
 /** What is stamped, how, and to whom; an app with an API on another host adds its origin. */
 export const page = (globalThis[Symbol.for('graylane/page')] ??= start({
-  version: performance
-    .getEntriesByType('navigation')[0]
-    ?.serverTiming?.filter((entry) => entry.name === 'graylane')
-    .pop()?.description,
+  version: undefined,
   header: 'x-page-version',
   origins: [globalThis.location?.origin],
 }))
 
 function start(own) {
-  // Of another server, in a worker, or rendered on a server: nothing to say.
+  own.version = globalThis.document ? versionOfPage() : versionOfWorker(own.header)
+  // Of another server, or rendered on a server: nothing to say.
   if (!own.version) return own
-  const isOurs = (url) => own.origins.includes(url.origin.replace(/^ws/, 'http'))
+  const isOurs = (url) => /^(?:http|ws)/.test(url.protocol) && own.origins.includes(url.origin.replace(/^ws/, 'http'))
   const marked = (text) => {
     const url = absolute(text)
-    if (isOurs(url)) url.search += `${url.search ? '&' : '?'}${own.header}=${own.version}`
+    if (!isOurs(url)) return text
+    // The answer to a form keeps the parameter in its URL.
+    if (url.searchParams.has(own.header)) url.searchParams.delete(own.header)
+    url.search += `${url.search ? '&' : '?'}${own.header}=${own.version}`
     return url.href
   }
 
@@ -34,7 +35,10 @@ function start(own) {
 
   const { fetch } = globalThis
   globalThis.fetch = async (input, init) => {
-    if (isOurs(absolute(input.url ?? input))) {
+    const url = input.url ?? input
+    if (isOurs(absolute(url))) {
+      // Without CORS browsers let no header through.
+      if ((init?.mode ?? input.mode) === 'no-cors') input = input.url ? new Request(marked(url), input) : marked(url)
       const headers = new Headers(init?.headers ?? input.headers)
       headers.set(own.header, own.version)
       init = { ...init, headers }
@@ -60,22 +64,50 @@ function start(own) {
     })
   }
 
-  // These take no headers: the edge reads a parameter and takes it out again.
-  for (const name of ['EventSource', 'WebSocket']) {
+  // These take no headers: the edge reads a parameter and takes it out again. Workers find it in their own URL, and two versions of a
+  // shared one are two.
+  for (const name of ['EventSource', 'WebSocket', 'Worker', 'SharedWorker']) {
     const Native = globalThis[name]
+    if (!Native) continue
     globalThis[name] = class extends Native {
       constructor(url, ...rest) {
-        super(marked(url), ...rest)
+        // What the app's trusted types vouch for, they vouch for as it is.
+        super(globalThis.trustedTypes?.isScriptURL(url) ? url : marked(url), ...rest)
       }
     }
   }
+  if (!globalThis.document) return own
   const { sendBeacon } = navigator
   navigator.sendBeacon = (url, data) => sendBeacon.call(navigator, marked(url), data)
+
+  // Forms that post. Their fields may hide their properties: <input name="action">.
+  const mark = (form, button) => {
+    const said = (name) => button?.getAttribute(`form${name}`) ?? form.getAttribute(name)
+    if (!/^post$/i.test(said('method'))) return
+    const [element, name] = button?.hasAttribute('formaction') ? [button, 'formaction'] : [form, 'action']
+    element.setAttribute(name, marked(element.getAttribute(name) || location.href))
+  }
+  addEventListener('submit', (event) => event.defaultPrevented || mark(event.target, event.submitter))
+  const { submit } = HTMLFormElement.prototype
+  HTMLFormElement.prototype.submit = function () {
+    mark(this)
+    submit.call(this)
+  }
   return own
 }
 
+function versionOfPage() {
+  const [{ serverTiming = [] } = {}] = performance.getEntriesByType('navigation')
+  return serverTiming.filter(({ name }) => name === 'graylane').pop()?.description
+}
+
+/** What the page has put into the URL of its worker. */
+function versionOfWorker(header) {
+  return new URLSearchParams(globalThis.location?.search).get(header) ?? undefined
+}
+
 function absolute(url) {
-  return new URL(url, document.baseURI)
+  return new URL(url, globalThis.document?.baseURI ?? location.href)
 }
 
 function isProblem(status, type) {

@@ -139,8 +139,10 @@ addEventListener('message', (event) => event.source.postMessage({ worker: versio
 `
 }
 
+/** With the page's script, which finds in the worker's URL what the page has put there. */
 function dedicatedWorkerOf(version: string): string {
-  return `fetch('/api/version').then((answer) => answer.json()).then((api) => postMessage(['${version}', api.version]))`
+  return `importScripts('/.graylane/page.js')
+fetch('/api/version').then((answer) => answer.json()).then((api) => postMessage(['${version}', api.version]))`
 }
 
 function sharedWorkerOf(version: string): string {

@@ -1,0 +1,91 @@
+// What an old tab starts or sends by other means than a call of its scripts: workers, forms, calls without CORS.
+
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { describeWithPages, openIn } from './page-stage.ts'
+import type { Asked } from './versioned-site.ts'
+
+const promoted = { stable: 'v2', draining: ['v1'] }
+
+describeWithPages('workers and forms', (stage) => {
+  describe.each(['https', 'http'] as const)('over %s', (scheme) => {
+    it('with the stamp, the workers of each tab are of its version, shared ones too', async () => {
+      const old = await stage.open(`${stage.url(scheme)}/?stamp`)
+      expect(await sharedWorkerOf(old.page)).toBe('v1')
+      await stage.change(promoted)
+      const fresh = await openIn(await old.page.context().newPage(), `${stage.url(scheme)}/?stamp`)
+      expect(await sharedWorkerOf(fresh.page)).toBe('v2')
+      expect(await sharedWorkerOf(old.page)).toBe('v1')
+      expect(await workerOf(fresh.page)).toEqual({ script: 'v2', call: 'v2' })
+      expect(await workerOf(old.page)).toEqual({ script: 'v1', call: 'v1' })
+      expect([...old.errors, ...fresh.errors]).toEqual([])
+    })
+
+    it('without it, they are of the newest page, and a shared one is of the first that started it', async () => {
+      const old = await stage.open(stage.url(scheme))
+      expect(await sharedWorkerOf(old.page)).toBe('v1')
+      await stage.change(promoted)
+      const fresh = await openIn(await old.page.context().newPage(), stage.url(scheme))
+      expect(await sharedWorkerOf(fresh.page)).toBe('v1')
+      expect(await workerOf(old.page)).toEqual({ script: 'v2', call: 'v2' })
+    })
+
+    it.each([
+      ['a button', `document.querySelector('#post').click()`],
+      [
+        'a button with an address of its own',
+        `Object.assign(document.querySelector('#post'), { formAction: '/form?a=1' }).click()`,
+      ],
+      ['a script', `document.forms[0].submit()`],
+      [
+        'a script, with a field that hides the address',
+        `document.forms[0].innerHTML = '<input name="action">'; document.forms[0].submit()`,
+      ],
+    ])('with the stamp, a form that %s sends goes to the version of its page', async (_, send) => {
+      const old = await stage.open(`${stage.url(scheme)}/?stamp`)
+      await stage.change(promoted)
+      await openIn(await old.page.context().newPage(), `${stage.url(scheme)}/?stamp`)
+      const before = stage.sites.get('v1')!.asked.length
+      await old.page.evaluate(send)
+      await old.page.waitForURL('**/form?*')
+      expect(await old.page.title()).toBe('v1')
+      const [{ method, url }] = stage.sites.get('v1')!.asked.slice(before) as [Asked]
+      expect([method, url]).toEqual(['POST', url.includes('a=1') ? '/form?a=1' : '/form'])
+      expect(old.errors).toEqual([])
+    })
+
+    it('a form that the app takes into its own hands is left alone, as is one that asks for a page', async () => {
+      const { page } = await stage.open(`${stage.url(scheme)}/?stamp`)
+      await page.evaluate(`document.forms[0].addEventListener('submit', (event) => event.preventDefault())`)
+      await page.locator('#post').click()
+      expect(await page.evaluate(`document.forms[0].getAttribute('action')`)).toBe('/form')
+      await page.evaluate(`document.forms[0].method = 'get'; document.forms[0].submit()`)
+      await page.waitForURL('**/form?')
+    })
+
+    it('with the stamp, a call without CORS says its version, too', async () => {
+      const old = await stage.open(`${stage.url(scheme)}/?stamp`)
+      await stage.change(promoted)
+      await openIn(await old.page.context().newPage(), `${stage.url(scheme)}/?stamp`)
+      const call = (request: string): Promise<string> =>
+        old.page.evaluate<string>(
+          `fetch(${request}, { mode: 'no-cors' }).then((answer) => answer.json()).then(({ version }) => version)`,
+        )
+      expect(await call(`'/api/version'`)).toBe('v1')
+      expect(await call(`new Request('/api/version')`)).toBe('v1')
+    })
+  })
+})
+
+/** Of which version a worker is that the page starts, and who answers its calls. */
+function workerOf(page: Page): Promise<object> {
+  return page.evaluate<object>(`new Promise((done) => {
+    new Worker('/worker.js').onmessage = ({ data: [script, call] }) => done({ script, call })
+  })`)
+}
+
+function sharedWorkerOf(page: Page): Promise<string> {
+  return page.evaluate<string>(`new Promise((done) => {
+    new SharedWorker('/shared.js').port.onmessage = ({ data }) => done(data)
+  })`)
+}
