@@ -97,8 +97,9 @@ export function forbidStoring(head: CacheFields): void {
 export function assertCaching(head: CacheFields, answer: AnswerToCache): void {
   const { several } = answer
   const facts = new AnswerFacts(head, answer)
-  // The page reads its own version from here (docs/pages.md); a field of the app's own stays.
-  if (facts.wanted === 'page') head.appendLine(answer.timing)
+  // The page reads its own version from here (docs/pages.md); a field of the app's own stays. HTML that a service worker fetches may be
+  // shown as a page much later, under another pin.
+  if (facts.wanted === 'page' || (facts.wanted === 'part' && facts.html)) head.appendLine(answer.timing)
   if (!several && (facts.wanted !== 'asset' || (facts.status < 400 && !facts.html))) return
 
   const changes = cacheChanges(facts)
@@ -119,6 +120,8 @@ class AnswerFacts implements CacheFacts {
   readonly #head: CacheFields
   readonly #request: RequestMarks
   readonly #path: string
+  /** Null until it was asked for. */
+  #type: string | undefined | null = null
 
   constructor(head: CacheFields, { several, trust, status, request, visit, path }: AnswerToCache) {
     this.several = several
@@ -141,13 +144,19 @@ class AnswerFacts implements CacheFacts {
   }
 
   get html(): boolean {
-    const type = this.#head.get('content-type')
+    const type = this.#contentType
     return type !== undefined && isHtmlType(type)
   }
 
   get code(): boolean {
-    const type = this.#head.get('content-type')
+    const type = this.#contentType
     return type !== undefined && isCodeType(type)
+  }
+
+  /** Asked of most answers more than once. */
+  get #contentType(): string | undefined {
+    if (this.#type === null) this.#type = this.#head.get('content-type')
+    return this.#type
   }
 
   get hashed(): boolean {

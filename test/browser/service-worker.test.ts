@@ -39,6 +39,17 @@ describeWithPages('a service worker', (stage) => {
       expect(await loadLazily(fresh.page)).toBe('v2')
     })
 
+    it('that keeps a page and answers with it later leaves it its version', async () => {
+      const { page, errors } = await stage.open(`${stage.url(scheme, host)}/?stamp`)
+      await register(page, '/keeping-sw.js')
+      await stage.change(promoted)
+      await openIn(await page.context().newPage(), `${stage.url(scheme, host)}/next?stamp`)
+      await page.goto(`${stage.url(scheme, host)}/kept?stamp`)
+      // Its script has no hash, and is of the newest page.
+      expect(await partsOf(page)).toEqual({ ...whole('v1'), app: 'v2' })
+      expect(errors).toEqual([])
+    })
+
     it('without the stamp, the calls of the old tab follow the newest page through it too', async () => {
       const old = await stage.open(stage.url(scheme, host))
       await register(old.page)
@@ -49,8 +60,8 @@ describeWithPages('a service worker', (stage) => {
   })
 })
 
-async function register(page: Page): Promise<void> {
-  await page.evaluate(`navigator.serviceWorker.register('/sw.js').then(async () => {
+async function register(page: Page, script = '/sw.js'): Promise<void> {
+  await page.evaluate(`navigator.serviceWorker.register('${script}').then(async () => {
     await navigator.serviceWorker.ready
     while (navigator.serviceWorker.controller === null) await new Promise((done) => setTimeout(done, 10))
   })`)

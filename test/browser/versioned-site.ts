@@ -92,6 +92,9 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
       return void response.write(`data: ${version}\n\n`)
     case '/sw.js':
       return script(workerOf(version), { 'cache-control': 'public, max-age=600' })
+    // A worker that keeps the page /kept?stamp when it is installed, and answers with it from then on.
+    case '/keeping-sw.js':
+      return script(keepingWorker)
     // A page that a browser may keep, under an entity tag and a date that both builds share.
     case '/kept': {
       const fields = { etag: '"same"', 'last-modified': 'Wed, 21 Oct 2015 07:28:00 GMT', 'cache-control': 'no-cache' }
@@ -138,6 +141,13 @@ addEventListener('fetch', (event) => event.respondWith(fetch(event.request)))
 addEventListener('message', (event) => event.source.postMessage({ worker: version }))
 `
 }
+
+const keepingWorker = `const kept = caches.open('kept')
+addEventListener('install', (event) => event.waitUntil(kept.then((cache) => cache.add('/kept?stamp')).then(() => skipWaiting())))
+addEventListener('activate', (event) => event.waitUntil(clients.claim()))
+addEventListener('fetch', (event) =>
+  event.respondWith(kept.then((cache) => cache.match(event.request)).then((answer) => answer ?? fetch(event.request))),
+)`
 
 /** With the page's script, which finds in the worker's URL what the page has put there. */
 function dedicatedWorkerOf(version: string): string {

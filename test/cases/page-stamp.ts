@@ -62,6 +62,11 @@ export const pageStamp: readonly CaseGroup[] = [
         pins: both,
         expect: { answer: { 'server-timing': 'graylane;desc="v2"' } },
       },
+      {
+        says: 'when a script fetches it: a service worker may keep it, and show it under another pin',
+        headers: [...secureApi, 'x-echo-content-type: text/html'],
+        expect: { answer: { 'server-timing': 'graylane;desc="v1"' } },
+      },
       { says: 'and what is no page is not', headers: secureApi, expect: { answer: { 'server-timing': null } } },
     ],
   },
