@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 
+import { loadConfiguration } from '../../src/config/load.ts'
 import { graylane } from '../cli/graylane-process.ts'
 import { blocksOf, fits, play } from './documented-commands.ts'
 
@@ -66,6 +68,25 @@ function commandsOf(markdown: string): string[] {
     ),
   )
 }
+
+describe('a part of routes.yaml that is shown', () => {
+  const parts = pages.flatMap((page) =>
+    Array.from(readFileSync(join(root, page), 'utf8').matchAll(/^```yaml\n([^]*?)^```$/gm), (match) => ({
+      page,
+      part: parse(match[1] as string, { schema: 'failsafe' }) as Record<string, object>,
+    })).filter(({ part }) => !('istio' in part)),
+  )
+
+  it.each(parts)('in $page can stand in a file, with $part', async ({ part }) => {
+    const services = part['services'] ?? { web: {} }
+    const pools = Object.fromEntries(Object.keys(services).map((name) => [name, 'http://127.0.0.1:1']))
+    const whole = { listen: [{ port: '0' }], services, versions: { v1: pools, v2: pools }, stable: 'v1', ...part }
+    const key = { keys: [{ kty: 'oct', k: 'k'.repeat(43) }] }
+    const read = (path: string) => Promise.resolve(Buffer.from(JSON.stringify(path === 'routes.yaml' ? whole : key)))
+    const loaded = await loadConfiguration('routes.yaml', { read, env: { GRAYLANE_KEY: 'k'.repeat(32) } })
+    expect(loaded.problems.filter(({ severity }) => severity === 'error')).toEqual([])
+  })
+})
 
 describe('the player of pages', () => {
   it('compares line by line, with room where the page leaves some', () => {
