@@ -118,7 +118,7 @@ export class ProxiedRequest extends RouteExecution {
 
   // --- towards the upstream ----------------------------------------------------------------------------------------------------
 
-  /** Design 4.2 and 4.9: nothing that asserts something about the client comes from the client. */
+  /** Steps 2 and 9 of docs/affinity.md: nothing that asserts something about the client comes from the client. */
   protected override assertOnRequest(head: Head): void {
     const release = this.#release as EdgeRelease
     const pin = release.release.spec.pin
@@ -215,7 +215,7 @@ export class ProxiedRequest extends RouteExecution {
     super.onFinish(outcome)
   }
 
-  /** Steps 2, 9 and 10 of docs/affinity.md: the version that was decided, the pin where it is due, and what caches may do; a backend says neither. */
+  /** Steps 2, 9 and 10: the version that was decided, the pin where it is due, and what caches may do; a backend says neither. */
   protected override assertOnAnswer(head: AnswerHead): void {
     const release = this.#release as EdgeRelease
     const spec = release.release.spec.pin
