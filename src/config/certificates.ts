@@ -68,6 +68,11 @@ function readCertificates(
 ): X509Certificate[] | undefined {
   const text = Buffer.from(bytes).toString('latin1')
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
+  if (text.split('-----BEGIN CERTIFICATE-----').length - 1 > blocks.length) {
+    // Half written perhaps. Without the rest of its chain clients would not trust it.
+    complain(draft, pair, 'cert', 'certificate', `${pair.cert} is cut off: a certificate in it does not end`)
+    return undefined
+  }
   try {
     if (blocks.length > 0) return blocks.map((block) => new X509Certificate(block))
   } catch {

@@ -3,8 +3,8 @@
 
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { access, type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { parseAddress } from '../rules/address.ts'
 import { bareRequest } from '../rules/bare-request.ts'
 import type { Address, Release, RequestFacts } from '../rules/types.ts'
@@ -78,16 +78,21 @@ export async function planEdit(path: string, verb: ReleaseVerb, now: Date): Prom
   )
 }
 
-/** Puts a plan into the file's place by a rename, so that a gateway reads the old text or the new one, never half. */
+/**
+ * Puts a plan into the file's place by a rename, so that a gateway reads the old text or the new one, never half. Of several that edit the
+ * same text at once one writes, and the others are told: the new text is prepared under a name that follows from the old one.
+ */
 export async function commitEdit({ file, text, hash, patch }: EditPlan): Promise<Commit> {
   if (patch === '') return 'unchanged'
   // A link stays a link.
   const target = await realpath(file)
   if (!(await isWritable(file))) return 'read-only'
   const { mode, uid, gid } = await stat(target)
-  const beside = join(dirname(target), `.${process.pid}-${hash.slice(0, 12)}.tmp`)
+  const beside = join(dirname(target), `.${basename(target)}.${hash.slice(0, 12)}.tmp`)
+  const handle = await openAlone(beside, mode & 0o777)
+  if (handle === undefined) return 'changed'
+  let isRenamed = false
   try {
-    const handle = await open(beside, 'wx', mode & 0o777)
     try {
       await handle.writeFile(text)
       await handle.chmod(mode & 0o777)
@@ -98,10 +103,31 @@ export async function commitEdit({ file, text, hash, patch }: EditPlan): Promise
     }
     if (digest(await readFile(target)) !== hash) return 'changed'
     await rename(beside, target)
+    isRenamed = true
     return 'written'
   } finally {
-    await rm(beside, { force: true })
+    // After the rename the name may be another editor's.
+    if (!isRenamed) await rm(beside, { force: true })
   }
+}
+
+/** What an editor leaves that was killed is no editor any more. */
+const editMs = 10_000
+
+/** Undefined while somebody else has it open. */
+async function openAlone(path: string, mode: number): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'wx', mode)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  const age = await stat(path).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs,
+    () => 0,
+  )
+  if (age < editMs) return undefined
+  await rm(path, { force: true })
+  return open(path, 'wx', mode)
 }
 
 /** A file without any write permission is meant to stay, also where root could. */

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { type buildConnector, Client } from 'undici'
 import type { HealthCheckSpec } from '../rules/health-check.ts'
 import type { Edge } from './edge.ts'
+import { isOurFault } from './http1/upstream-link.ts'
 import type { Endpoints, EndpointState } from './endpoints.ts'
 import type { PoolEndpoints } from './pool-endpoints.ts'
 import { isSecure, UpstreamTrust } from './tls/upstream-trust.ts'
@@ -155,8 +156,8 @@ class Asked {
       await answer.body.dump({ limit: 65_536, signal }).catch(() => undefined)
       // What kubelet takes for healthy.
       note(answer.statusCode >= 200 && answer.statusCode < 400)
-    } catch {
-      note(false)
+    } catch (error) {
+      if (!isOurFault((error as NodeJS.ErrnoException).code)) note(false)
     } finally {
       this.#isUnderWay = false
     }

@@ -2,7 +2,8 @@
 
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Answer, rawRequest } from '../admin/raw-request.ts'
@@ -90,6 +91,37 @@ describe.skipIf(!isLinux).each([[['1']], [['2']]])('--workers %s without any des
     await cluster.serving.says(/is in force/)
     expect(await cluster.version()).toBe('v2')
     expect(cluster.serving.err).not.toMatch(/worker \d+ ended/)
+  })
+})
+
+describe.skipIf(!isLinux)('active health checks without any descriptor', () => {
+  it('say nothing of the endpoints that could not be asked', async () => {
+    // Each check needs a connection of its own.
+    const backend = createServer((_request, response) => response.writeHead(200, { connection: 'close' }).end())
+    await once(backend.listen(0, '127.0.0.1'), 'listening')
+    const folder = await routesFolder()
+    await folder.write(`listen: [{ port: 0, address: 127.0.0.1 }]
+services: { app: { healthCheck: { path: /, interval: 100ms, unhealthyThreshold: 1 } } }
+versions: { v1: { app: "http://127.0.0.1:${(backend.address() as AddressInfo).port}" } }
+stable: v1
+`)
+    const serving = await ServingProcess.start(folder.path)
+    try {
+      const [host, port] = serving.admin.split(':') as [string, string]
+      const watch = connect(Number(port), host).setEncoding('utf8')
+      let seen = ''
+      watch.on('data', (part: string) => (seen += part))
+      watch.write(`GET /traffic?window=10 HTTP/1.1\r\nHost: ${serving.admin}\r\nAccept: text/event-stream\r\n\r\n`)
+      await expect.poll(() => seen).toMatch(/event: state\ndata: .*"endpointsOut":\[\]/)
+      allow(serving.child.pid!, 1)
+      await sleep(2500)
+      expect(seen).not.toMatch(/"endpointsOut":\["/)
+      watch.destroy()
+    } finally {
+      await serving.kill()
+      backend.close()
+      await folder.remove()
+    }
   })
 })
 

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, readlink, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { execFileSync } from 'node:child_process'
@@ -168,6 +168,28 @@ describe('writing', () => {
     await writeFile(folder.path, theirs)
     expect(await commitEdit(plan)).toBe('changed')
     expect(await written()).toBe(theirs)
+  })
+
+  it('of several who edit one text at the same time lets one, and tells the others', async () => {
+    const shares = ['1%', '2%', '3%', '4%', '5%']
+    const plans = await Promise.all(
+      shares.map((share) => planEdit(folder.path, { verb: 'share', version: 'v2', share }, new Date())),
+    )
+    const commits = await Promise.all(plans.map((plan) => ('refused' in plan ? plan.refused : commitEdit(plan))))
+    expect(commits.toSorted()).toEqual(['changed', 'changed', 'changed', 'changed', 'written'])
+    expect(await written()).toContain(`share: ${shares[commits.indexOf('written')]}`)
+  })
+
+  it('takes over from one that was killed in the middle', async () => {
+    const plan = await planEdit(folder.path, { verb: 'share', version: 'v2', share: '5%' }, new Date())
+    if ('refused' in plan) throw new Error(plan.reason)
+    const left = join(dirname(folder.path), `.routes.yaml.${plan.hash.slice(0, 12)}.tmp`)
+    await writeFile(left, 'half of')
+    expect(await commitEdit(plan)).toBe('changed')
+    const aMinuteAgo = new Date(Date.now() - 60_000)
+    await utimes(left, aMinuteAgo, aMinuteAgo)
+    expect(await commitEdit(plan)).toBe('written')
+    expect(await written()).toBe(plan.text)
   })
 
   it('keeps the mode, and leaves nothing beside the file', async () => {

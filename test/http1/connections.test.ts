@@ -367,6 +367,18 @@ describe('closing', () => {
     await until(() => refused.closed)
   })
 
+  it('a listener that comes while the server drains is refused, and leaves its port', async () => {
+    await play(path)
+    const { server } = set.proxy
+    const { port } = await server.listen('early', { port: 0, address: '127.0.0.1' })
+    server.unlisten('early')
+    const late = server.listen('late', { port, address: '127.0.0.1' })
+    server.drain()
+    await expect(late).rejects.toThrow('the gateway is ending')
+    const refused = connect(port)
+    await until(() => refused.closed)
+  })
+
   it('listening where somebody else listens is an error that says so', async () => {
     await play(path)
     await expect(set.proxy.server.listen('x', { port: set.proxy.port, address: '127.0.0.1' })).rejects.toThrow(

@@ -29,6 +29,8 @@ describeWithOpenssl('certificates of a configuration', () => {
       '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
     )
     await writeFile(join(files.directory, 'locked.key'), lockedKey)
+    const whole = await readFile(join(files.directory, 'good.pem'), 'latin1')
+    await writeFile(join(files.directory, 'half.pem'), whole + whole.slice(0, whole.length / 2))
   })
 
   afterAll(() => files?.[Symbol.asyncDispose]())
@@ -45,6 +47,10 @@ describeWithOpenssl('certificates of a configuration', () => {
     {
       tls: '{ cert: broken.pem, key: good.key }',
       said: ['1:37: error certificate: broken.pem is not a certificate in PEM'],
+    },
+    {
+      tls: '{ cert: half.pem, key: good.key }',
+      said: ['1:37: error certificate: half.pem is cut off: a certificate in it does not end'],
     },
     {
       tls: '{ cert: good.pem, key: good.pem }',

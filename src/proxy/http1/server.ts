@@ -77,6 +77,12 @@ export class Http1Server<L> implements ConnectionOwner<L> {
       server.once('error', reject)
       server.listen({ port: at.port, host: at.address, backlog: BACKLOG }, () => {
         server.removeListener('error', reject)
+        if (this.draining) {
+          // A reload that was under way: nobody would close it any more.
+          server.close()
+          reject(new Error('the gateway is ending: it listens nowhere anew'))
+          return
+        }
         server.on('error', ignoreError)
         const { port } = server.address() as net.AddressInfo
         server.on('connection', (socket: net.Socket) => {
