@@ -107,13 +107,24 @@ class VersionPropagation implements Propagation {
   }
 
   readonly interceptor = <D extends Dispatch>(dispatch: D): D =>
-    ((call: DispatchedCall, handler: unknown) => {
+    ((call: DispatchedCall, handler: object) => {
       const { asked } = this
       return dispatch(
         asked === undefined ? call : { ...call, headers: withField(call.headers, this.#header, asked) },
-        handler,
+        this.#within(asked, handler),
       )
     }) as D
+
+  /** What comes of a call arrives in events of the connection, which know of the request that opened it: there a call is sent again. */
+  #within(asked: string | undefined, handler: object): object {
+    return new Proxy(handler, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target)
+        if (typeof value !== 'function') return value
+        return (...event: readonly unknown[]) => this.#storage.run(asked, () => value.apply(target, event) as unknown)
+      },
+    })
+  }
 
   client<C extends HttpClient>(client: C): Pick<C, 'request' | 'get'> {
     const request = (...given: readonly unknown[]): ClientRequest => {

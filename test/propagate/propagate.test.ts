@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import http, { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fastify } from 'fastify'
-import { Agent, request } from 'undici'
+import { Agent, interceptors, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { withField } from '../../src/propagate/header-fields.ts'
 import { type Propagation, propagateVersion } from '../../src/propagate/propagate.ts'
@@ -137,4 +137,29 @@ test.each([
   ['an object that has it', { 'X-Version': 'v3' }, { 'X-Version': 'v3' }],
 ])('undici takes fields as %s', (_shape, fields, with_) => {
   expect(withField(fields, 'x-version', 'v2')).toEqual(with_)
+})
+
+test('a call that undici sends again keeps its version, on a connection that another one opened', async () => {
+  const seen: (string | undefined)[] = []
+  const flaky = createServer((incoming, response) => {
+    seen.push(incoming.headers['x-version'] as string | undefined)
+    response.statusCode = incoming.url === '/flaky' && seen.length % 3 !== 0 ? 503 : 200
+    response.end()
+  })
+  flaky.listen(0, '127.0.0.1')
+  await once(flaky, 'listening')
+  const origin = `http://127.0.0.1:${(flaky.address() as AddressInfo).port}`
+  const propagation = propagateVersion()
+  const agent = new Agent({ connections: 1 })
+  const again = interceptors.retry({ minTimeout: 1, statusCodes: [503] })
+  const dispatcher = agent.compose(propagation.interceptor, again)
+  const call = (version: string | undefined, path: string): Promise<unknown> =>
+    propagation.run(version, async () => (await request(origin + path, { dispatcher })).body.text())
+
+  for (let warm = 0; warm < 3; warm += 1) await call('v1', '/')
+  await call('v2', '/flaky')
+  await call(undefined, '/flaky')
+  expect(seen.slice(3)).toEqual(['v2', 'v2', 'v2', undefined, undefined, undefined])
+  await agent.close()
+  flaky.close()
 })
