@@ -3,18 +3,10 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
-import { answering, ok, stage, unchunked, until } from './wire.ts'
-import type { Line, Script, Stage } from './wire.ts'
-
-let set: Stage
-
-async function play(script: Script, options: Parameters<typeof stage>[1] = {}): Promise<Stage> {
-  set = await stage(script, options)
-  return set
-}
-
-afterEach(() => set.strike())
+import { describe, expect, it } from 'vitest'
+import { play, set } from './stage-of-test.ts'
+import { answering, ok, unchunked, until } from './wire.ts'
+import type { Line } from './wire.ts'
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 

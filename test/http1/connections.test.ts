@@ -2,19 +2,11 @@
 // nothing may be left behind (stage.strike checks the counts).
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { endpointOf, startPlainProxy } from './plain-proxy.ts'
-import { answering, connect, ok, stage, startUpstream, until } from './wire.ts'
-import type { Script, Stage } from './wire.ts'
-
-let set: Stage
-
-async function play(script: Script, options: Parameters<typeof stage>[1] = {}): Promise<Stage> {
-  set = await stage(script, options)
-  return set
-}
-
-afterEach(() => set.strike())
+import { play, set } from './stage-of-test.ts'
+import { answering, connect, ok, startUpstream, until } from './wire.ts'
+import type { Script } from './wire.ts'
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const path = answering((head) => ok(head.split(' ')[1]!))
@@ -175,7 +167,7 @@ describe('trying again', () => {
     await dead.close()
     const down: string[] = []
     const upstream = await startUpstream(answering((_, body) => ok(body)))
-    set = await stage(path, {
+    await play(path, {
       endpoints: [endpointOf(dead.port), endpointOf(dead.port), endpointOf(upstream.port)],
       adjust: (forwarding) => ({ ...forwarding, onEndpointDown: ({ key }) => void down.push(key) }),
     })

@@ -1,19 +1,10 @@
 // What reaches the other side, in both directions.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readRequest } from './strict-reader.ts'
-import { answering, ok, stage, unchunked, until } from './wire.ts'
-import type { Script, Stage } from './wire.ts'
-
-let set: Stage
-
-async function play(script: Script, options: Parameters<typeof stage>[1] = {}): Promise<Stage> {
-  set = await stage(script, options)
-  return set
-}
-
-afterEach(() => set.strike())
+import { play, set } from './stage-of-test.ts'
+import { answering, ok, unchunked, until } from './wire.ts'
 
 const echo = answering((head, body) => ok(head + body))
 

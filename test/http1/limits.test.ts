@@ -1,19 +1,10 @@
 // Every limit, each with what it stops and what the client is told.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { defaultLimits } from '../../src/proxy/http1/limits.ts'
-import { answering, ok, stage, until } from './wire.ts'
-import type { Script, Stage } from './wire.ts'
-
-let set: Stage
-
-async function play(script: Script, options: Parameters<typeof stage>[1] = {}): Promise<Stage> {
-  set = await stage(script, options)
-  return set
-}
-
-afterEach(() => set.strike())
+import { play, set } from './stage-of-test.ts'
+import { answering, ok, until } from './wire.ts'
 
 const answer = answering(() => ok('x'))
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'

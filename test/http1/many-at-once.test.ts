@@ -1,12 +1,9 @@
 // Many requests at once: what the engine writes together at the end of a turn still goes out in order, whole, and before any end.
 
-import { afterEach, describe, expect, it } from 'vitest'
-import { answering, ok, stage, until } from './wire.ts'
-import type { Line, Stage } from './wire.ts'
-
-let set: Stage
-
-afterEach(() => set.strike())
+import { describe, expect, it } from 'vitest'
+import { play, set } from './stage-of-test.ts'
+import { answering, ok, until } from './wire.ts'
+import type { Line } from './wire.ts'
 
 const crowd = 24
 
@@ -20,7 +17,7 @@ function get(path: string, fields = ''): string {
 
 describe('many requests at once', () => {
   it('are answered in order on each connection, answers of the edge among those of the upstream', async () => {
-    set = await stage(answering((head) => ok(head.split(' ')[1]!)))
+    await play(answering((head) => ok(head.split(' ')[1]!)))
     const lines = clients()
     const own = 'OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n'
     for (const [i, line] of lines.entries()) {
@@ -40,7 +37,7 @@ describe('many requests at once', () => {
 
   it('get the whole of what comes in one piece with the head, in pieces, or without a body', async () => {
     const long = 'x'.repeat(20_000)
-    set = await stage(
+    await play(
       answering((head) => {
         if (head.startsWith('HEAD')) return 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n'
         return ok(head.includes('/long') ? long : 'short')
@@ -58,7 +55,7 @@ describe('many requests at once', () => {
 
   it('reach their upstream with their bodies', async () => {
     const bodies: string[] = []
-    set = await stage(answering((head, sent) => (bodies.push(sent), ok(head.split(' ')[1]!))))
+    await play(answering((head, sent) => (bodies.push(sent), ok(head.split(' ')[1]!))))
     const lines = clients()
     const body = 'b'.repeat(1024)
     for (const [i, line] of lines.entries()) {

@@ -2,14 +2,11 @@
 // whole, nothing of an abandoned answer reaches the client, and every timer ends with its exchange.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Forwarding, Retries } from '../../src/proxy/exchange.ts'
-import { answering, connect, ok, stage, until } from './wire.ts'
-import type { Script, Stage } from './wire.ts'
-
-let set: Stage
-
-afterEach(() => set.strike())
+import { play, set } from './stage-of-test.ts'
+import { answering, connect, ok, until } from './wire.ts'
+import type { Script } from './wire.ts'
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const post = (body: string): string => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`
@@ -33,11 +30,10 @@ function retrying(attempts: number, more: Partial<Retries & { keepBytes: number 
   return { failures, with: { retries, keepBytes: more.keepBytes ?? 1000 } }
 }
 
-async function play(script: Script, extra: Partial<Forwarding>): Promise<Stage> {
-  set = await stage(script, {
+async function playWith(script: Script, extra: Partial<Forwarding>): Promise<void> {
+  await play(script, {
     adjust: (forwarding) => ({ ...forwarding, ...extra, endpoint: () => forwarding.endpoint(1) }),
   })
-  return set
 }
 
 /** Answers 503 to the first so many requests, then says what it got. */
@@ -51,7 +47,7 @@ function failFirst(times: number, heard: string[] = []): Script {
 
 describe('retries', () => {
   it('make another attempt on the connection whose answer was whole, and the client sees only the last', async () => {
-    await play(failFirst(2), retrying(3).with)
+    await playWith(failFirst(2), retrying(3).with)
     const { head, body } = await set.client().write(get).message()
     expect([head.split('\r\n')[0], body]).toEqual(['HTTP/1.1 200 OK', 'got '])
     expect(set.proxy.outcomes.at(-1)).toMatchObject({ attempts: 3, status: 200, end: 'done' })
@@ -59,7 +55,7 @@ describe('retries', () => {
   })
 
   it('end with the answer of the last attempt', async () => {
-    await play(failFirst(9), retrying(2).with)
+    await playWith(failFirst(9), retrying(2).with)
     const { head } = await set.client().write(get).message()
     expect(head).toMatch(/^HTTP\/1.1 503/)
     await until(() => set.proxy.outcomes.length === 1)
@@ -68,7 +64,7 @@ describe('retries', () => {
 
   it('send the body again, whatever the method and however it came', async () => {
     const heard: string[] = []
-    await play(failFirst(1, heard), retrying(1).with)
+    await playWith(failFirst(1, heard), retrying(1).with)
     const client = set.client()
     expect((await client.write(post('abc')).message()).body).toBe('got abc')
     client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc')
@@ -78,13 +74,13 @@ describe('retries', () => {
   })
 
   it('do not happen when the body is longer than what is kept', async () => {
-    await play(failFirst(1), retrying(5, { keepBytes: 2 }).with)
+    await playWith(failFirst(1), retrying(5, { keepBytes: 2 }).with)
     expect((await set.client().write(post('abc')).message()).head).toMatch(/^HTTP\/1.1 503/)
   })
 
   it('go on with a body that is still coming when the first attempt fails', async () => {
     const bodies: string[] = []
-    await play(async (line, connection) => {
+    await playWith(async (line, connection) => {
       const head = await line.take(/^[^]*?\r\n\r\n/)
       if (connection === 0) {
         await line.take(/abc/)
@@ -103,7 +99,7 @@ describe('retries', () => {
 
   it('decide on broken connections too', async () => {
     const plan = retrying(1)
-    await play(async (line, connection) => {
+    await playWith(async (line, connection) => {
       await line.message()
       if (connection === 0) line.socket.destroy()
       else line.write(ok('second'))
@@ -114,14 +110,14 @@ describe('retries', () => {
 
   it('leave an attempt that takes too long, and say so when it was the last', async () => {
     const plan = retrying(1, { perTryTimeoutMs: 40 })
-    await play(async (line) => void (await line.message()), plan.with)
+    await playWith(async (line) => void (await line.message()), plan.with)
     expect((await set.client().write(get).message()).head).toMatch(/^HTTP\/1.1 504/)
     expect(plan.failures).toEqual(['try-timeout', 'try-timeout'])
     await until(() => set.upstream.open() === 0)
   })
 
   it('wait for their turn, and stop when the client leaves meanwhile', async () => {
-    await play(failFirst(9), retrying(9, { afterAnswer: () => 10_000 }).with)
+    await playWith(failFirst(9), retrying(9, { afterAnswer: () => 10_000 }).with)
     const client = connect(set.proxy.port).write(get)
     await until(() => set.upstream.lines.length === 1)
     await sleep(30)
@@ -134,7 +130,7 @@ describe('retries', () => {
     const copies: string[] = []
     const onRequestComplete: Forwarding['onRequestComplete'] = (head, body) =>
       void copies.push(head + Buffer.from(body ?? []).toString())
-    await play(failFirst(1), { ...retrying(1).with, onRequestComplete })
+    await playWith(failFirst(1), { ...retrying(1).with, onRequestComplete })
     await set.client().write(post('abc')).message()
     expect(copies.length).toBe(1)
     expect(copies[0]).toMatch(/^POST \/ HTTP\/1.1\r\n[^]*x-version: v1\r\n\r\nabc$/)
@@ -146,7 +142,7 @@ describe('a request that is held', () => {
     ['forwarded', (): Partial<Forwarding> => ({}), 'got abc'],
     ['forwarded with retries', () => retrying(1).with, 'got abc'],
   ])('is %s afterwards, body and all', async (_what, extra, expected) => {
-    set = await stage(failFirst(0), {
+    await play(failFirst(0), {
       hold: 40,
       adjust: (forwarding) => ({ ...forwarding, ...extra(), endpoint: () => forwarding.endpoint(1) }),
     })
@@ -159,7 +155,7 @@ describe('a request that is held', () => {
   })
 
   it('reports a client that leaves meanwhile', async () => {
-    set = await stage(failFirst(0), { hold: 10_000 })
+    await play(failFirst(0), { hold: 10_000 })
     const client = connect(set.proxy.port).write(get)
     await until(() => set.proxy.server.activeRequests === 1)
     client.socket.destroy()

@@ -3,20 +3,17 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Forwarding } from '../../src/proxy/exchange.ts'
 import { giveBack } from '../../src/proxy/http1/spent-memory.ts'
-import { answering, ok, stage, until } from './wire.ts'
-import type { Script, Stage } from './wire.ts'
+import { play, set } from './stage-of-test.ts'
+import { answering, ok, until } from './wire.ts'
+import type { Script } from './wire.ts'
 
 const PIECE = 65_536
 
-let set: Stage
-
-afterEach(() => set.strike())
-
-async function play(script: Script, options: Parameters<typeof stage>[1] = {}): Promise<void> {
-  set = await stage(script, options)
+async function playWarm(script: Script, options?: Parameters<typeof play>[1]): Promise<void> {
+  await play(script, options)
   // A connection that stands: the first bytes of a body do not have to wait for one.
   await set.client().write('GET /warm HTTP/1.1\r\nHost: a\r\n\r\n').message()
 }
@@ -89,7 +86,7 @@ async function answerTo(client: HandedClient, summed: string): Promise<void> {
 
 describe('memory of a request body', () => {
   it('goes back once it was sent, piece by piece', async () => {
-    await play(counting)
+    await playWarm(counting)
     const client = new HandedClient()
     const first = client.hand(sized('POST', 'a'.repeat(PIECE), 3 * PIECE))
     expect(first.detached).toBe(true)
@@ -100,7 +97,7 @@ describe('memory of a request body', () => {
 
   it('goes back from between the frames of the chunked coding', async () => {
     const bodies: string[] = []
-    await play(async (line) => {
+    await playWarm(async (line) => {
       await line.message()
       line.write(ok(''))
       await line.take(/\r\n\r\n/)
@@ -119,7 +116,7 @@ describe('memory of a request body', () => {
 
   it('stays while the upstream has not taken it, and goes back when it has', async () => {
     let open = (): void => {}
-    await play(async (line) => {
+    await playWarm(async (line) => {
       await line.message()
       line.write(ok(''))
       line.socket.pause()
@@ -146,7 +143,7 @@ describe('memory of a request body', () => {
   })
 
   it('stays while the request may be sent again over another connection', async () => {
-    await play(async (line, connection) => {
+    await playWarm(async (line, connection) => {
       for (let request = 0; ; request++) {
         const { body } = await line.message()
         if (connection === 0 && request === 1) line.socket.resetAndDestroy()
@@ -160,7 +157,7 @@ describe('memory of a request body', () => {
   })
 
   it('goes back at once where sending it again is out of the question', async () => {
-    await play(counting)
+    await playWarm(counting)
     const client = new HandedClient()
     expect(client.hand(sized('POST', 'a'.repeat(PIECE))).detached).toBe(true)
     await answerTo(client, `${PIECE} a`)
@@ -181,7 +178,7 @@ describe('memory of a request body', () => {
       },
     }
     let heard = 0
-    await play(
+    await playWarm(
       answering((head, body) => {
         if (head.startsWith('GET')) return ok('')
         const answer = ok(summary(body))
@@ -198,7 +195,7 @@ describe('memory of a request body', () => {
   })
 
   it('stays when the next request lies behind it', async () => {
-    await play(counting)
+    await playWarm(counting)
     const client = new HandedClient()
     client.hand(sized('POST', 'a'.repeat(PIECE), 2 * PIECE))
     const memory = client.hand('b'.repeat(PIECE) + sized('POST', 'next'))
@@ -210,7 +207,7 @@ describe('memory of a request body', () => {
 
 describe('memory that others share', () => {
   it('is left alone', async () => {
-    await play(counting)
+    await playWarm(counting)
     const memory = new ArrayBuffer(4 * PIECE)
     giveBack(Buffer.from(memory, 0, PIECE))
     giveBack(Buffer.from(memory, 3 * PIECE))
@@ -223,7 +220,7 @@ describe('memory that others share', () => {
 describe('visitors who upload at once to slow upstreams', () => {
   it('are each heard with their own bytes, all of them', async () => {
     const size = 3 << 20
-    await play(async (line) => {
+    await playWarm(async (line) => {
       for (;;) {
         const head = await line.take(/^[^]*?\r\n\r\n/)
         const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0)

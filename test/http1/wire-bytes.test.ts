@@ -1,11 +1,9 @@
 // What an outcome says of bytes on the wire, held against what a client really sent and got: heads, bodies and framing.
 
-import { afterEach, describe, expect, it } from 'vitest'
-import { ok, stage, until } from './wire.ts'
-import type { Script, Stage } from './wire.ts'
-
-let set: Stage
-afterEach(() => set.strike())
+import { describe, expect, it } from 'vitest'
+import { play, set } from './stage-of-test.ts'
+import { ok, until } from './wire.ts'
+import type { Script } from './wire.ts'
 
 const long = 'x'.repeat(70_000)
 const chunked = (...data: string[]): string =>
@@ -111,7 +109,7 @@ const cases: Record<string, Case> = {
 
 describe('bytes on the wire', () => {
   it.each(Object.entries(cases))('are those of %s', async (_what, { asks, script, body }) => {
-    set = await stage(script)
+    await play(script)
     const client = set.client()
     for (const text of asks) {
       client.write(text)
@@ -127,7 +125,7 @@ describe('bytes on the wire', () => {
   })
 
   it('are those of each request on a connection, an answer of the edge with its body among them', async () => {
-    set = await stage(async (line) => {
+    await play(async (line) => {
       for (;;) line.write(ok(`you sent ${(await line.message()).body}`))
     })
     const asks = [
