@@ -51,6 +51,7 @@ export class Reloads {
   readonly #options: ReloadsOptions
   readonly #reloader: Reloader
   #last!: ReloadResult
+  #noted: Reloaded | undefined
   #history: readonly ReloadEntry[] = []
   #text = ''
 
@@ -93,7 +94,11 @@ export class Reloads {
     this.#reloader.close()
   }
 
-  #note({ ok, changed, problems, snapshot }: Reloaded): ReloadResult {
+  #note(result: Reloaded): ReloadResult {
+    // Several may have asked for one reload.
+    if (result === this.#noted) return this.#last
+    this.#noted = result
+    const { ok, changed, problems, snapshot } = result
     const { log, count } = this.#options
     const { id } = snapshot!
     const isMended = ok && !changed && !this.#last.ok

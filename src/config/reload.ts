@@ -32,10 +32,11 @@ export interface Reloaded {
 }
 
 export interface Reloader {
-  /** Loads now, after any load under way. Never rejects. */
+  /** Loads now, after any load under way; those who ask meanwhile get one load, and one result. Never rejects. */
   reload(): Promise<Reloaded>
   /** From now on reloads when a file changes, also one of a configuration that was refused. Before the first reload, no change is lost. */
   watch(): void
+  /** No reload begins after this. */
   close(): void
 }
 
@@ -51,6 +52,9 @@ class SerialReloader implements Reloader {
   #snapshot: Snapshot | undefined
   #files: readonly string[]
   #last: Promise<unknown> = Promise.resolve()
+  /** Not begun yet. */
+  #waiting: Promise<Reloaded> | undefined
+  #isClosed = false
   #watch: ConfigurationWatch | undefined
   #retry: NodeJS.Timeout | undefined
   /** The files hold something else than what is in force. */
@@ -62,7 +66,12 @@ class SerialReloader implements Reloader {
   }
 
   reload(): Promise<Reloaded> {
-    const next = this.#last.then(() => this.#reload())
+    if (this.#waiting !== undefined) return this.#waiting
+    const next = this.#last.then(() => {
+      this.#waiting = undefined
+      return this.#reload()
+    })
+    this.#waiting = next
     this.#last = next.then((result) => this.#note(result))
     return next
   }
@@ -77,6 +86,7 @@ class SerialReloader implements Reloader {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#watch?.close()
     this.#watch = undefined
     clearTimeout(this.#retry)
@@ -97,9 +107,13 @@ class SerialReloader implements Reloader {
 
   /** Whatever goes wrong on the way, out of descriptors or a fault of ours, leaves what is in force in force. */
   async #reload(): Promise<Reloaded> {
+    const unchanged = { ok: true, changed: false, snapshot: this.#snapshot, problems: [] }
+    if (this.#isClosed) return unchanged
     try {
       return await this.#loadAndApply()
     } catch (error) {
+      // Nothing can be put to use any more.
+      if (this.#isClosed) return unchanged
       const message = error instanceof Error ? error.message : String(error)
       const { place = { file: this.#options.path, line: 1, column: 1 } } = Object(error) as { readonly place?: Place }
       return { ...this.#refused([{ ...place, severity: 'error', code: 'apply', message }]), error }

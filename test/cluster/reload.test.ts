@@ -70,7 +70,7 @@ describe('a reload', () => {
       'opens a port that is taken',
       (yaml, port) =>
         yaml.replace('listen: [', `listen: [{ port: 0, address: 127.0.0.2 }, { port: ${port}, address: 127.0.0.1 }, `),
-      /EADDRINUSE/,
+      /is taken by another process/,
     ],
     [
       'logs where workers cannot write',

@@ -142,17 +142,31 @@ test('the same content again is no reload', async () => {
   expect(applied).toHaveLength(1)
 })
 
-test('reloads come one at a time, in their order', async () => {
+test('reloads come one at a time, and those that wait are one', async () => {
   await directory.write('routes.yaml', shortest)
   let underWay = 0
   let most = 0
   let round = 0
+  const begun = Promise.withResolvers<void>()
   const apply = async (): Promise<void> => {
     most = Math.max(most, (underWay += 1))
+    begun.resolve()
     await directory.write('routes.yaml', `${shortest}# ${(round += 1)}\n`)
     underWay -= 1
   }
-  const results = await Promise.all([makeReloader(apply).reload(), reloader?.reload(), reloader?.reload()])
-  expect(most).toBe(1)
-  expect(new Set(results.map((result) => result?.snapshot?.id)).size).toBe(3)
+  const first = makeReloader(apply).reload()
+  await begun.promise
+  const waiting = Array.from({ length: 100 }, () => reloader!.reload())
+  const results = await Promise.all([first, ...waiting])
+  expect({ most, round }).toEqual({ most: 1, round: 2 })
+  expect(new Set(results).size).toBe(2)
+})
+
+test('nothing is put to use any more once it is closed', async () => {
+  await directory.write('routes.yaml', shortest)
+  await makeReloader().reload()
+  await directory.write('routes.yaml', `${shortest}# more\n`)
+  reloader!.close()
+  expect(await reloader!.reload()).toMatchObject({ ok: true, changed: false })
+  expect(applied).toHaveLength(1)
 })
