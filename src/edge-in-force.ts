@@ -2,10 +2,10 @@
 // health, resolved names, random secrets. Opens no port.
 
 import type { Configuration } from './config/configuration.ts'
+import { keyRingOf } from './config/pins.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { isTrustedPeer } from './affinity/client-address.ts'
 import type { PoolFigures } from './observe/families.ts'
-import { createKeyRing, type KeyRing } from './affinity/key-ring.ts'
 import { type LearnedVersions, learnVersions, settlingOf, writtenAt } from './learned-versions.ts'
 import { parseAddress } from './rules/address.ts'
 import { compileEdge, type Edge, type ListenerSpec } from './proxy/edge.ts'
@@ -115,7 +115,7 @@ export class EdgeInForce {
       targetMode: configuration.path,
       mesh,
       listeners: nameListeners(configuration.listen),
-      keysOf: (release) => this.#keyRing(release, configuration),
+      keysOf: (release) => keyRingOf(configuration, release, () => this.#options.secrets.pinKey),
       settlingOf: ({ spec }) => settlingOf(learned, spec),
       endpoints: this.endpoints,
       pinsRemembered: this.#options.pinsRemembered,
@@ -184,11 +184,6 @@ export class EdgeInForce {
   #learn({ file, releases }: Configuration): LearnedVersions {
     const now = this.#options.nowSeconds()
     return learnVersions(this.#learned, releases, this.#learned === undefined ? writtenAt(file, now) : now)
-  }
-
-  #keyRing(release: string, configuration: Configuration): KeyRing {
-    const secrets = (configuration.keys.get(release) ?? []).map((key) => key.secret)
-    return createKeyRing(secrets, () => this.#options.secrets.pinKey)
   }
 }
 

@@ -1,6 +1,5 @@
 // Makes preview links: from a configuration's own keys, for a version that it lists. Prints nothing; the edge opens them (affinity/preview.ts).
 
-import { createKeyRing } from './affinity/key-ring.ts'
 import { previewParameter, previewToken } from './affinity/preview.ts'
 import type { Configuration } from './config/configuration.ts'
 import { didYouMean } from './rules/route-problem.ts'
@@ -32,19 +31,17 @@ export function createPreviewLink(
   if (!release.versions.has(version)) {
     return { refused: `version ${version} is not listed${didYouMean(version, release.versions.keys())}` }
   }
-  const secrets = (keys.get(release.name) ?? []).map(({ secret }) => secret)
-  if (secrets.length === 0)
-    return {
-      refused:
-        'no pin.keys, without which no gateway knows the signature: name one, as in pin: { keys: [{ file: pin.key }] }',
-    }
+  const [signing] = keys.get(release.name) ?? []
+  if (signing === undefined) return { refused: noKeys }
   const page = pageOf(url, release.hosts[0] ?? '*')
   if (typeof page === 'string') return { refused: page }
-  const { signing } = createKeyRing(secrets, () => new Uint8Array())
   const token = previewToken(release.name, { version, epoch: release.pin.epoch, expiresAt }, signing)
   page.search += `${page.search === '' ? '?' : '&'}${previewParameter}=${token}`
   return { link: page.href }
 }
+
+const noKeys =
+  'no pin.keys, without which no gateway knows the signature: name one, as in pin: { keys: [{ file: pin.key }] }'
 
 function pageOf(url: string | undefined, host: string): URL | string {
   if (url === undefined && host.includes('*')) return 'the release answers for any host: say which page with a URL'

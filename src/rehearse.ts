@@ -3,10 +3,10 @@
 
 import { randomBytes } from 'node:crypto'
 
-import { createKeyRing } from './affinity/key-ring.ts'
 import type { Configuration } from './config/configuration.ts'
 import type { Surroundings } from './config/draft.ts'
 import { loadAnyConfiguration } from './any-configuration.ts'
+import { keyRingOf } from './config/pins.ts'
 import type { Problem } from './config/problem.ts'
 import { compileConfiguration, type Snapshot } from './config/snapshot.ts'
 import { compileEdge, type Edge } from './proxy/edge.ts'
@@ -52,10 +52,7 @@ function compileOffline({ id, table, mesh, configuration }: Snapshot, endpoints:
     targetMode: configuration.path,
     mesh,
     listeners: configuration.listen.map((spec, index) => ({ ...spec, name: String(index) })),
-    keysOf: (release) => {
-      const secrets = (configuration.keys.get(release) ?? []).map((key) => key.secret)
-      return createKeyRing(secrets, randomBytes)
-    },
+    keysOf: (release) => keyRingOf(configuration, release, randomBytes),
     settlingOf: () => undefined,
     endpoints,
     instance: 'rehearsal',

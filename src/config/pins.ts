@@ -1,8 +1,9 @@
 // `pin` in its long form, and the signing keys.
 
-import { createKeyRing, secretBytesAtLeast } from '../affinity/key-ring.ts'
+import { createKeyRing, type KeyRing, secretBytesAtLeast } from '../affinity/key-ring.ts'
 import type { PinKey } from '../affinity/types.ts'
 import type { PinSpec } from '../rules/types.ts'
+import type { Configuration } from './configuration.ts'
 import { complain, type Draft } from './draft.ts'
 import { readKey } from './key-source.ts'
 import { durationMs } from './written-values.ts'
@@ -77,6 +78,18 @@ export async function pinKeys(draft: Draft): Promise<readonly PinKey[]> {
   }
   if (pin.keys.length === 0) warnOfRandomKey(draft)
   return keys
+}
+
+/** The keys of a release at work: those that it names, or one that is drawn here. */
+export function keyRingOf(
+  { keys }: Pick<Configuration, 'keys'>,
+  release: string,
+  randomBytes: (size: number) => Uint8Array,
+): KeyRing {
+  return createKeyRing(
+    (keys.get(release) ?? []).map(({ secret }) => secret),
+    randomBytes,
+  )
 }
 
 function warnOfRandomKey(draft: Draft): void {
