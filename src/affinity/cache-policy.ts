@@ -65,11 +65,16 @@ export function cacheChanges(facts: CacheFacts): CacheChanges {
 
 /** The app's words for the browser's own cache, which two tabs of two versions share; none for caches that visitors share. */
 function trusted(cacheControl: string | undefined): CacheChanges {
+  return { ...sharedGoes, cacheControl: forOneBrowser(cacheControl), varyBy: 'page' }
+}
+
+/** Cache-Control without what it says to caches that visitors share. */
+export function forOneBrowser(cacheControl: string | undefined): string {
   const words = (cacheControl ?? '')
     .split(',')
     .map((word) => word.trim())
     .filter((word) => word !== '' && !/^(?:public|private|s-maxage|proxy-revalidate)(?:[\s=]|$)/i.test(word))
-  return { ...sharedGoes, cacheControl: ['private', ...words].join(', '), varyBy: 'page' }
+  return ['private', ...words].join(', ')
 }
 
 /** Redirects that caches keep without being told to (RFC 9110 15.1). */

@@ -1,7 +1,14 @@
 // The fields by which caches work, both ways, while several versions are listed: conditions go to the version they were given by, answers
 // leave with tags of their version and with what caches may do with them (affinity/cache-policy.ts).
 
-import { type CacheFacts, cacheChanges, hasHashedName, isHashed, type Wanted } from '../affinity/cache-policy.ts'
+import {
+  type CacheFacts,
+  cacheChanges,
+  forOneBrowser,
+  hasHashedName,
+  isHashed,
+  type Wanted,
+} from '../affinity/cache-policy.ts'
 import {
   asksForAsset,
   isCodeType,
@@ -90,6 +97,12 @@ export interface AnswerToCache {
 export function forbidStoring(head: CacheFields): void {
   head.set('cache-control', 'no-store')
   head.remove('expires')
+  head.removeAll(sharedCacheFields)
+}
+
+/** An answer that brings a pin: a cache that visitors share would hand one visitor's draw to all of them. */
+export function keepFromShared(head: CacheFields): void {
+  head.set('cache-control', forOneBrowser(head.get('cache-control')))
   head.removeAll(sharedCacheFields)
 }
 

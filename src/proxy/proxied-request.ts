@@ -5,7 +5,7 @@ import { setsCookie } from '../affinity/cookie-field.ts'
 import { encodePin } from '../affinity/pin-cookie.ts'
 import { endOfHostPins, pinOut, pinToWrite, setCookieLine } from '../affinity/pin-policy.ts'
 import type { Decision, RequestFacts, Service, Visit } from '../rules/types.ts'
-import { assertCaching, assertConditions, assertRange, forbidStoring } from './cache-fields.ts'
+import { assertCaching, assertConditions, assertRange, forbidStoring, keepFromShared } from './cache-fields.ts'
 import type { EdgeListener, EdgeRelease, VersionLines } from './edge.ts'
 import { edgeAnswer, type EdgeError } from './edge-answers.ts'
 import type { PoolEndpoints } from './pool-endpoints.ts'
@@ -247,7 +247,7 @@ export class ProxiedRequest extends RouteExecution {
     else if (visit.kind === 'document') head.append('set-cookie', release.previews!.end(this.scheme === 'https'))
   }
 
-  #promise(release: EdgeRelease, visit: Visit, head: Pick<Head, 'get' | 'append'>): void {
+  #promise(release: EdgeRelease, visit: Visit, head: AnswerHead): void {
     const spec = release.release.spec
     const pin = pinToWrite({
       release: spec,
@@ -262,6 +262,7 @@ export class ProxiedRequest extends RouteExecution {
     })
     this.record.pinOut = pinOut(visit.reading, pin)
     if (pin === undefined) return
+    keepFromShared(head)
     this.record.visitor = pin.seed
     const value = encodePin(spec.name, pin, release.keyRing.signing)
     // Only who brought a pin can have one in the wrong place.

@@ -80,6 +80,8 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
     // What a click on a link does not leave the page for: a file that is saved, and nothing at all.
     case '/export':
       return send('text/csv', version, { 'content-disposition': 'attachment; filename="export.csv"' })
+    case '/away':
+      return send('text/plain', '', { location: searchParams.get('to') ?? '/' }, 302)
     case '/nothing':
       return void response.writeHead(204, { 'x-served-version': version }).end()
     // Workers, whose script and whose calls say of which version they are.

@@ -62,6 +62,28 @@ describeWithPages('visits', (stage) => {
       expect(await partsOf(page)).toEqual(whole('v1'))
     })
 
+    it.each([
+      ['with the stamp, is of the page', '/?stamp', 'v1'],
+      ['without it, of the next page, whose pin is there already', '/', 'v2'],
+    ])('what a page sends as it is left: %s', async (_, path, version) => {
+      const { page } = await stage.open(stage.url(scheme) + path)
+      await page.evaluate(`addEventListener('pagehide', () => navigator.sendBeacon('/beacon'))`)
+      await stage.change(promoted)
+      const site = stage.sites.get(version)!
+      const before = site.asked.length
+      await page.goto(`${stage.url(scheme)}/next`)
+      await expect.poll(() => site.asked.slice(before).some(({ url }) => url === '/beacon')).toBe(true)
+    })
+
+    it('a login at another site leads back to a page that knows its version', async () => {
+      const { page } = await stage.open(stage.url(scheme))
+      const back = `${stage.url(scheme)}/?stamp`
+      await page.goto(`${stage.url(scheme, 'login.test')}/away?to=${encodeURIComponent(back)}`)
+      await stage.change(promoted)
+      await openIn(await page.context().newPage(), `${stage.url(scheme)}/?stamp`)
+      expect(await partsOf(page)).toEqual(whole('v1'))
+    })
+
     it('the answer to a form that another site posts is whole, though the form came without the pin', async () => {
       const { page } = await stage.open(stage.url(scheme))
       await stage.change(promoted)

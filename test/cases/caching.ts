@@ -342,8 +342,20 @@ const tags: readonly Case[] = [
 
 const alone: readonly Case[] = [
   {
-    says: "the app's words and tags are its own",
+    says: 'a page that brings a pin is for one browser: a cache in front would give one pin to all',
+    headers: [
+      ...page,
+      ...said('cache-control: public, max-age=600, s-maxage=60', 'cdn-cache-control: max-age=60', 'etag: "same"'),
+    ],
+    expect: {
+      pin: { version: 'v1' },
+      answer: { 'cache-control': 'private, max-age=600', 'cdn-cache-control': null, etag: '"same"' },
+    },
+  },
+  {
+    says: "else the app's words and tags are its own",
     headers: [...page, ...said('cache-control: public, max-age=600', 'etag: "same"')],
+    pins: v1,
     expect: { answer: { 'cache-control': 'public, max-age=600', etag: '"same"' } },
   },
   {
