@@ -132,7 +132,7 @@ class RunningGateway implements PhasedGateway {
   readonly #randomBytes: (size: number) => Uint8Array
   readonly #inForce: EdgeInForce
   readonly reloads: Reloads
-  readonly #bound = new Map<string, Omit<ListenerInfo, 'secure'>>()
+  readonly #bound = new Map<string, Omit<ListenerInfo, 'internal' | 'secure'>>()
   readonly #admission = new Admission()
   #overload!: OverloadWatch
   #server!: Http1Server<string>
@@ -309,11 +309,10 @@ class RunningGateway implements PhasedGateway {
     try {
       for (const [name, { spec }] of edge.listeners) {
         if (this.#bound.has(name)) continue
-        const asked = ports.get(name) ?? spec.port
-        const at = { address: spec.address, port: asked }
+        const at = { address: spec.address, port: ports.get(name) ?? spec.port }
         const failed = failsAt(spec, this.#bound.values())
         const { port } = await this.#server.listen(name, at, (socket) => this.#secured(name, socket)).catch(failed)
-        this.#bound.set(name, { name, address: spec.address, port, internal: spec.internal })
+        this.#bound.set(name, { name, address: spec.address, port })
         fresh.push(name)
       }
       return fresh
@@ -347,9 +346,10 @@ class RunningGateway implements PhasedGateway {
   // --- views -------------------------------------------------------------------------------------------------------------------
 
   listeners(): readonly ListenerInfo[] {
-    const { listeners } = this.#inForce.edge
-    const hasTls = (name: string): boolean => listeners.get(name)?.termination !== undefined
-    return Array.from(this.#bound.values(), (bound) => ({ ...bound, secure: hasTls(bound.name) }))
+    return Array.from(this.#bound.values(), (bound) => {
+      const { spec, termination } = this.#inForce.edge.listeners.get(bound.name) ?? closedListener
+      return { ...bound, internal: spec.internal, secure: termination !== undefined }
+    })
   }
 
   configuration(): Configuration {

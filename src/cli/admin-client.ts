@@ -22,6 +22,8 @@ export interface AdminClient {
   /** The answer to that path; rejects with an Error whose message is for people. */
   json(path: string): Promise<unknown>
   text(path: string): Promise<string>
+  /** For an answer that is not what was asked for. */
+  foreign(): Error
 }
 
 /** Throws UsageError on an address that is none; rejects when the token cannot be read. */
@@ -30,9 +32,21 @@ export async function openAdmin(values: AdminValues): Promise<AdminClient> {
   const origin = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   const token = await readAdminToken(values['admin-token-file'])
   return {
-    json: async (path) => (await ask(origin, path, token)).json(),
-    text: async (path) => (await ask(origin, path, token)).text(),
+    json: async (path) => {
+      const body = await ask(origin, path, token)
+      try {
+        return JSON.parse(body) as unknown
+      } catch {
+        throw new Error(foreignAnswer(origin))
+      }
+    },
+    text: (path) => ask(origin, path, token),
+    foreign: () => new Error(foreignAnswer(origin)),
   }
+}
+
+function foreignAnswer(origin: string): string {
+  return `${origin} does not answer as graylane of this version does: is it the admin server of a gateway?`
 }
 
 /**
@@ -43,21 +57,26 @@ export async function readAdminToken(file: string | undefined): Promise<string |
   return file === undefined ? process.env['GRAYLANE_ADMIN_TOKEN'] || undefined : (await readFile(file, 'utf8')).trim()
 }
 
-async function ask(origin: string, path: string, token: string | undefined): Promise<Response> {
+async function ask(origin: string, path: string, token: string | undefined): Promise<string> {
   const headers = { accept: 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }
   let response: Response
+  let body: string
   try {
     response = await fetch(origin + path, { headers, redirect: 'error', signal: AbortSignal.timeout(5000) })
+    body = await response.text()
   } catch (error) {
     throw new Error(reasonOf(error as Error, origin), { cause: error })
   }
+  if (response.status === 401) {
+    throw new Error(token === undefined ? `${origin} wants a token` : `${origin} does not take this token`)
+  }
   if (!response.ok) throw new Error(`${origin}${path} answers ${response.status}`)
-  return response
+  return body
 }
 
 function reasonOf({ cause, message, name }: Error, origin: string): string {
   const { code, message: why = message } = (cause ?? {}) as Partial<NodeJS.ErrnoException>
   if (code === 'ECONNREFUSED')
     return `nothing listens at ${origin}: is a gateway running, and is its admin server there?`
-  return name === 'TimeoutError' ? `${origin} does not answer` : code === undefined ? why : `${origin}: ${code}`
+  return name === 'TimeoutError' ? `${origin} does not answer in time` : `${origin}: ${code ?? why}`
 }

@@ -32,7 +32,11 @@ export async function run(args: string[]): Promise<ExitCode> {
   let coupling: Coupling
   try {
     const admin = await openAdmin(values)
-    const read = async (): Promise<Coupling> => readCoupling(await admin.text('/metrics'))
+    const read = async (): Promise<Coupling> => {
+      const metrics = await admin.text('/metrics')
+      if (!metrics.includes('graylane_')) throw admin.foreign()
+      return readCoupling(metrics)
+    }
     coupling = await read()
     if (seconds > 0) {
       await sleep(seconds * 1000)

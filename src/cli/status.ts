@@ -31,7 +31,8 @@ export async function run(args: string[]): Promise<ExitCode> {
   try {
     const admin = await openAdmin(values)
     const [state, traffic] = await Promise.all([admin.json('/state'), admin.json('/traffic?window=60')])
-    status = { state: state as GatewayState, traffic: traffic as TrafficView }
+    if (!isState(state) || !isTraffic(traffic)) throw admin.foreign()
+    status = { state, traffic }
   } catch (error) {
     if (error instanceof UsageError) throw error
     process.stderr.write(`graylane status: ${(error as Error).message}\n`)
@@ -40,6 +41,17 @@ export async function run(args: string[]): Promise<ExitCode> {
   process.stdout.write(values.json ? `${JSON.stringify(status, undefined, 2)}\n` : describe(status))
   const { state, reloads } = status.state
   return state === 'ready' && reloads[0]?.ok !== false && status.traffic.coupling.crossings === 0 ? 0 : 1
+}
+
+/** As far as is looked at here: something else may listen there, or another version. */
+function isState(value: unknown): value is GatewayState {
+  const { reloads, releases, endpointsOut } = Object(value) as Partial<GatewayState>
+  return [reloads, releases, endpointsOut].every(Array.isArray)
+}
+
+function isTraffic(value: unknown): value is TrafficView {
+  const { versions, coupling } = Object(value) as Partial<TrafficView>
+  return Array.isArray(versions) && Array.isArray(coupling?.pairs)
 }
 
 // --- for people ------------------------------------------------------------------------------------------------------------------------

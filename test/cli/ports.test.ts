@@ -35,6 +35,15 @@ describe.each(['1', '2'])('with --workers %s', (workers) => {
     expect(await cluster.serving.ended()).toBe(0)
   })
 
+  it('a port that a reload makes internal is told to be', async () => {
+    await using cluster = await start()
+    await cluster.folder.write(cluster.yaml().replace(/^listen:.*$/m, 'listen: [{ port: 0, internal: true }]'))
+    expect(await cluster.reload()).toMatchObject({ ok: true })
+    const [, port] = cluster.serving.listener.split(':')
+    const { body } = await cluster.admin('/readyz?verbose')
+    expect(JSON.parse(body)).toMatchObject({ listeners: [{ port: Number(port), internal: true, secure: false }] })
+  })
+
   it('a port that is taken is told at its line, and so is one that moves to an address inside its own', async () => {
     await using cluster = await start()
     const { server, port } = await heldPort()

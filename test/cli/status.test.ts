@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer as createHttpServer, type ServerResponse } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 
 import { afterEach, expect, it } from 'vitest'
@@ -44,8 +45,35 @@ it('brings its token', async () => {
   serving = await ServingProcess.start(folder.path, [], { GRAYLANE_ADMIN_TOKEN: token })
   expect((await graylane(['status', '--admin', serving.admin], { GRAYLANE_ADMIN_TOKEN: token })).code).toBe(0)
   const { code, err } = await graylane(['status', '--admin', serving.admin])
-  expect([code, err]).toEqual([2, expect.stringContaining('answers 401')])
+  expect([code, err]).toEqual([2, expect.stringContaining('wants a token')])
 })
+
+const foreign = /^graylane \w+: http:\S+ does not answer as graylane of this version does/
+
+it.each([
+  ['a web page', (response) => void response.end('<html></html>'), foreign],
+  ['the JSON of something else', (response) => void response.end('{}'), foreign],
+  ['that the token is another one', (response) => void response.writeHead(401).end(), /does not take this token\n$/],
+  [
+    'half an answer',
+    (response) => void response.writeHead(200, { 'content-length': 9 }).write('{', () => response.destroy()),
+    /http:\S+: \S.*\n$/,
+  ],
+] as readonly [string, (response: ServerResponse) => void, RegExp][])(
+  'and audit say in a line what is wrong with who answers %s',
+  async (_what, answer, said) => {
+    const server = createHttpServer((_request, response) => answer(response)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    for (const verb of ['status', 'audit']) {
+      const { code, out, err } = await graylane([verb, '--admin', `127.0.0.1:${port}`], { GRAYLANE_ADMIN_TOKEN: 'x' })
+      expect({ code, out, err }).toEqual({ code: 2, out: '', err: expect.stringMatching(said) as string })
+      expect(err.split('\n')).toHaveLength(2)
+    }
+    server.close()
+    server.closeAllConnections()
+  },
+)
 
 it('says so when nothing listens there', async () => {
   const server = createServer().listen(0, '127.0.0.1')
