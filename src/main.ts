@@ -55,9 +55,18 @@ async function main([name, ...args]: string[]): Promise<ExitCode> {
   try {
     return await run(args)
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    return complain(`graylane ${name}: ${error.message}\ngraylane ${name} --help says what it takes.\n`)
+    if (error instanceof UsageError) {
+      return complain(`graylane ${name}: ${error.message}\ngraylane ${name} --help says what it takes.\n`)
+    }
+    if (!isOfTheSystem(error)) throw error
+    complain(`graylane ${name}: ${error.message}\n`)
+    return 1
   }
+}
+
+/** A full disk, a name too long: nothing that a stack would explain. */
+function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error
 }
 
 function say(text: string, code: ExitCode): ExitCode {

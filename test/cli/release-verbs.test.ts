@@ -192,6 +192,14 @@ describe('writing', () => {
     expect(await written()).toBe(plan.text)
   })
 
+  it('says in a line what the system has against it', async () => {
+    const file = join(dirname(folder.path), `${'r'.repeat(250)}.yaml`)
+    await rename(folder.path, file)
+    const { code, out, err } = await graylane(['share', 'v2', '5%', '--config', file])
+    expect({ code, out }).toEqual({ code: 1, out: '' })
+    expect(err).toMatch(/^graylane share: ENAMETOOLONG: .*\n$/)
+  })
+
   it('keeps the mode, and leaves nothing beside the file', async () => {
     await chmod(folder.path, 0o640)
     await run('share', 'v2', '5%')
