@@ -118,7 +118,8 @@ export function leavesPageOpen(status: number, answer: Fields): boolean {
 }
 
 const savedTexts: ReadonlySet<string> = new Set(['text/csv', 'text/calendar', 'text/vcard'])
-const shownApplications = /(?:xml|json|javascript|pdf)$/
+/** The last is one that says nothing (MIME Sniffing, 7): browsers look at the bytes. */
+const shownApplications = /(?:xml|json|javascript|pdf|signed-exchange|unknown)$/
 
 const codeTypes = ['text/javascript', 'application/javascript', 'application/x-javascript', 'text/css'] as const
 

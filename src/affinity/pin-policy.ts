@@ -63,7 +63,20 @@ export function pinToWrite(answer: AnswerToPin): Pin | undefined {
   const { decision, visit, request, status, head } = answer
   if (decision.action !== 'serve' || request.method === 'HEAD') return undefined
   const due = visit.kind === 'document' ? isDue(answer) : visit.kind === 'subresource' && mayPinSubresource(answer)
-  return due && !leavesPageOpen(status, head) ? newPin(answer) : undefined
+  return due && !leavesPageOpen(status, head) && !canWait(answer) ? newPin(answer) : undefined
+}
+
+/**
+ * A redirect may lead to a file that is saved. What it leads to is decided alike, and brings the pin itself if it is a page; unless a rule
+ * hit, which may hit for this URL alone.
+ */
+function canWait({ visit, decision, status }: AnswerToPin): boolean {
+  return isRedirect(status) && visit.reading.state === 'held' && decision.reason !== 'rule'
+}
+
+/** 304 is none: the page that the browser holds is shown. */
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
 }
 
 /** What the access log says of the pin. */
@@ -115,8 +128,7 @@ function mayPinSubresource(answer: AnswerToPin): boolean {
  * prefetched before the first visit. What it asks for would follow another pin, or be decided anew each time.
  */
 function isPageWithoutPin({ request, status, head }: AnswerToPin): boolean {
-  const isRedirect = status >= 300 && status < 400
-  return !isRedirect && isHtmlType(head.get('content-type') ?? '') && isPageRequest(request, true)
+  return !isRedirect(status) && isHtmlType(head.get('content-type') ?? '') && isPageRequest(request, true)
 }
 
 /** Clients without fetch metadata may keep cookies without ever loading a page (scripts, apps): their first API answer pins them. */

@@ -196,7 +196,7 @@ const documents: readonly Row[] = [
     { says: 'a type that browsers save', contentType: 'application/zip' },
     { says: 'a table that browsers save', contentType: 'text/csv; charset=utf-8' },
   ].map((row) => ({ ...row, pin: { version: 'v1' }, decided: 'v2', reason: 'rule' }) as const),
-  ...['text/html', 'application/xhtml+xml', 'application/pdf', 'image/svg+xml', 'application/json', undefined].map(
+  ...['text/html', 'application/xhtml+xml', 'application/pdf', 'application/unknown', 'image/svg+xml', undefined].map(
     (contentType) => ({
       says: `what browsers show: ${contentType}`,
       contentType,
@@ -207,6 +207,29 @@ const documents: readonly Row[] = [
       writes: whole('v2', { history: ['v2', 'v1'] }),
     }),
   ),
+  ...[301, 302, 303, 307, 308].map((status) => ({
+    says: `a redirect (${status}) that is decided like what it leads to`,
+    status,
+    pin: { version: 'v1' },
+    decided: 'v2',
+    reason: 'share' as const,
+  })),
+  {
+    says: 'a page that the browser holds (304)',
+    status: 304,
+    pin: { version: 'v1' },
+    decided: 'v2',
+    reason: 'stable',
+    writes: whole('v2', { history: ['v2', 'v1'] }),
+  },
+  {
+    says: 'a redirect by a rule',
+    status: 302,
+    pin: { version: 'v1' },
+    decided: 'v2',
+    reason: 'rule',
+    writes: whole('v2', { history: ['v2', 'v1'] }),
+  },
   { says: 'HEAD of a first visit', method: 'HEAD', decided: 'v1', reason: 'stable' },
   { says: 'an answer that was 503 by decision', action: 'unavailable', decided: 'v2', reason: 'unavailable' },
   {

@@ -43,6 +43,7 @@ describeWithPages('visits', (stage) => {
 
     it.each([
       ['a file that is saved', '/export'],
+      ['a file that is saved, behind a redirect', '/away?to=/export'],
       ['an answer of nothing', '/nothing'],
     ])('%s, asked for after a promotion, leaves the open page its version', async (_, path) => {
       const { page } = await stage.open(stage.url(scheme))

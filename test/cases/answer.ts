@@ -131,7 +131,18 @@ const documents: readonly Case[] = [
     expect: { version: 'v2', pin: 'kept' },
   },
   {
-    says: 'a redirect is pinned, so that its target is of the same version',
+    says: 'a redirect by stable or a share leaves the pin to the page that it leads to, if it is one',
+    headers: [...page, 'x-echo-status: 302', 'x-echo-location: https://files.test/a.zip'],
+    pins: [{ pin: 'v2', epoch: 2, age: '9h' }],
+    expect: { status: 302, version: 'v1', reason: 'stable', pin: 'kept' },
+  },
+  {
+    says: 'one of a first visit brings it: there is no page open',
+    headers: [...page, 'x-echo-status: 302', 'x-echo-location: /login'],
+    expect: { status: 302, version: 'v1', pin: { version: 'v1' } },
+  },
+  {
+    says: 'a redirect by a rule is pinned, so that its target is of the same version',
     from: '127.0.0.58',
     headers: [...page, 'x-echo-status: 302', 'x-echo-location: /login'],
     expect: { status: 302, pin: { version: 'v2' } },
