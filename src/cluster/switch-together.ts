@@ -10,10 +10,17 @@ import { NoAnswer, type WorkerProcess } from './worker-process.ts'
 /** The second step is one assignment: a worker that does not get to it within this serves nobody else either. */
 const commitLimitMs = 5000
 
-/** Rejects with what the workers said when not all are ready for this snapshot; all have forgotten it then. */
+/**
+ * Rejects with what the workers said when not all are ready for this snapshot; all have forgotten it then. One that says nothing while
+ * others are ready hangs: it is ended, so that it holds up no reload for ever.
+ */
 export async function prepareAll(workers: readonly WorkerProcess[], content: Content, snapshot: string): Promise<void> {
-  const refusals = await Promise.all(workers.map((worker) => refusalOf(worker, content, snapshot)))
-  const reasons = new Set(refusals.filter((reason) => reason !== undefined))
+  const answers = await Promise.all(workers.map((worker) => prepare(worker, content, snapshot)))
+  const reasons = new Set(answers.flatMap(({ refusal }) => refusal ?? []))
+  const late = workers.filter((_, index) => answers[index] === tooLate)
+  if (late.length > 0 && !answers.includes(ready)) {
+    reasons.add(`no worker was ready within ${Math.round(loadLimitMs(content) / 1000)} s`)
+  } else for (const worker of late) worker.kill()
   if (reasons.size === 0) return
   for (const worker of workers) worker.tell({ kind: 'abandon' })
   throw new Error([...reasons].join('\n'))
@@ -35,17 +42,22 @@ export async function commitAll(workers: readonly WorkerProcess[]): Promise<read
   return answers.find((listeners) => listeners !== undefined)
 }
 
-async function refusalOf(worker: WorkerProcess, content: Content, snapshot: string): Promise<string | undefined> {
-  const limitMs = loadLimitMs(content)
+interface Prepared {
+  readonly refusal?: string
+}
+
+const ready: Prepared = {}
+const ended: Prepared = {}
+const tooLate: Prepared = {}
+
+async function prepare(worker: WorkerProcess, content: Content, snapshot: string): Promise<Prepared> {
   try {
-    const answer = await worker.ask('prepare', content, limitMs)
-    if ('problems' in answer) return answer.problems.map(sentence).join('\n')
-    return answer.snapshot === snapshot ? undefined : `worker ${worker.pid} makes ${answer.snapshot} of it`
+    const answer = await worker.ask('prepare', content, loadLimitMs(content))
+    if ('problems' in answer) return { refusal: answer.problems.map(sentence).join('\n') }
+    return answer.snapshot === snapshot ? ready : { refusal: `worker ${worker.pid} makes ${answer.snapshot} of it` }
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
-    return error.why === 'ended'
-      ? undefined
-      : `worker ${worker.pid} was not ready within ${Math.round(limitMs / 1000)} s`
+    return error.why === 'ended' ? ended : tooLate
   }
 }
 

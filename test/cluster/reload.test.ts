@@ -181,7 +181,6 @@ describe('the time to load', () => {
 
 describe('the two steps', () => {
   it.each<[string, () => Promise<unknown>, RegExp]>([
-    ['does not answer in time', () => Promise.reject(new NoAnswer('late')), /was not ready within 30 s/],
     ['makes something else of the files', async () => ({ snapshot: 'xyz' }), /makes xyz of it/],
     [
       'has problems',
@@ -194,6 +193,21 @@ describe('the two steps', () => {
     const [good, bad] = [worker(ready), worker(prepare)]
     await expect(prepareAll([good.process, bad.process], nothing, 'abc')).rejects.toThrow(why)
     expect([good.told, bad.told]).toEqual([['abandon'], ['abandon']])
+  })
+
+  it('are taken without one that does not answer in time, which is ended; when none does, nothing is', async () => {
+    const late = (): Promise<never> => Promise.reject(new NoAnswer('late'))
+    const [good, hangs] = [worker(ready), worker(late)]
+    await expect(prepareAll([good.process, hangs.process], nothing, 'abc')).resolves.toBeUndefined()
+    expect(hangs.kill).toHaveBeenCalledOnce()
+    const all = [worker(late), worker(late)]
+    const reload = prepareAll(
+      all.map(({ process }) => process),
+      nothing,
+      'abc',
+    )
+    await expect(reload).rejects.toThrow(/no worker was ready within 30 s/)
+    for (const { kill, told } of all) expect([kill.mock.calls, told]).toEqual([[], ['abandon']])
   })
 
   it('are taken without one that ended', async () => {
