@@ -38,8 +38,8 @@ export interface CacheChanges {
 const nothing: CacheChanges = { cacheControl: undefined, dropShared: false, dropExpires: false, varyBy: 'nothing' }
 const sharedGoes: CacheChanges = { ...nothing, dropShared: true }
 /**
- * Whatever a browser keeps, it takes without asking for a page that it loads on the way back, after a restart or in a copied tab: from its
- * HTTP cache unless Vary tells it that another pin was there, and code from its memory, where Vary does not count (measured in Chromium).
+ * Whatever a browser keeps, it takes without asking for a page that it loads on the way back: from its HTTP cache unless Vary tells it that
+ * another pin was there, and code from its memory, where Vary does not count (measured in Chromium).
  */
 const kept: CacheChanges = { ...sharedGoes, varyBy: 'pin and page' }
 /** `no-cache` is not enough for a page: the back button would revive it under another pin (measured in Chromium). */
