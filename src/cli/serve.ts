@@ -29,7 +29,7 @@ Runs the gateway. Ready when GET /readyz on the admin address answers 200.
   --json                    what it says on standard error as JSON lines: one event each, with its time
 ${manifestUsage}
 SIGTERM and SIGINT end it when open requests have ended, 30 s at most; a second one ends it at once.
-SIGHUP reads the configuration again and opens the access log anew.
+SIGHUP reads the configuration again and opens the access log anew; SIGUSR1 does only the latter.
 Exit code: 0 ended as told, 1 could not start, 2 wrong usage.
 `
 
@@ -66,6 +66,8 @@ export async function run(args: string[]): Promise<ExitCode> {
   // Before it starts: whoever reads that it listens may send a signal at once, and is owed what that signal means.
   const toldToEnd = toldBySignal()
   let running: { gateway: Served; admin: AdminServer } | undefined
+  // As in nginx and Envoy. Without a listener Node would open its debugger to everybody on this machine.
+  process.on('SIGUSR1', () => running?.gateway.reopenLog())
   process.on('SIGHUP', () => {
     running?.gateway.reopenLog()
     void running?.gateway.reload()

@@ -14,7 +14,7 @@ import {
   type Source,
 } from '../gateway.ts'
 import type { Log } from '../gateway-event.ts'
-import type { LogSink } from '../observe/log-sink.ts'
+import { type LogSink, maxPendingBytes } from '../observe/log-sink.ts'
 import type { PlainTraffic } from '../observe/traffic-counter.ts'
 import type { Answers, Content, FromWorker, Questions, StartError, Topic, ToWorker } from './messages.ts'
 
@@ -24,7 +24,7 @@ import type { Answers, Content, FromWorker, Questions, StartError, Topic, ToWork
  */
 export async function runWorker(log: Log): Promise<void> {
   // A terminal, and some supervisors, signal the whole process group: the end of workers is the primary's to say.
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, () => undefined)
   process.stderr.on('error', () => undefined)
   const { promise, resolve } = Promise.withResolvers<void>()
   const worker = new Worker(resolve, log)
@@ -143,9 +143,21 @@ function sourceOf({ files, ports, manifests, learned }: Content): Source {
 function standardOutput(): LogSink | undefined {
   if (fstatSync(1).isFile()) return undefined
   let sent: Promise<void> = Promise.resolve()
+  let pendingBytes = 0
+  let lostLines = 0
   return {
-    write: (bytes, lines) => void (sent = say({ kind: 'log', text: bytes.toString('latin1'), lines })),
-    lostLines: 0,
+    write: (bytes, lines) => {
+      // The primary hangs.
+      if (pendingBytes + bytes.length > maxPendingBytes) {
+        lostLines += lines
+        return
+      }
+      pendingBytes += bytes.length
+      sent = say({ kind: 'log', text: bytes.toString('latin1'), lines }).then(() => void (pendingBytes -= bytes.length))
+    },
+    get lostLines() {
+      return lostLines
+    },
     reopen: () => Promise.resolve(undefined),
     close: () => sent,
   }

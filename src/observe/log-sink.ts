@@ -6,7 +6,7 @@ import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 
 /** Bytes that may wait for a slow disk or reader before lines are dropped. */
-const maxPendingBytes = 8 * 1024 * 1024
+export const maxPendingBytes = 8 * 1024 * 1024
 /** How long close() waits for a reader that does not read. */
 const closeWaitMs = 1000
 

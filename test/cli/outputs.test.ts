@@ -3,13 +3,16 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync, readSync } from 'node:fs'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { ClusterUnderTest } from '../cluster/cluster-process.ts'
-import { graylane } from './graylane-process.ts'
+import { ClusterUnderTest, stop } from '../cluster/cluster-process.ts'
+import { type Answer, rawRequest } from '../admin/raw-request.ts'
+import { samplesOf } from '../observe/exposition-text.ts'
+import { graylane, ServingProcess } from './graylane-process.ts'
+import { routes, routesFolder } from './routes.ts'
 
 const main = join(import.meta.dirname, '../../src/main.ts')
 
@@ -54,6 +57,18 @@ describe.each(['1', '2'])('with --workers %s', (workers) => {
     expect(await cluster.serving.ended()).toBe(0)
   })
 
+  it('SIGUSR1 opens the log anew, as in nginx and Envoy, and no debugger, also to the whole group', async () => {
+    await using cluster = await start('accessLog: access.log')
+    const log = join(dirname(cluster.folder.path), 'access.log')
+    await rename(log, `${log}.1`)
+    const pids = [cluster.serving.child.pid!, ...(workers === '1' ? [] : await cluster.pids())]
+    for (const pid of pids) process.kill(pid, 'SIGUSR1')
+    await expect.poll(() => readFile(log, 'utf8').catch(() => undefined)).toBeDefined()
+    expect((await cluster.get('/')).status).toBe(200)
+    expect(cluster.serving.err).not.toContain('Debugger')
+    expect(cluster.serving.err).not.toContain('in force')
+  })
+
   it('a log whose directory is gone is told after a rotation, and opened again when it is there', async () => {
     await using cluster = await start('accessLog: off')
     const folder = join(dirname(cluster.folder.path), 'logs')
@@ -71,6 +86,27 @@ describe.each(['1', '2'])('with --workers %s', (workers) => {
     }
     await expect.poll(written, { timeout: 5000 }).toContain('"path":"/again"')
   })
+})
+
+it('workers whose primary hangs lose lines of their log, and keep no more of them than they may', async () => {
+  const folder = await routesFolder()
+  await folder.write(routes())
+  // What reaches the primary is not lost there.
+  const serving = await ServingProcess.start(folder.path, ['--workers', '2'], {}, 'exec "$@" >/dev/null')
+  try {
+    const get = (address: string, target: string): Promise<Answer> =>
+      rawRequest(address, { target, fields: [`Host: ${address}`] })
+    await stop(serving.child.pid!)
+    const path = `/${'x'.repeat(8000)}`
+    for (let i = 0; i < 100; i++) await Promise.all(Array.from({ length: 32 }, () => get(serving.listener, path)))
+    process.kill(serving.child.pid!, 'SIGCONT')
+    const { body } = await get(serving.admin, '/metrics')
+    const [lost] = samplesOf(body, 'graylane_access_log_lost_lines_total')
+    expect(lost?.value).toBeGreaterThan(0)
+  } finally {
+    await serving.kill()
+    await folder.remove()
+  }
 })
 
 describe('the answer of a verb', () => {
