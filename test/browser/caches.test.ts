@@ -82,6 +82,15 @@ describeWithPages('what the browser keeps', (stage) => {
       expect(errors).toEqual([])
     })
 
+    it('an app that takes what the browser has, however old, does not get it of another version', async () => {
+      const { page } = await stage.open(stage.url(scheme))
+      const logo = `fetch('/logo.svg', { cache: 'force-cache' }).then((answer) => answer.text())`
+      expect(await page.evaluate(logo)).toContain('v1')
+      await stage.change(promoted)
+      await page.goto(`${stage.url(scheme)}/next`)
+      expect(await page.evaluate(logo)).toContain('v2')
+    })
+
     it('the answer to a form does not come back under another version', async () => {
       const { page } = await stage.open(stage.url(scheme))
       await page.locator('#post').click()
