@@ -155,7 +155,10 @@ export const limits = Section(
     }),
     writeStallTimeout: Duration({ default: '30s', description: 'Of a peer that takes nothing of what is sent.' }),
     requestsPerConnection: Whole(1, 1_000_000_000, { default: 10_000, description: 'Then the connection is closed.' }),
-    connections: Whole(1, 10_000_000, { default: 20_000, description: 'Of clients, in each process.' }),
+    connections: Whole(1, 10_000_000, {
+      default: 20_000,
+      description: 'Of clients, in each process. Its limit of descriptors holds too.',
+    }),
     connectionsPerAddress: Whole(0, 10_000_000, {
       default: 0,
       description: 'Of one address; 0: no limit. A trusted proxy has none: it carries the connections of many clients.',

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Answer, rawRequest } from '../admin/raw-request.ts'
@@ -18,12 +18,12 @@ function get(address: string, target = '/'): Promise<Answer> {
   return rawRequest(address, { target, fields: [`Host: ${address}`] })
 }
 
-/** Connections that say nothing; those that the other side closed count as `left`. */
+/** Connections that say nothing, or ask and wait; those that the other side closed count as `left`. */
 class Silent {
   readonly sockets: Socket[] = []
   left = 0
 
-  async open(address: string, count: number): Promise<void> {
+  async open(address: string, count: number, request = ''): Promise<void> {
     const [host, port] = address.split(':') as [string, string]
     for (let i = 0; i < count; i++) {
       const socket = connect(Number(port), host)
@@ -31,6 +31,10 @@ class Silent {
       socket.resume()
       this.sockets.push(socket)
       await once(socket, 'connect')
+      if (request === '') continue
+      // Until it is read the connection waits for nothing, and might make room for the next one.
+      socket.write(request)
+      await sleep(20)
     }
   }
 
@@ -72,6 +76,23 @@ stable: v1
       expect((await rawRequest(serving.admin, { method: 'POST', target: '/reload' })).status).toBe(200)
       expect(silent.left).toBeGreaterThan(50)
       expect(silent.left).toBeLessThan(100)
+    })
+
+    it('refuses new connections when all wait for an answer, and stays in reach of its operator', async () => {
+      const mute = createNetServer(() => undefined)
+      await once(mute.listen(0, '127.0.0.1'), 'listening')
+      await folder.write(`listen: [{ port: 0, address: 127.0.0.1 }]
+services: { app: {} }
+versions: { v1: { app: "http://127.0.0.1:${(mute.address() as AddressInfo).port}" } }
+stable: v1
+accessLog: off
+`)
+      serving = await ServingProcess.start(folder.path, [], {}, 'ulimit -n 72 && exec "$@"')
+      await silent.open(serving.listener, 60, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+      const { body } = await get(serving.admin, '/metrics')
+      expect(body).toMatch(/graylane_edge_answers_total\{code="EDGE_TOO_MANY_CONNECTIONS"\} [1-9]/)
+      expect((await rawRequest(serving.admin, { method: 'POST', target: '/reload' })).status).toBe(200)
+      mute.close()
     })
   },
 )

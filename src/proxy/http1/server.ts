@@ -29,6 +29,8 @@ export interface Http1ServerOptions<L> {
 const BACKLOG = 4096
 /** Connections looked at to find an idle one; keeps accepting cheap under a flood of busy ones. */
 const EVICTION_LOOKS = 64
+/** Connections above what descriptors allow that still get an answer: half of what is kept free. */
+const FAREWELLS = 8
 
 export function createHttp1Server<L>(options: Http1ServerOptions<L>): Http1Server<L> {
   return new Http1Server(options)
@@ -105,7 +107,7 @@ export class Http1Server<L> implements ConnectionOwner<L> {
     const { limits } = this
     const count = (this.#perAddress.get(address) ?? 0) + 1
     if (this.#isFull(1)) this.#evictIdle()
-    if (this.#isFull(1)) this.upstreams.closeIdle()
+    if (this.#connectionsOver(1) > 0) this.upstreams.closeIdle()
     const connection = new ClientConnection(this, socket, listener, localPort)
     this.#connections.add(connection)
     this.#perAddress.set(address, count)
@@ -114,8 +116,8 @@ export class Http1Server<L> implements ConnectionOwner<L> {
       (limits.connectionsPerAddress > 0 && count > limits.connectionsPerAddress && this.countsAlone(address))
     if (tooMany) {
       const answer = this.handler.refuse(connection, 'too-many-connections')
-      // The answer would cost a handshake first: that is the work which the limit is to spare.
-      if (connection.encrypted) connection.destroy()
+      // The answer would cost a handshake first: that is the work which the limit is to spare. And each one holds a descriptor for a while.
+      if (connection.encrypted || this.#connectionsOver(0) > FAREWELLS) connection.destroy()
       else {
         socket.write(edgeResponse(answer, 'close', true), 'latin1')
         connection.close()
@@ -160,10 +162,14 @@ export class Http1Server<L> implements ConnectionOwner<L> {
     this.#forget(connection)
   }
 
-  /** With so many connections more there are more than the configuration, or the system, allows. */
+  /** With so many clients more there are more than the configuration, or the system, allows. */
   #isFull(more: number): boolean {
-    const clients = this.#connections.size + more
-    return clients > this.limits.connections || clients + this.upstreams.open > this.#descriptors
+    return this.#connections.size + more > this.limits.connections || this.#connectionsOver(more) > 0
+  }
+
+  /** How many connections there are, with so many clients more, above what the descriptors allow; below 0 when there is room. */
+  #connectionsOver(more: number): number {
+    return this.#connections.size + this.upstreams.open + more - this.#descriptors
   }
 
   /** Makes room for a new connection by closing one that waits for nothing, an old one first. Looks at a few only. */
@@ -194,5 +200,5 @@ function asItIs(socket: net.Socket): net.Socket {
 }
 
 function ignoreError(): void {
-  // Out of descriptors: the kernel keeps the connection waiting, and accepting goes on when one is free.
+  // Nothing to be done: without a descriptor libuv closes what waits to be accepted, and goes on when one is free.
 }
