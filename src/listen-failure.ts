@@ -17,14 +17,20 @@ export function listenReason(error: unknown): string | undefined {
  */
 export function failsAt(
   { place }: { readonly place?: Place },
-  ours: Iterable<{ readonly port: number }>,
+  ours: Iterable<{ readonly address: string; readonly port: number }>,
 ): (error: unknown) => never {
   return (error) => {
-    const { code, port, message } = error as NodeJS.ErrnoException & { port?: number }
-    const isOurs = code === 'EADDRINUSE' && Array.from(ours).some((listener) => listener.port === port)
+    const { code, address, port, message } = error as NodeJS.ErrnoException & { address?: string; port?: number }
+    const overlaps = (one: { readonly address: string; readonly port: number }): boolean =>
+      one.port === port && (isAny(one.address) || isAny(address))
+    const isOurs = code === 'EADDRINUSE' && Array.from(ours).some(overlaps)
     const reason = isOurs
       ? `port ${port} is bound by this gateway at another address: take that listener out first, then add this one`
       : (listenReason(error) ?? message)
     throw Object.assign(error as Error, { message: reason, place })
   }
+}
+
+function isAny(address: string | undefined): boolean {
+  return address === '::' || address === '0.0.0.0'
 }

@@ -56,6 +56,14 @@ describe.each(['1', '2'])('with --workers %s', (workers) => {
     server.close()
     await once(server, 'close')
     expect(await cluster.reload()).toMatchObject({ ok: true })
+    const other = createServer().listen(port, '127.0.0.8')
+    await once(other, 'listening')
+    await cluster.folder.write(withListener(`{ port: ${port}, address: 127.0.0.8 }`))
+    expect(await cluster.reload()).toMatchObject({
+      problems: [{ line: 3, message: `port ${port} on 127.0.0.8 is taken by another process` }],
+    })
+    other.close()
+    await once(other, 'close')
     await cluster.folder.write(withListener(`{ port: ${port}, address: 0.0.0.0 }`))
     expect(await cluster.reload()).toMatchObject({
       ok: false,
