@@ -12,6 +12,7 @@ import { Outlet } from './outlet.ts'
 import { giveBackRequestHead, parseRequest, passesLimit, refusalOf, takeRequestHead } from './request-head.ts'
 import type { RequestMessage } from './request-head.ts'
 import type { ConnectionOwner } from './server.ts'
+import { listenTo, type SocketUser } from './socket-events.ts'
 
 /** How long a closed connection is still read, so that the client gets to see the last answer instead of a reset (RFC 9112 9.6). */
 const LINGER_MS = 1000
@@ -21,7 +22,7 @@ const LINGER_MS = 1000
  */
 const HALF_CLOSED_MS = 1000
 
-export class ClientConnection<L> extends Timed implements Connection<L> {
+export class ClientConnection<L> extends Timed implements Connection<L>, SocketUser {
   readonly listener: L
   readonly remoteAddress: string
   readonly remotePort: number
@@ -57,11 +58,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     this.remoteAddress = socket.remoteAddress ?? ''
     this.remotePort = socket.remotePort ?? 0
     this.encrypted = 'encrypted' in socket
-    socket.on('data', (bytes: Buffer) => this.#onData(bytes))
-    socket.on('end', () => this.#onEnd())
-    socket.on('error', ignoreError)
-    socket.on('timeout', () => this.destroy())
-    socket.on('close', () => this.#onClose())
+    listenTo(socket, this)
     owner.deadlines.set(this, owner.limits.headTimeoutMs)
   }
 
@@ -194,7 +191,13 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     else this.close()
   }
 
-  #onData(bytes: Buffer): void {
+  // ------------------------------------------------------------------------------------------ for the socket
+
+  onTimeout(): void {
+    this.destroy()
+  }
+
+  onData(bytes: Buffer): void {
     if (this.#lingering) {
       this.#drainLeft -= bytes.length
       if (this.#drainLeft < 0) this.socket.pause()
@@ -372,7 +375,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     this.close()
   }
 
-  #onEnd(): void {
+  onEnd(): void {
     this.ended = true
     const exchange = this.#exchange
     if (this.#lingering) return
@@ -383,7 +386,7 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     else this.socket.end()
   }
 
-  #onClose(): void {
+  onClose(): void {
     this.#closed = true
     this.outlet.drop()
     this.owner.deadlines.forget(this)
@@ -391,8 +394,4 @@ export class ClientConnection<L> extends Timed implements Connection<L> {
     this.#exchange?.onClientGone()
     this.owner.onClosed(this)
   }
-}
-
-function ignoreError(): void {
-  // 'close' follows and does what there is to do.
 }
