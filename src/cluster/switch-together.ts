@@ -16,9 +16,9 @@ const commitLimitMs = 5000
  */
 export async function prepareAll(workers: readonly WorkerProcess[], content: Content, snapshot: string): Promise<void> {
   const answers = await Promise.all(workers.map((worker) => prepare(worker, content, snapshot)))
-  const reasons = new Set(answers.flatMap(({ refusal }) => refusal ?? []))
-  const late = workers.filter((_, index) => answers[index] === tooLate)
-  if (late.length > 0 && !answers.includes(ready)) {
+  const reasons = new Set(answers.flatMap((answer) => (typeof answer === 'string' ? [] : answer.refusal)))
+  const late = workers.filter((_, index) => answers[index] === 'late')
+  if (late.length > 0 && !answers.includes('ready')) {
     reasons.add(`no worker was ready within ${Math.round(loadLimitMs(content) / 1000)} s`)
   } else for (const worker of late) worker.kill()
   if (reasons.size === 0) return
@@ -42,22 +42,16 @@ export async function commitAll(workers: readonly WorkerProcess[]): Promise<read
   return answers.find((listeners) => listeners !== undefined)
 }
 
-interface Prepared {
-  readonly refusal?: string
-}
-
-const ready: Prepared = {}
-const ended: Prepared = {}
-const tooLate: Prepared = {}
+type Prepared = 'ready' | 'ended' | 'late' | { readonly refusal: string }
 
 async function prepare(worker: WorkerProcess, content: Content, snapshot: string): Promise<Prepared> {
   try {
     const answer = await worker.ask('prepare', content, loadLimitMs(content))
     if ('problems' in answer) return { refusal: answer.problems.map(sentence).join('\n') }
-    return answer.snapshot === snapshot ? ready : { refusal: `worker ${worker.pid} makes ${answer.snapshot} of it` }
+    return answer.snapshot === snapshot ? 'ready' : { refusal: `worker ${worker.pid} makes ${answer.snapshot} of it` }
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
-    return error.why === 'ended' ? ended : tooLate
+    return error.why === 'ended' ? 'ended' : 'late'
   }
 }
 

@@ -25,27 +25,21 @@ export interface Draft<Document = RoutesDocument> {
 }
 
 /** Reports an error at the value of that key (or item), or at the owner itself. */
-export function complain(
-  draft: Draft<unknown>,
-  owner: object,
-  key: string | number | undefined,
-  code: string,
-  message: string,
-): void {
-  const keyPath = draft.origins.path(owner, key)
-  draft.report({ ...draft.origins.place(owner, key), severity: 'error', code, message, keyPath })
-}
-
+export const complain = reporting('error')
 /** Reports a warning there. */
-export function warn(
-  draft: Draft<unknown>,
-  owner: object,
-  key: string | number | undefined,
-  code: string,
-  message: string,
-): void {
-  const keyPath = draft.origins.path(owner, key)
-  draft.report({ ...draft.origins.place(owner, key), severity: 'warning', code, message, keyPath })
+export const warn = reporting('warning')
+
+function reporting(severity: 'error' | 'warning') {
+  return (
+    draft: Draft<unknown>,
+    owner: object,
+    key: string | number | undefined,
+    code: string,
+    message: string,
+  ): void => {
+    const keyPath = draft.origins.path(owner, key)
+    draft.report({ ...draft.origins.place(owner, key), severity, code, message, keyPath })
+  }
 }
 
 /** Reports an error at the key itself. */

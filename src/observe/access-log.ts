@@ -1,6 +1,5 @@
 // The access log: one line of JSON for each request, ASCII only, so that nothing a client sends can start a line, end a string or
 // steer a terminal. Never holds a query string, a cookie, a field of the request beside Host, or any key.
-// `pin` has two letters, as HAProxy's cookie state: what came (N none, H held, S stale, F forged, T two) and what we did (K kept, S set, N none).
 
 import { Buffer } from 'node:buffer'
 import { createIstioJsonWriter, createIstioTextWriter } from './istio-log-line.ts'

@@ -71,6 +71,7 @@ export class BucketCounts {
     this.counts[at] = (this.counts[at] as number) + 1
     this.sum += value
   }
+
   add({ counts, sum }: PlainBuckets): void {
     for (const [at, count] of counts.entries()) this.counts[at] = (this.counts[at] ?? 0) + count
     this.sum += sum

@@ -5,7 +5,7 @@ const perDoubling = 3
 const buckets = 256
 const mostMicroseconds = 2 ** 31 - 1
 
-/** Counts by bucket, as plain data: bucket, count, bucket, count and so on, in the order of latencies. One array, since minutes of them are kept. */
+/** Counts by bucket, as plain data: bucket, count, bucket, count, in the order of latencies. One array, since minutes of them are kept. */
 export type PlainLatencies = readonly number[]
 
 export class LatencyBuckets {

@@ -226,7 +226,8 @@ export interface ExchangeHandler<L = unknown> {
 export type Refusal =
   | 'bad-request'
   | 'missing-host'
-  | 'wrong-scheme' /** an absolute-form target names a scheme that the connection has not */
+  /** An absolute-form target names a scheme that the connection has not. */
+  | 'wrong-scheme'
   | 'request-timeout'
   | 'head-too-large'
   | 'target-too-long'

@@ -29,6 +29,7 @@ export interface Circumstances {
   readonly trace?: (step: Step) => void
 }
 
+/** Decides, then answers or forwards. Whatever becomes of the request, exactly one record of it is observed. */
 export function handleRequest(
   around: Surroundings & Circumstances,
   edge: Edge,

@@ -191,12 +191,6 @@ export class ClientConnection<L> extends Timed implements Connection<L>, SocketU
     else this.close()
   }
 
-  // ------------------------------------------------------------------------------------------ for the socket
-
-  onTimeout(): void {
-    this.destroy()
-  }
-
   onData(bytes: Buffer): void {
     if (this.#lingering) {
       this.#drainLeft -= bytes.length
@@ -384,6 +378,10 @@ export class ClientConnection<L> extends Timed implements Connection<L>, SocketU
     // Cut off inside a message, or nothing left to say.
     else if (exchange !== null || !this.requestRead) this.destroy()
     else this.socket.end()
+  }
+
+  onTimeout(): void {
+    this.destroy()
   }
 
   onClose(): void {
