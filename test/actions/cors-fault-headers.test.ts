@@ -81,7 +81,8 @@ describeRows(
         'access-control-allow-credentials': 'true',
         'access-control-expose-headers': 'x-exposed',
         'access-control-max-age': null,
-        vary: null,
+        // Of the rules for caches (docs/caching.md); CORS adds none, as in Envoy.
+        vary: 'Cookie, x-page-version',
         'x-r': '1',
       },
     },

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { Agent, createServer, request, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, Server as Listener } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ServingProcess } from '../cli/graylane-process.ts'
@@ -36,7 +36,8 @@ function portOf(server: Server): number {
 async function restart(index: number): Promise<void> {
   const server = backends[index]!
   const port = portOf(server)
-  const closed = once(server.close(), 'close')
+  // The listener first: server.close() of HTTP closes idle connections before it, and what is sent again then would still be let in.
+  const closed = once(Listener.prototype.close.call(server), 'close')
   const sweep = setInterval(() => server.closeIdleConnections(), 5)
   await closed
   clearInterval(sweep)
