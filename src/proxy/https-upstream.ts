@@ -7,8 +7,7 @@ import { Client, type Dispatcher, errors } from 'undici'
 import type { BodyFraming } from './http1/outgoing-head.ts'
 import { BODY, CONNECTING, ENDED, PooledConnection, TUNNEL } from './http1/pooled-connection.ts'
 import { ResponseMessage, parseResponse } from './http1/response-head.ts'
-import { type Breakage, isOurFault, isWebsocketAnswer } from './http1/upstream-link.ts'
-import type { EndpointPool } from './http1/upstreams.ts'
+import { type Breakage, isOurFault, isWebsocketAnswer, type LinkPool } from './http1/upstream-link.ts'
 import type { SecureEndpoint } from './tls/upstream-trust.ts'
 import { requestForUndici } from './undici-request.ts'
 
@@ -28,7 +27,7 @@ export class HttpsUpstream extends PooledConnection {
   /** What undici, or the system, held against the connection. */
   #brokenBy: Breakage = 'reset'
 
-  constructor(pool: EndpointPool, endpoint: SecureEndpoint) {
+  constructor(pool: LinkPool, endpoint: SecureEndpoint) {
     super(pool)
     this.#endpoint = endpoint
     const { upstreams } = pool

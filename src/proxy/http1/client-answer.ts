@@ -3,7 +3,7 @@
 
 import { performance } from 'node:perf_hooks'
 import type { EdgeAnswer, Outcome, UpstreamFailure } from '../exchange.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { ClientLink } from './client-link.ts'
 import { edgeResponse } from './edge-response.ts'
 import { isBusy } from './outlet.ts'
 import { responseHeadText } from './outgoing-head.ts'
@@ -21,7 +21,7 @@ const EMPTY = Buffer.alloc(0)
 const PATIENCE_MS = 5000
 
 export abstract class ClientAnswer<L> {
-  readonly connection: ClientConnection<L>
+  readonly connection: ClientLink<L>
   readonly request: RequestMessage
   readonly asksHead: boolean
   /** A final head went to the client. */
@@ -46,7 +46,7 @@ export abstract class ClientAnswer<L> {
   /** The time at which the answer's head came, while it is being passed on; else 0. */
   private headAt = 0
 
-  constructor(connection: ClientConnection<L>, request: RequestMessage) {
+  constructor(connection: ClientLink<L>, request: RequestMessage) {
     this.connection = connection
     this.request = request
     this.asksHead = request.method === 'HEAD'

@@ -2,16 +2,16 @@
 // here until its answer is out. Never looks into an answer. Drawn in docs/engine.md.
 
 import type { Socket } from 'node:net'
-import type { Connection, Refusal } from '../exchange.ts'
+import type { Refusal } from '../exchange.ts'
 import { LF } from './bytes.ts'
 import { BROKEN, ChunkedDecoder, MORE } from './chunked.ts'
+import type { ClientLink, ConnectionOwner } from './client-link.ts'
 import { Timed } from './deadlines.ts'
 import { edgeResponse } from './edge-response.ts'
 import { Http1Exchange } from './http1-exchange.ts'
 import { Outlet } from './outlet.ts'
 import { giveBackRequestHead, parseRequest, passesLimit, refusalOf, takeRequestHead } from './request-head.ts'
 import type { RequestMessage } from './request-head.ts'
-import type { ConnectionOwner } from './server.ts'
 import { listenTo, type SocketUser } from './socket-events.ts'
 
 /** How long a closed connection is still read, so that the client gets to see the last answer instead of a reset (RFC 9112 9.6). */
@@ -22,7 +22,7 @@ const LINGER_MS = 1000
  */
 const HALF_CLOSED_MS = 1000
 
-export class ClientConnection<L> extends Timed implements Connection<L>, SocketUser {
+export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketUser {
   readonly listener: L
   readonly remoteAddress: string
   readonly remotePort: number
@@ -31,9 +31,7 @@ export class ClientConnection<L> extends Timed implements Connection<L>, SocketU
   memo: unknown = undefined
   readonly outlet: Outlet
   readonly owner: ConnectionOwner<L>
-  /** The peer has ended its side. */
   ended = false
-  /** All of the current request has been read. */
   requestRead = true
   decoder: ChunkedDecoder | null = null
   #exchange: Http1Exchange<L> | null = null
@@ -74,7 +72,6 @@ export class ClientConnection<L> extends Timed implements Connection<L>, SocketU
     return this.#exchange === null && this.requestRead && this.#pending === null && !this.#lingering
   }
 
-  /** May this connection serve another request after the current one? */
   get mayPersist(): boolean {
     return (
       (!this.ended || this.#pending !== null) &&
@@ -83,7 +80,6 @@ export class ClientConnection<L> extends Timed implements Connection<L>, SocketU
     )
   }
 
-  /** The rest of the body is short enough to be read and thrown away. */
   get restIsShort(): boolean {
     return this.requestRead || (!this.#chunkedBody && this.#bodyLeft <= this.owner.limits.drainBytes)
   }
@@ -92,24 +88,19 @@ export class ClientConnection<L> extends Timed implements Connection<L>, SocketU
     this.socket.destroy()
   }
 
-  /**
-   * Ends the connection inside an answer. With a reset where the end of the body is the end of the connection: the client could not
-   * tell otherwise (RFC 9112 8).
-   */
   cutOff(reset: boolean): void {
     this.#lingering = true
     if (reset && !this.encrypted) this.socket.resetAndDestroy()
     else this.socket.destroy()
   }
 
-  /** Lets what was written go out, then closes. */
   destroySoon(): void {
     this.#lingering = true
     this.socket.setTimeout(this.owner.limits.writeStallTimeoutMs)
     this.socket.destroySoon()
   }
 
-  /** Ends our side; an idle connection is closed that way too. */
+  /** An idle connection is closed that way too. */
   close(): void {
     if (this.#lingering || this.#closed) return
     this.#lingering = true
@@ -127,7 +118,6 @@ export class ClientConnection<L> extends Timed implements Connection<L>, SocketU
     if (!this.requestRead) this.owner.deadlines.clear(this)
   }
 
-  /** No client deadline while the client is the one who waits; `afterMs` 0 for none. */
   waitFor(afterMs: number): void {
     if (afterMs > 0) this.owner.deadlines.set(this, afterMs)
     else this.owner.deadlines.clear(this)
@@ -140,21 +130,18 @@ export class ClientConnection<L> extends Timed implements Connection<L>, SocketU
     if (!this.requestRead && !this.#lingering) this.#awaitBody()
   }
 
-  /** What came behind a request that became a tunnel. */
   takePending(): Buffer | null {
     const pending = this.#pending
     this.#pending = null
     return pending
   }
 
-  /** Something was written: a half-closed client has shown that it may still be there. */
   noteProgress(): void {
     if (!this.ended || this.#exchange === null) return
     const { tunnel } = this.#exchange
     this.owner.deadlines.set(this, tunnel !== null ? this.owner.limits.idleTimeoutMs : HALF_CLOSED_MS)
   }
 
-  /** The answer is out. */
   exchangeDone(persist: boolean): void {
     const exchange = this.#exchange!
     this.#exchange = null

@@ -4,7 +4,7 @@
 import { performance } from 'node:perf_hooks'
 import type { EdgeAnswer, Endpoint, Exchange, Forwarding, Outcome, Refusal, UpstreamFailure } from '../exchange.ts'
 import { ClientAnswer } from './client-answer.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { ClientLink } from './client-link.ts'
 import { CONTENT_LENGTH, SET_COOKIE } from './field-names.ts'
 import { requestHeadText } from './outgoing-head.ts'
 import type { BodyFraming } from './outgoing-head.ts'
@@ -44,7 +44,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   #sentAt = 0
   #upstreamMs = -1
 
-  constructor(connection: ClientConnection<L>, request: RequestMessage) {
+  constructor(connection: ClientLink<L>, request: RequestMessage) {
     super(connection, request)
     this.asksWebsocket = request.websocket
   }

@@ -3,8 +3,7 @@
 
 import type { Socket } from 'node:net'
 import { Timed } from './deadlines.ts'
-import type { Breakage, UpstreamLink, UpstreamUser } from './upstream-link.ts'
-import type { EndpointPool } from './upstreams.ts'
+import type { Breakage, LinkPool, UpstreamLink, UpstreamUser } from './upstream-link.ts'
 
 export const CONNECTING = 0
 /** In its pool. */
@@ -19,7 +18,7 @@ const CLOSED = 5
 export const BODY = 6
 
 export abstract class PooledConnection extends Timed implements UpstreamLink {
-  readonly pool: EndpointPool
+  readonly pool: LinkPool
   abstract readonly socket: Socket
   used = false
   silent = true
@@ -31,7 +30,7 @@ export abstract class PooledConnection extends Timed implements UpstreamLink {
   /** A request has it, or waits for it to connect. */
   private held = true
 
-  constructor(pool: EndpointPool) {
+  constructor(pool: LinkPool) {
     super()
     this.pool = pool
   }

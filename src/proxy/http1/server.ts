@@ -3,22 +3,12 @@
 import net from 'node:net'
 import type { ExchangeHandler, ListenerOptions } from '../exchange.ts'
 import { ClientConnection } from './client-connection.ts'
+import type { ConnectionOwner } from './client-link.ts'
 import type { Deadlines } from './deadlines.ts'
 import { descriptorsForConnections } from './descriptors.ts'
 import { edgeResponse } from './edge-response.ts'
 import type { Limits } from './limits.ts'
 import type { Upstreams } from './upstreams.ts'
-
-/** What a client connection needs of its server. */
-export interface ConnectionOwner<L> {
-  readonly handler: ExchangeHandler<L>
-  readonly upstreams: Upstreams
-  readonly limits: Limits
-  readonly deadlines: Deadlines
-  readonly draining: boolean
-  activeRequests: number
-  onClosed(connection: ClientConnection<L>): void
-}
 
 export interface Http1ServerOptions<L> {
   readonly handler: ExchangeHandler<L>

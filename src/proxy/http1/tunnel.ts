@@ -1,7 +1,7 @@
 // What a request becomes once both sides have switched to websocket (RFC 6455): bytes in both directions, each side held back by the
 // other, each ended on its own. Bytes to the client go the way of all answers, through the exchange.
 
-import type { ClientConnection } from './client-connection.ts'
+import type { ClientLink } from './client-link.ts'
 import type { UpstreamLink } from './upstream-link.ts'
 
 /** A peer that vanished without a word is noticed by TCP: while both sides are open a tunnel may be silent as long as it likes. */
@@ -10,11 +10,11 @@ const KEEPALIVE_MS = 30_000
 export class Tunnel<L> {
   /** Bytes from the client. */
   bytesReceived = 0
-  readonly #client: ClientConnection<L>
+  readonly #client: ClientLink<L>
   /** Null once it is gone. It never returns to its pool. */
   #upstream: UpstreamLink | null
 
-  constructor(client: ClientConnection<L>, upstream: UpstreamLink) {
+  constructor(client: ClientLink<L>, upstream: UpstreamLink) {
     this.#client = client
     this.#upstream = upstream
     client.socket.setKeepAlive(true, KEEPALIVE_MS)

@@ -10,8 +10,7 @@ import { ReadBuffer } from './read-buffer.ts'
 import { ResponseMessage, parseResponse } from './response-head.ts'
 import { HEADROOM, requestText, writeBodySpan, writeRequest } from './span.ts'
 import { giveBack } from './spent-memory.ts'
-import { isOurFault, isWebsocketAnswer, type UpstreamUser } from './upstream-link.ts'
-import type { EndpointPool } from './upstreams.ts'
+import { isOurFault, isWebsocketAnswer, type LinkPool, type UpstreamUser } from './upstream-link.ts'
 
 /** An idle connection that last read a large body holds a large buffer; it is not kept long without work. */
 const LARGE_IDLE_MS = 1000
@@ -33,7 +32,7 @@ export class UpstreamConnection extends PooledConnection {
   /** Its memory goes back when the socket has drained. */
   #spent: Buffer | null = null
 
-  constructor(pool: EndpointPool) {
+  constructor(pool: LinkPool) {
     super(pool)
     const { address, port, rules } = pool.endpoint
     const keepaliveMs = rules?.spec.keepaliveMs

@@ -2,9 +2,12 @@
 // (../https-upstream.ts).
 
 import type { Socket } from 'node:net'
+import type { Endpoint } from '../exchange.ts'
+import type { UpstreamTrust } from '../tls/upstream-trust.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { Limits } from './limits.ts'
 import type { BodyFraming } from './outgoing-head.ts'
 import type { ResponseMessage } from './response-head.ts'
-import type { EndpointPool } from './upstreams.ts'
 
 /** Who holds or waits for a connection: a forwarded request. */
 export interface UpstreamUser {
@@ -39,9 +42,29 @@ export interface UpstreamUser {
  */
 export type Breakage = 'refused' | 'connect-timeout' | 'exhausted' | 'reset' | 'bad-response'
 
+/** What a connection needs of the pool it belongs to (upstreams.ts). */
+export interface LinkPool {
+  readonly endpoint: Endpoint
+  readonly upstreams: { readonly limits: Limits; readonly deadlines: Deadlines; readonly trust: UpstreamTrust }
+  /** Milliseconds. */
+  readonly connectTimeoutMs: number
+  /** Milliseconds. */
+  readonly idleTimeoutMs: number
+  /** The endpoint has left the configuration: connections end with their request. */
+  readonly retired: boolean
+  /** A new connection whatever the limit says: takes the place of one that just broke. */
+  connect(): UpstreamLink
+  /** This connection can be used. */
+  connected(): void
+  /** Both messages ended cleanly and nothing came behind them. */
+  release(connection: UpstreamLink): void
+  /** The connection is gone; `held` tells whether a request had it, `connecting` whether it never became one. */
+  closed(connection: UpstreamLink, held: boolean, connecting: boolean): void
+}
+
 /** What a request needs of a connection to an endpoint, plain or over TLS (https-upstream.ts). */
 export interface UpstreamLink {
-  readonly pool: EndpointPool
+  readonly pool: LinkPool
   /** For tunnels, and for the timer of stalled writes. */
   readonly socket: Socket
   /** It has answered a request before: the peer may have closed it without our knowing yet. */

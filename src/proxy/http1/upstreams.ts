@@ -6,10 +6,10 @@ import { HttpsUpstream } from '../https-upstream.ts'
 import { isSecure, UpstreamTrust } from '../tls/upstream-trust.ts'
 import { Deadlines } from './deadlines.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
-import type { UpstreamLink, UpstreamUser } from './upstream-link.ts'
+import type { LinkPool, UpstreamLink, UpstreamUser } from './upstream-link.ts'
 import type { Limits } from './limits.ts'
 
-export class EndpointPool {
+export class EndpointPool implements LinkPool {
   readonly endpoint: Endpoint
   readonly upstreams: Upstreams
   /** Last used first: what is left over in quiet times grows old and goes. */
@@ -19,7 +19,6 @@ export class EndpointPool {
   open = 0
   /** Requests that hold a connection. */
   inFlight = 0
-  /** The endpoint has left the configuration: connections end with their request. */
   retired = false
 
   constructor(upstreams: Upstreams, endpoint: Endpoint) {
@@ -43,7 +42,6 @@ export class EndpointPool {
     return 'waiting'
   }
 
-  /** A new connection whatever the limit says: takes the place of one that just broke. */
   connect(): UpstreamLink {
     this.open++
     this.upstreams.open++
@@ -54,12 +52,10 @@ export class EndpointPool {
     return connection
   }
 
-  /** Milliseconds. */
   get connectTimeoutMs(): number {
     return this.endpoint.rules?.spec.connectTimeoutMs ?? this.upstreams.limits.connectTimeoutMs
   }
 
-  /** Milliseconds. */
   get idleTimeoutMs(): number {
     return this.endpoint.rules?.idleTimeoutMs ?? this.upstreams.limits.upstreamIdleTimeoutMs
   }
@@ -81,7 +77,6 @@ export class EndpointPool {
     if (this.endpoint.rules !== undefined) this.endpoint.rules.waiting--
   }
 
-  /** Both messages ended cleanly and nothing came behind them. */
   release(connection: UpstreamLink): void {
     this.inFlight--
     if (this.endpoint.rules?.isSpent(connection) === true) return connection.destroy()
@@ -89,7 +84,6 @@ export class EndpointPool {
     if (this.waiting.length > 0) this.serveWaiting()
   }
 
-  /** The connection is gone; `held` tells whether a request had it, `connecting` whether it never became one. */
   closed(connection: UpstreamLink, held: boolean, connecting: boolean): void {
     this.open--
     this.upstreams.open--
