@@ -2,7 +2,7 @@
 // a new one beside it and swaps by one assignment, or changes nothing and says why.
 
 import { randomBytes as systemRandomBytes } from 'node:crypto'
-import type { Socket } from 'node:net'
+import { type BoundPort, BoundPorts } from './bound-ports.ts'
 import type { Configuration } from './config/configuration.ts'
 import { createLoader, type ManifestOptions } from './any-configuration.ts'
 import type { Problem } from './config/load.ts'
@@ -11,7 +11,6 @@ import type { Snapshot } from './config/snapshot.ts'
 import { coarseSeconds } from './coarse-clock.ts'
 import { drawSecrets, EdgeInForce } from './edge-in-force.ts'
 import { type Log, tellNotReopened } from './gateway-event.ts'
-import { failsAt } from './listen-failure.ts'
 import { type AccessLog, createAccessLog } from './observe/access-log.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import type { Observer, RequestRecord } from './observe/record.ts'
@@ -60,11 +59,7 @@ export interface GatewayOptions {
   readonly seat?: Seat
 }
 
-export interface ListenerInfo {
-  readonly name: string
-  readonly address: string
-  /** The port that is bound: the kernel's choice where the configuration says 0. */
-  readonly port: number
+export interface ListenerInfo extends BoundPort {
   readonly internal: boolean
   /** HTTPS. */
   readonly secure: boolean
@@ -132,10 +127,10 @@ class RunningGateway implements PhasedGateway {
   readonly #randomBytes: (size: number) => Uint8Array
   readonly #inForce: EdgeInForce
   readonly reloads: Reloads
-  readonly #bound = new Map<string, Omit<ListenerInfo, 'internal' | 'secure'>>()
   readonly #admission = new Admission()
   #overload!: OverloadWatch
   #server!: Http1Server<string>
+  #ports!: BoundPorts
   #upstreams!: Upstreams
   #accessLog: AccessLog | undefined
   #stopReports: (() => void) | undefined
@@ -239,7 +234,7 @@ class RunningGateway implements PhasedGateway {
     try {
       // Requests come as soon as the first port is bound; the commit that follows finds nothing left to do.
       if (this.#inForce.snapshot === undefined) this.#commit({ snapshot, edge, accessLog, bound: [] })
-      return { snapshot, edge, accessLog, bound: await this.#bindNew(edge, source?.ports) }
+      return { snapshot, edge, accessLog, bound: await this.#ports.bindNew(edge, source?.ports) }
     } catch (error) {
       this.#dropLog(accessLog)
       throw error
@@ -252,6 +247,7 @@ class RunningGateway implements PhasedGateway {
     this.#upstreams = new Upstreams(limits, new UpstreamTrust(this.#options.log))
     this.#inForce.mirrors.trust = this.#upstreams.trust
     this.#server = createHttp1Server({ handler: this.#handler(), upstreams: this.#upstreams, limits })
+    this.#ports = new BoundPorts(this.#server, this.#inForce)
     this.#server.countsAlone = (address) => !this.#inForce.trusts(address)
     this.#overload = new OverloadWatch(this.#server, this.#admission, this.metrics.overloaded, this.#options.pressure)
   }
@@ -267,11 +263,11 @@ class RunningGateway implements PhasedGateway {
     this.#switchLog(accessLog)
     this.#overload.configure(snapshot.configuration)
     this.#upstreams.limits = snapshot.configuration.limits
-    this.#unbindOld(edge)
+    this.#ports.unbindOld(edge)
   }
 
   #abandon({ bound, accessLog }: Prepared): void {
-    for (const name of bound) this.#unbind(name)
+    this.#ports.unbind(bound)
     this.#dropLog(accessLog)
   }
 
@@ -303,42 +299,6 @@ class RunningGateway implements PhasedGateway {
     if (old !== next) void old?.close()
   }
 
-  /** Returns the names of those that were not bound before. */
-  async #bindNew(edge: Edge, ports: ReadonlyMap<string, number> = new Map()): Promise<readonly string[]> {
-    const fresh: string[] = []
-    try {
-      for (const [name, { spec }] of edge.listeners) {
-        if (this.#bound.has(name)) continue
-        const at = { address: spec.address, port: ports.get(name) ?? spec.port }
-        const failed = failsAt(spec, this.#bound.values())
-        const { port } = await this.#server.listen(name, at, (socket) => this.#secured(name, socket)).catch(failed)
-        this.#bound.set(name, { name, address: spec.address, port })
-        fresh.push(name)
-      }
-      return fresh
-    } catch (error) {
-      for (const name of fresh) this.#unbind(name)
-      throw error
-    }
-  }
-
-  /** TLS as the configuration in force has it: a reload changes certificates, or puts TLS on a port, without binding it anew. */
-  #secured(name: string, socket: Socket): Socket {
-    const listener = this.#inForce.edge.listeners.get(name)
-    // Bound for a configuration that is not in force yet.
-    if (listener === undefined) return socket.destroy()
-    return listener.termination?.wrap(socket) ?? socket
-  }
-
-  #unbindOld(edge: Edge): void {
-    for (const name of this.#bound.keys()) if (!edge.listeners.has(name)) this.#unbind(name)
-  }
-
-  #unbind(name: string): void {
-    this.#server.unlisten(name)
-    this.#bound.delete(name)
-  }
-
   reload(): Promise<ReloadResult> {
     return this.reloads.reload()
   }
@@ -346,7 +306,7 @@ class RunningGateway implements PhasedGateway {
   // --- views -------------------------------------------------------------------------------------------------------------------
 
   listeners(): readonly ListenerInfo[] {
-    return Array.from(this.#bound.values(), (bound) => {
+    return this.#ports.list().map((bound) => {
       const { spec, termination } = this.#inForce.edge.listeners.get(bound.name) ?? closedListener
       return { ...bound, internal: spec.internal, secure: termination !== undefined }
     })

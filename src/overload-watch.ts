@@ -27,6 +27,8 @@ interface Configured {
 
 const everyMs = 250
 const resolutionMs = 20
+/** How many looks a container's limit is taken for: it hardly ever changes, and Node reads up to five files to tell it. */
+const looksPerLimit = 40
 /** Of idleTimeout, on the first rung. */
 const keepAlivePart = 0.1
 
@@ -86,11 +88,14 @@ function pressureOfProcess(): (memoryBytes: number | undefined) => Pressure {
   const delay = monitorEventLoopDelay({ resolution: resolutionMs })
   delay.enable()
   const heapLimit = getHeapStatistics().heap_size_limit
+  let available = 0
+  let looks = 0
   return (memoryBytes) => {
+    if (looks++ % looksPerLimit === 0) available = availableBytes()
     const lagMs = delay.count === 0 ? 0 : Math.max(0, delay.percentile(50) / 1e6 - resolutionMs)
     delay.reset()
     const heapUsed = getHeapStatistics().used_heap_size
-    return { memory: Math.max(residentMemory() / (memoryBytes ?? availableBytes()), heapUsed / heapLimit), lagMs }
+    return { memory: Math.max(residentMemory() / (memoryBytes ?? available), heapUsed / heapLimit), lagMs }
   }
 }
 

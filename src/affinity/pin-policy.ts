@@ -3,7 +3,7 @@
 
 import { Buffer } from 'node:buffer'
 import { hash } from 'node:crypto'
-import type { Decision, Pin, PinReading, PinSpec, ReleaseSpec, Visit } from '../rules/types.ts'
+import type { Decision, Pin, PinReading, PinSpec, PinState, ReleaseSpec, Visit } from '../rules/types.ts'
 import {
   hasFetchMetadata,
   isHtmlType,
@@ -15,7 +15,6 @@ import {
 } from './page-kind.ts'
 import type { Fields, RequestMarks } from './page-kind.ts'
 import { pinCookieName } from './pin-cookie.ts'
-import type { PinState } from './types.ts'
 
 const seedBytes = 12
 const historyLength = 3

@@ -1,6 +1,6 @@
 // Whose word about the client's address is taken, which keys sign pins, and what the pins that came are found to be.
 
-import type { PinReading } from '../rules/types.ts'
+import type { PinReading, PinState } from '../rules/types.ts'
 
 /** `trust` of routes.yaml: proxies by address, or a number of hops as Istio's numTrustedProxies. Exactly one is given; neither trusts nobody. */
 export interface TrustSpec {
@@ -19,9 +19,6 @@ export interface PinKey {
   /** At least 32 bytes. */
   readonly secret: Uint8Array
 }
-
-/** What came in. forged: a signature that fails (or cannot be checked any more). two: genuine ones that differ. */
-export type PinState = 'none' | 'held' | 'stale' | 'forged' | 'two'
 
 export interface PinFinding {
   readonly reading: PinReading

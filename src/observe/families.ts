@@ -7,12 +7,11 @@ import { histogramSamples, type Exposition, type Sample } from './exposition.ts'
 import { unknown, type IstioSeries } from './istio-series.ts'
 import { istioBuckets, metricNames, type MetricName } from './names.ts'
 import type { ProcessFigures } from './process-figures.ts'
+import type { ReloadCounts } from './reload-counts.ts'
 
 export interface View {
   readonly accounts: Accounts
-  readonly reloads: number
-  readonly reloadFailures: number
-  readonly isLastReloadGood: boolean
+  readonly reloads: ReloadCounts
   /** Hash of the configuration in force. */
   readonly hash: string | undefined
   readonly live: LiveFigures | undefined
@@ -68,9 +67,9 @@ export function addFamilies(exposition: Exposition, build: string, view: () => V
     const metric = metricNames[name === 'mismatches' ? 'versionMismatches' : name]
     exposition.add(metric, () => counterSamples(metric, view().accounts[name]))
   }
-  exposition.add(metricNames.reloads, () => one(view().reloads))
-  exposition.add(metricNames.reloadFailures, () => one(view().reloadFailures))
-  exposition.add(metricNames.lastReload, () => one(view().isLastReloadGood ? 1 : 0))
+  exposition.add(metricNames.reloads, () => one(view().reloads.inForce))
+  exposition.add(metricNames.reloadFailures, () => one(view().reloads.refused))
+  exposition.add(metricNames.lastReload, () => one(view().reloads.isLastGood ? 1 : 0))
   exposition.add(metricNames.configInfo, () => {
     const { hash } = view()
     return hash === undefined ? [] : [{ labels: { hash }, value: 1 }]

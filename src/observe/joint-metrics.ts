@@ -7,6 +7,7 @@ import { createExposition } from './exposition.ts'
 import { addFamilies, certificatesOf, type PoolFigures, type PresentingListener, type View } from './families.ts'
 import type { Tally } from './metrics.ts'
 import { addUpFigures, createProcessGauge } from './process-figures.ts'
+import { ReloadCounts } from './reload-counts.ts'
 
 export interface JointMetricsOptions {
   /** graylane's own version, for graylane_build_info. */
@@ -22,7 +23,7 @@ export interface JointMetricsOptions {
 export interface JointMetrics {
   /** A process ended: this is the last that is known of it. */
   ended(tally: Tally): void
-  /** As Metrics.reloaded. */
+  /** See ReloadCounts.add. */
   reloaded(ok: boolean, changed: boolean): void
   restarted(): void
   /** The configuration in force, by its hash, and what its listeners present. */
@@ -41,9 +42,7 @@ export function createJointMetrics({ build, collect, pools, lostLogLines }: Join
   let endedLostLines = 0
   let hash: string | undefined
   let certificates: View['certificates'] = []
-  let reloads = 0
-  let reloadFailures = 0
-  let isLastReloadGood = true
+  const reloads = new ReloadCounts()
   let workerRestarts = 0
   let view!: View
   addFamilies(exposition, build, () => view)
@@ -62,8 +61,6 @@ export function createJointMetrics({ build, collect, pools, lostLogLines }: Join
     view = {
       accounts,
       reloads,
-      reloadFailures,
-      isLastReloadGood,
       hash,
       certificates,
       live: {
@@ -86,11 +83,7 @@ export function createJointMetrics({ build, collect, pools, lostLogLines }: Join
       endedCpuSeconds += tally.process.cpuSeconds
       endedLostLines += tally.live.lostLogLines
     },
-    reloaded(ok, changed) {
-      isLastReloadGood = ok
-      if (!ok) reloadFailures++
-      else if (changed) reloads++
-    },
+    reloaded: (ok, changed) => reloads.add(ok, changed),
     restarted: () => void workerRestarts++,
     configured(newHash, listeners) {
       hash = newHash

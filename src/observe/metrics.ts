@@ -16,6 +16,7 @@ import {
 import type { KnownNames } from './istio-series.ts'
 import { createProcessGauge, type ProcessFigures } from './process-figures.ts'
 import type { Observer } from './record.ts'
+import { ReloadCounts } from './reload-counts.ts'
 import { TrafficCounter } from './traffic-counter.ts'
 
 export interface MetricsOptions {
@@ -46,7 +47,7 @@ export interface Metrics {
   readonly traffic: TrafficCounter
   /** A message that never became a request and was answered with this EDGE_* code. */
   refused(code: string): void
-  /** A reload was tried: it took effect, or was refused (not `ok`), or found in force what a refused file was mended to (not `changed`). */
+  /** See ReloadCounts.add. */
   reloaded(ok: boolean, changed: boolean): void
   /** This configuration is in force from now on. Its names (and, for requests still open, those of the one before) may be labels. */
   configured(table: RouteTable, hash: string, pools?: readonly NamedPool[]): void
@@ -78,9 +79,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   let hash: string | undefined
   let certificates: View['certificates'] = []
   let liveCounts: LiveCounts | undefined
-  let reloads = 0
-  let reloadFailures = 0
-  let isLastReloadGood = true
+  const reloads = new ReloadCounts()
   let figures: ProcessFigures | undefined
 
   const live = (): LiveFigures | undefined =>
@@ -98,8 +97,6 @@ export function createMetrics(options: MetricsOptions): Metrics {
       accounts,
       pools,
       reloads,
-      reloadFailures,
-      isLastReloadGood,
       hash,
       certificates,
       live: live(),
@@ -115,11 +112,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     traffic,
     refused: (code) => accounts.edgeAnswers.increment(code),
-    reloaded(ok, changed) {
-      isLastReloadGood = ok
-      if (!ok) reloadFailures++
-      else if (changed) reloads++
-    },
+    reloaded: (ok, changed) => reloads.add(ok, changed),
     configured(table, newHash, pools = []) {
       const current = union(namesOf(table), namesOfPools(pools))
       names = union(current, previous)

@@ -1,7 +1,7 @@
 // One finished request, as metrics, access log and traffic figures see it. The proxy fills it, observers read it, nobody keeps it:
 // the object may be reused for the next request.
 
-import type { Reason } from '../rules/types.ts'
+import type { PinState, Reason } from '../rules/types.ts'
 
 export interface RequestRecord {
   readonly internal: boolean
@@ -19,8 +19,8 @@ export interface RequestRecord {
   /** The gray rule's name or `line N`; '' when no rule led here. */
   readonly rule: string
   readonly document: boolean
-  /** What came in: none, held, stale, forged (a signature that fails), two (genuine ones that differ). */
-  readonly pinIn: PinIn
+  /** What came in. */
+  readonly pinIn: PinState
   /** What we did: kept what was there, set a new one, left none. */
   readonly pinOut: PinOut
   /** The seed of the pin that was held or set: tells browsers apart, names nobody; '' without a pin. */
@@ -64,7 +64,6 @@ export interface ConnectionEnds {
   readonly localPort: number
 }
 
-export type PinIn = 'none' | 'held' | 'stale' | 'forged' | 'two'
 export type PinOut = 'kept' | 'set' | 'none'
 
 /** Called once for each request, on the hot path. Must not throw and must not keep the record. */

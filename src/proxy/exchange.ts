@@ -1,10 +1,9 @@
 // The seam between the engine that speaks HTTP and the code that decides: one request, its answer, and nothing of sockets.
 // http1/ implements it; handle-request.ts and its helpers use it. HTTP/2 will be a second implementation.
 
+import type { ConnectionRules } from './connection-rules.ts'
 import type { FieldBlock, FieldLine } from './field-line.ts'
 import type { FieldNames } from './http1/field-names.ts'
-
-import type { ConnectionRules } from './connection-rules.ts'
 
 /**
  * The fields of one message, read lazily off the bytes that came, and the changes to make before they are sent on.
@@ -122,8 +121,6 @@ export interface Outcome {
   readonly status: number
   /** done: the whole answer went out. client-gone: it left first. truncated: the upstream broke off inside its answer. */
   readonly end: 'done' | 'client-gone' | 'truncated' | 'tunnel-closed'
-  /** Failure behind an answer of the edge's own, if there was one. */
-  readonly failure: UpstreamFailure | undefined
   /** Body bytes, without framing. */
   readonly bytesReceived: number
   readonly bytesSent: number
@@ -141,7 +138,6 @@ export interface Outcome {
 export const nothingHappened: Outcome = {
   status: 0,
   end: 'done',
-  failure: undefined,
   bytesReceived: 0,
   bytesSent: 0,
   wireBytesReceived: 0,

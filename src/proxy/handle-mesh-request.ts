@@ -2,7 +2,7 @@
 // The counterpart of handle-request.ts; what a route does is route-execution.ts for both.
 
 import { clientAddress, type Trust } from '../affinity/client-address.ts'
-import type { Address, Step } from '../rules/types.ts'
+import type { Address } from '../rules/types.ts'
 import type { Edge, EdgeListener } from './edge.ts'
 import { edgeErrors } from './edge-answers.ts'
 import type { Exchange, RequestHead } from './exchange.ts'
@@ -14,16 +14,7 @@ import { peerOf } from './peer.ts'
 import type { Surroundings } from './request-context.ts'
 import { normalizeTarget } from './target.ts'
 
-interface Circumstances {
-  readonly trace?: (step: Step) => void
-}
-
-export function handleMeshRequest(
-  around: Surroundings & Circumstances,
-  edge: Edge,
-  listener: EdgeListener,
-  exchange: Exchange,
-): void {
+export function handleMeshRequest(around: Surroundings, edge: Edge, listener: EdgeListener, exchange: Exchange): void {
   const { request } = exchange
   const { virtualHostFor, spec } = listener.mesh!
   const mesh = edge.mesh!

@@ -8,7 +8,7 @@ import { seedFor } from '../affinity/pin-policy.ts'
 import type { PreviewLink } from '../affinity/preview.ts'
 import type { PinFinding } from '../affinity/types.ts'
 import { decide, decideInternal } from '../rules/decide.ts'
-import type { Decision, Release, RequestFacts, Service, Step, Visit } from '../rules/types.ts'
+import type { Decision, Release, RequestFacts, Service, Visit } from '../rules/types.ts'
 import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
 import { type EdgeError, edgeErrors, previewRedirect, stalePageAnswer } from './edge-answers.ts'
 import type { Exchange, RequestHead } from './exchange.ts'
@@ -22,20 +22,8 @@ import type { Surroundings } from './request-context.ts'
 import { normalizeTarget } from './target.ts'
 import type { VisitorCookies } from './visitor-cookies.ts'
 
-/** What deciding needs beside the snapshot: clock, chance, and who listens to each step (explain). */
-export interface Circumstances {
-  readonly nowSeconds: () => number
-  readonly randomBytes: (size: number) => Uint8Array
-  readonly trace?: (step: Step) => void
-}
-
 /** Decides, then answers or forwards. Whatever becomes of the request, exactly one record of it is observed. */
-export function handleRequest(
-  around: Surroundings & Circumstances,
-  edge: Edge,
-  listener: EdgeListener,
-  exchange: Exchange,
-): void {
+export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeListener, exchange: Exchange): void {
   if (listener.mesh !== undefined) return handleMeshRequest(around, edge, listener, exchange)
   const request = exchange.request
   const proxied = new ProxiedRequest(around, listener, exchange)
@@ -110,7 +98,7 @@ export function handleRequest(
 
 /** Service-to-service traffic: the service by Host, the version from the caller. No pins, no documents. */
 function handleInternal(
-  around: Circumstances,
+  around: Surroundings,
   proxied: ProxiedRequest,
   edge: Edge,
   listener: EdgeListener,
@@ -185,7 +173,7 @@ function visitOf(
   facts: RequestFacts,
   cookies: VisitorCookies,
   release: EdgeRelease,
-  around: Circumstances,
+  around: Surroundings,
 ): Visit {
   const spec = release.release.spec
   const nowSeconds = around.nowSeconds()
@@ -210,7 +198,7 @@ function openPreview(
   { query }: { readonly query: string },
   { method }: RequestHead,
   { scheme }: Client,
-  { nowSeconds }: Circumstances,
+  { nowSeconds }: Surroundings,
 ): PreviewLink | undefined {
   if (previews === undefined || (method !== 'GET' && method !== 'HEAD')) return undefined
   return previews.openLink(query, scheme === 'https', nowSeconds())

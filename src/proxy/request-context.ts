@@ -1,6 +1,7 @@
 // One request with its record, and what header values may ask of it; what both ways of routing build upon.
 
 import type { Observer } from '../observe/record.ts'
+import type { Step } from '../rules/types.ts'
 import type { Admission } from './admission.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { Endpoint, Exchange, RequestHead } from './exchange.ts'
@@ -10,7 +11,7 @@ import type { LongConnections } from './long-connections.ts'
 import type { Mirrors } from './mirrors.ts'
 import { newRecord, type RecordInTheMaking } from './new-record.ts'
 
-/** What is the same for all requests: live state beside the snapshot, clock and chance. */
+/** What is the same for all requests: live state beside the snapshot, clock and chance, and who listens to each step. */
 export interface Surroundings {
   readonly endpoints: Endpoints
   readonly observe: Observer
@@ -18,13 +19,17 @@ export interface Surroundings {
   readonly onSocket?: Observer
   /** Undefined where nobody is turned away (explain). */
   readonly admission?: Admission
+  /** Seconds since 1970. */
   readonly nowSeconds: () => number
+  readonly randomBytes: (size: number) => Uint8Array
   /** 0 to 1, 1 excluded: for weights, percentages and back-off. */
   readonly random: () => number
   /** Undefined where nothing is sent (explain). */
   readonly mirrors: Mirrors | undefined
   /** Undefined where nothing is sent. */
   readonly longConnections?: LongConnections
+  /** For explain. */
+  readonly trace?: (step: Step) => void
 }
 
 export abstract class RequestContext implements FormatContext {

@@ -298,6 +298,9 @@ export type PinReading =
   | { readonly state: 'held'; readonly pin: Pin }
   | { readonly state: 'stale'; readonly pin: Pin }
 
+/** What became of the pins that came. forged: a signature that fails (or cannot be checked any more). two: genuine ones that differ. */
+export type PinState = PinReading['state'] | 'forged' | 'two'
+
 /** A page load, or everything else. A preflight belongs to no page and carries no cookies. */
 export type PageKind = 'document' | 'subresource' | 'preflight'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { RequestMarks } from '../../src/affinity/page-kind.ts'
-import type { PinState } from '../../src/affinity/types.ts'
+import type { PinState } from '../../src/rules/types.ts'
 import { pinOut, pinToWrite, seedFor, setCookieLine } from '../../src/affinity/pin-policy.ts'
 import type { Decision, PageKind, Pin, PinReading, Reason } from '../../src/rules/types.ts'
 import { pinSpec, releaseSpec } from './release-spec.ts'

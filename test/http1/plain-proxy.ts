@@ -3,7 +3,14 @@
 
 import { fileURLToPath } from 'node:url'
 import { edgeAnswer, edgeErrors, errorOfFailure, errorOfRefusal } from '../../src/proxy/edge-answers.ts'
-import type { Endpoint, Exchange, ExchangeHandler, Forwarding, Outcome } from '../../src/proxy/exchange.ts'
+import type {
+  Endpoint,
+  Exchange,
+  ExchangeHandler,
+  Forwarding,
+  Outcome,
+  UpstreamFailure,
+} from '../../src/proxy/exchange.ts'
 import { FieldNames } from '../../src/proxy/http1/field-names.ts'
 import { defaultLimits } from '../../src/proxy/http1/limits.ts'
 import type { Limits } from '../../src/proxy/http1/limits.ts'
@@ -20,6 +27,8 @@ export interface PlainProxy {
   readonly upstreams: Upstreams
   /** Every outcome that was reported, in order. */
   readonly outcomes: Outcome[]
+  /** Why requests were answered without an upstream, in order. */
+  readonly failures: UpstreamFailure[]
   close(): Promise<void>
 }
 
@@ -42,8 +51,9 @@ export async function startPlainProxy(options: PlainProxyOptions): Promise<Plain
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const upstreams = new Upstreams(limits)
   const outcomes: Outcome[] = []
+  const failures: UpstreamFailure[] = []
   const handler: ExchangeHandler<string> = {
-    handle: (exchange) => handle(exchange, options, outcomes),
+    handle: (exchange) => handle(exchange, options, outcomes, failures),
     refuse: (_connection, refusal) => edgeAnswer(errorOfRefusal(refusal), undefined),
   }
   const server = createHttp1Server<string>({ handler, upstreams, limits })
@@ -52,10 +62,15 @@ export async function startPlainProxy(options: PlainProxyOptions): Promise<Plain
     await server.close(500)
     upstreams.close()
   }
-  return { port, server, upstreams, outcomes, close }
+  return { port, server, upstreams, outcomes, failures, close }
 }
 
-function handle(exchange: Exchange<string>, options: PlainProxyOptions, outcomes: Outcome[]): void {
+function handle(
+  exchange: Exchange<string>,
+  options: PlainProxyOptions,
+  outcomes: Outcome[],
+  failures: UpstreamFailure[],
+): void {
   const { request } = exchange
   const onFinish = (outcome: Outcome): void => {
     outcomes.push(outcome)
@@ -82,7 +97,10 @@ function handle(exchange: Exchange<string>, options: PlainProxyOptions, outcomes
     onEndpointDown: () => undefined,
     onEndpointUp: () => undefined,
     onAnswer: (head) => head.set('x-version', 'v1'),
-    onFailure: (failure) => edgeAnswer(errorOfFailure(failure), undefined),
+    onFailure: (failure) => {
+      failures.push(failure)
+      return edgeAnswer(errorOfFailure(failure), undefined)
+    },
     onFinish,
   }
   const forward = (): void =>

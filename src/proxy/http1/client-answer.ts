@@ -2,7 +2,7 @@
 // known here (http1-exchange.ts).
 
 import { performance } from 'node:perf_hooks'
-import type { EdgeAnswer, Outcome, UpstreamFailure } from '../exchange.ts'
+import type { EdgeAnswer, Outcome } from '../exchange.ts'
 import type { ClientLink } from './client-link.ts'
 import { edgeResponse } from './edge-response.ts'
 import { isBusy } from './outlet.ts'
@@ -78,17 +78,10 @@ export abstract class ClientAnswer<L> {
   }
 
   /** What is reported at the end. `received`: bytes of the request's body, or of the tunnel that it became. */
-  protected outcome(
-    end: Outcome['end'],
-    failure: UpstreamFailure | undefined,
-    received: number,
-    upstreamMs: number,
-    attempts: number,
-  ): Outcome {
+  protected outcome(end: Outcome['end'], received: number, upstreamMs: number, attempts: number): Outcome {
     return {
       status: this.status,
       end,
-      failure,
       bytesReceived: received,
       bytesSent: this.bytesSent,
       wireBytesReceived: this.framingReceived + received,

@@ -36,7 +36,8 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   #replayed = false
   /** Of routes that retry or mirror. */
   #replay: Replay | null = null
-  #failure: UpstreamFailure | undefined = undefined
+  /** Of the last attempt that reached no endpoint. */
+  #connectFailure: UpstreamFailure | undefined = undefined
   #attempts = 0
   #interim = 0
   /** Nothing was waited for yet: it is still the time of startedAt. */
@@ -226,9 +227,9 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     if (this.tunnel !== null) this.tunnel.onUpstreamGone()
     else if (this.answered) this.#truncate()
     else if (why === 'refused' || why === 'connect-timeout') {
-      this.#failure = why === 'refused' ? 'connect-refused' : 'connect-timeout'
+      this.#connectFailure = why === 'refused' ? 'connect-refused' : 'connect-timeout'
       this.#forwarding!.onEndpointDown(this.#endpoint!)
-      if (this.#replay?.decides === true) this.#failAttempt(this.#failure)
+      if (this.#replay?.decides === true) this.#failAttempt(this.#connectFailure)
       else this.#tryNext()
     } else if (why === 'reset' && upstream.used && upstream.silent && this.#mayReplay()) {
       this.#replayed = true
@@ -243,7 +244,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   #tryNext(): void {
     const endpoint = this.#forwarding!.endpoint(this.#attempts + 1)
     if (endpoint === undefined || endpoint === 'overflow') {
-      this.#fail(endpoint === 'overflow' ? 'overflow' : (this.#failure ?? 'no-endpoint'))
+      this.#fail(endpoint === 'overflow' ? 'overflow' : (this.#connectFailure ?? 'no-endpoint'))
       return
     }
     this.#attempts++
@@ -339,7 +340,6 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   // ------------------------------------------------------------------------------------------ answering
 
   #fail(failure: UpstreamFailure): void {
-    this.#failure = failure
     this.#dropUpstream()
     this.sendAnswer(this.#forwarding!.onFailure(failure))
   }
@@ -389,7 +389,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     this.#forwarding = null
     this.#onFinish = null
     const received = this.tunnel === null ? this.bytesReceived : this.tunnel.bytesReceived
-    const outcome = this.outcome(end, this.#failure, received, this.#upstreamMs, this.#attempts)
+    const outcome = this.outcome(end, received, this.#upstreamMs, this.#attempts)
     if (forwarding !== null) forwarding.onFinish(outcome)
     else onFinish!(outcome)
     this.connection.exchangeDone(this.persist && end === 'done')
