@@ -1,5 +1,5 @@
-// The fields by which caches work, both ways, while several versions are listed: conditions go to the version they were given by, answers
-// leave with tags of their version and with what caches may do with them (affinity/cache-policy.ts).
+// The fields by which caches work, both ways: conditions go to the version they were given by, answers leave with tags of their version and
+// with what caches may do with them (affinity/cache-policy.ts).
 
 import {
   type CacheFacts,
@@ -113,6 +113,8 @@ export function assertCaching(head: CacheFields, answer: AnswerToCache): void {
   // The page reads its own version from here (docs/pages.md); a field of the app's own stays. HTML that a service worker fetches may be
   // shown as a page much later, under another pin.
   if (facts.wanted === 'page' || (facts.wanted === 'part' && facts.html)) head.appendLine(answer.timing)
+  // With one version too: what a browser keeps of it may be asked about when another one alone is listed.
+  assertTag(head, answer.version)
   if (!several && (facts.wanted !== 'asset' || (facts.status < 400 && !facts.html))) return
 
   const changes = cacheChanges(facts)
@@ -121,7 +123,6 @@ export function assertCaching(head: CacheFields, answer: AnswerToCache): void {
   if (changes.dropShared) head.removeAll(sharedCacheFields)
   if (changes.varyBy === 'pin and page') head.appendLine(answer.varies)
   else if (changes.varyBy === 'page') head.append('vary', answer.pageHeader)
-  if (several) assertTag(head, answer.version)
 }
 
 /** What a decision about caching may ask of an answer; most decisions ask little. */

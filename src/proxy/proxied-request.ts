@@ -125,7 +125,7 @@ export class ProxiedRequest extends RouteExecution {
     head.removeSpellings(release.versionNames)
     if (this.#cookies === undefined) stripCookie(head, pin.cookie)
     else this.#cookies.stripOwn(head, this.#visit!.preview !== undefined)
-    if (release.several && this.#visit !== undefined) assertConditions(head, this.request.method, this.version)
+    if (this.#visit !== undefined) assertConditions(head, this.request.method, this.version)
     const via = this.request.minorVersion === 1 ? this.#listener.via : this.#listener.via10
     if (this.#listener.spec.internal) head.appendLine(via)
     else this.#assertForwarded(head, via)

@@ -47,6 +47,15 @@ describeWithPages('what the browser keeps', (stage) => {
       expect(await versionsOf(page)).toEqual(['v2', 'v2'])
     })
 
+    it('nor is it the one that was kept while its version alone was listed', async () => {
+      await stage.change({ versions: ['v1'] })
+      const { page } = await stage.open(`${stage.url(scheme)}/kept?bare`)
+      expect(await page.title()).toBe('v1')
+      await stage.change({ versions: ['v2'], stable: 'v2' })
+      await page.goto(`${stage.url(scheme)}/kept?bare`)
+      expect(await page.title()).toBe('v2')
+    })
+
     it('the back button revives a page while its version holds, without a request', async () => {
       const { page } = await stage.open(stage.url(scheme))
       await page.evaluate('globalThis.mark = 1')

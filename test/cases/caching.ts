@@ -349,20 +349,26 @@ const alone: readonly Case[] = [
     ],
     expect: {
       pin: { version: 'v1' },
-      answer: { 'cache-control': 'private, max-age=600', 'cdn-cache-control': null, etag: '"same"' },
+      answer: { 'cache-control': 'private, max-age=600', 'cdn-cache-control': null, etag: '"v1~same"' },
     },
   },
   {
-    says: "else the app's words and tags are its own",
+    says: "else the app's words are its own, and its tags carry the version: another one may be listed alone one day",
     headers: [...page, ...said('cache-control: public, max-age=600', 'etag: "same"')],
     pins: v1,
-    expect: { answer: { 'cache-control': 'public, max-age=600', etag: '"same"' } },
+    expect: { answer: { 'cache-control': 'public, max-age=600', etag: '"v1~same"' } },
   },
   {
-    says: 'conditions come in as they are',
+    says: 'its conditions come in as the app knows them',
     path: '/app.js',
-    headers: [...script, 'If-None-Match: "same"', 'If-Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT'],
+    headers: [...script, 'If-None-Match: "v1~same"', 'If-Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT'],
     expect: { upstream: { 'if-none-match': '"same"', 'if-modified-since': 'Wed, 21 Oct 2015 07:28:00 GMT' } },
+  },
+  {
+    says: 'and those of a version that was retired do not',
+    path: '/app.js',
+    headers: [...script, 'If-None-Match: "v0~same"', 'If-Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT'],
+    expect: { upstream: { 'if-none-match': null, 'if-modified-since': null } },
   },
   {
     says: 'a missing script is not remembered as missing',
