@@ -32,7 +32,7 @@ export function createLoader(
   return async (path, around = {}) => {
     const read = around.read ?? readBounded
     const kind = await kindOf(path, read)
-    if (kind === 'releases') return loadConfiguration(path, around)
+    if (kind === 'releases') return withoutManifestOptions(await loadConfiguration(path, around), path, options)
     const load = kind === 'manifests' ? loadManifestConfiguration : loadListedManifests
     const { loaded, refused } = await load(path, options, {
       anyAddress: around.anyAddress ?? anyAddress(),
@@ -41,6 +41,20 @@ export function createLoader(
     })
     if ('configuration' in loaded) refusedBefore = refused
     return loaded
+  }
+}
+
+/** What was asked for and would be ignored is refused. */
+function withoutManifestOptions(loaded: Loaded, path: string, options: ManifestOptions): Loaded {
+  const { ports, resolve, internal } = options
+  if (!('configuration' in loaded) || (ports?.size ?? 0) + (resolve?.size ?? 0) + (internal?.length ?? 0) === 0)
+    return loaded
+  const message =
+    "this is routes.yaml, which says its ports and addresses itself: --port, --resolve and --internal are for Istio's manifests"
+  const { files } = loaded.configuration
+  return {
+    problems: [...loaded.problems, { file: path, line: 1, column: 1, severity: 'error', code: 'listen', message }],
+    files,
   }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line: finds the verb, loads it alone, ends with its exit code. Never does a verb's work.
 
-import { didYouMean, packageVersion, UsageError, type ExitCode } from './cli/usage.ts'
+import { didYouMean, oldestNode, packageVersion, UsageError, type ExitCode } from './cli/usage.ts'
 
 interface Verb {
   readonly summary: string
@@ -43,12 +43,17 @@ ${Object.entries(verbs)
 `
 
 async function main([name, ...args]: string[]): Promise<ExitCode> {
+  if (name === 'help' && args.length === 1) return main([...args, '--help'])
   if (name === '--help' || name === '-h' || name === 'help') return say(usage, 0)
   if (name === '--version') return say(`graylane ${packageVersion()}\n`, 0)
   if (name === undefined) return complain(usage)
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
   if (verb === undefined) {
     return complain(`graylane: there is no verb ${name}${didYouMean(name, Object.keys(verbs))}\n\n${usage}`)
+  }
+  // Before anything is loaded: what a library says of a Node that is too old is a stack.
+  if (Number.parseInt(process.versions.node, 10) < oldestNode()) {
+    return complain(`graylane: needs Node ${oldestNode()} or newer, and this is ${process.version}\n`)
   }
   const { usage: help, run } = await verb.load()
   if (args.includes('--help') || args.includes('-h')) return say(help, 0)

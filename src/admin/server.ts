@@ -49,7 +49,9 @@ export interface AdminServer {
 export async function createAdminServer(options: AdminOptions): Promise<AdminServer> {
   const { view, metrics, listen, probe, token, build = '' } = options
   if (token === undefined && !isLoopback(listen.host)) {
-    throw new Error(`the admin server listens on ${listen.host}, which is not loopback: it needs a token`)
+    throw new Error(
+      `the admin server listens on ${listen.host}, which is not loopback: it needs a token, by --admin-token-file or GRAYLANE_ADMIN_TOKEN`,
+    )
   }
   if (token !== undefined && token.length < 16) throw new Error('the admin token is shorter than 16 characters')
 

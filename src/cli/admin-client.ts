@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 
+import { whyNotRead } from '../config/sources.ts'
 import { readListenAddress } from './listen-address.ts'
 
 /** Options of every verb that asks a running gateway. */
@@ -54,7 +55,12 @@ function foreignAnswer(origin: string): string {
  * refused. Rejects when the file cannot be read.
  */
 export async function readAdminToken(file: string | undefined): Promise<string | undefined> {
-  return file === undefined ? process.env['GRAYLANE_ADMIN_TOKEN'] || undefined : (await readFile(file, 'utf8')).trim()
+  if (file === undefined) return process.env['GRAYLANE_ADMIN_TOKEN'] || undefined
+  try {
+    return (await readFile(file, 'utf8')).trim()
+  } catch (error) {
+    throw new Error(`the admin token: ${file}: ${whyNotRead(error)}`, { cause: error })
+  }
 }
 
 async function ask(origin: string, path: string, token: string | undefined): Promise<string> {
@@ -68,7 +74,11 @@ async function ask(origin: string, path: string, token: string | undefined): Pro
     throw new Error(reasonOf(error as Error, origin), { cause: error })
   }
   if (response.status === 401) {
-    throw new Error(token === undefined ? `${origin} wants a token` : `${origin} does not take this token`)
+    throw new Error(
+      token === undefined
+        ? `${origin} wants a token: --admin-token-file or GRAYLANE_ADMIN_TOKEN`
+        : `${origin} does not take this token`,
+    )
   }
   if (!response.ok) throw new Error(`${origin}${path} answers ${response.status}`)
   return body
@@ -78,5 +88,7 @@ function reasonOf({ cause, message, name }: Error, origin: string): string {
   const { code, message: why = message } = (cause ?? {}) as Partial<NodeJS.ErrnoException>
   if (code === 'ECONNREFUSED')
     return `nothing listens at ${origin}: is a gateway running, and is its admin server there?`
+  // fetch refuses what browsers refuse: https://fetch.spec.whatwg.org/#port-blocking
+  if (why === 'bad port') return `${origin}: no browser asks at this port, nor do we: give the admin server another`
   return name === 'TimeoutError' ? `${origin} does not answer in time` : `${origin}: ${code ?? why}`
 }

@@ -2,7 +2,7 @@
 
 import { compareConfigurations, type Comparison, type Moved } from '../config/compare.ts'
 import { loadSnapshot } from '../config/release-edit.ts'
-import { sayProblems } from './say-problems.ts'
+import { sayNoAnswer } from './say-problems.ts'
 import { painter } from './terminal.ts'
 import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
@@ -26,7 +26,10 @@ export async function run(args: string[]): Promise<ExitCode> {
     throw new UsageError('two configurations are compared: OLD NEW')
   const [before, after] = await Promise.all([loadSnapshot(old), loadSnapshot(now)])
   if (!('snapshot' in before) || !('snapshot' in after)) {
-    for (const read of [before, after]) if (!('snapshot' in read)) sayProblems(read.problems)
+    sayNoAnswer(
+      [before, after].flatMap((read) => ('snapshot' in read ? [] : read.problems)),
+      values.json,
+    )
     return 2
   }
   const comparison = compareConfigurations(before.snapshot, after.snapshot)

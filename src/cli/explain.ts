@@ -4,7 +4,7 @@
 import { isIP } from 'node:net'
 
 import { rehearse, type Rehearsal } from '../rehearse.ts'
-import { sayProblems } from './say-problems.ts'
+import { sayNoAnswer } from './say-problems.ts'
 import { painter } from './terminal.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
@@ -37,7 +37,7 @@ export async function run(args: string[]): Promise<ExitCode> {
   const options = readOptions(args)
   const rehearsal = await rehearse(options.configPath)
   if (!('explain' in rehearsal)) {
-    sayProblems(rehearsal.problems)
+    sayNoAnswer(rehearsal.problems, options.json)
     return 1
   }
   const { port } = options.input

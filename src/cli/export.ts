@@ -6,7 +6,7 @@ import type { Problem } from '../config/problem.ts'
 import { compileConfiguration } from '../config/snapshot.ts'
 import { exportEnvoy } from '../istio/export-envoy.ts'
 import { exportIstio } from '../istio/export-istio.ts'
-import { sayProblems } from './say-problems.ts'
+import { sayNoAnswer, sayProblems } from './say-problems.ts'
 import { defaultConfigPath, type ExitCode, readArguments, UsageError } from './usage.ts'
 
 export const usage = `graylane export istio|envoy [OPTIONS]
@@ -31,9 +31,9 @@ const kinds = ['istio', 'envoy'] as const
 export async function run(args: string[]): Promise<ExitCode> {
   const options = readOptions(args)
   const loaded = await loadConfiguration(options.config)
-  if (!('configuration' in loaded)) return complain(loaded.problems)
+  if (!('configuration' in loaded)) return complain(loaded.problems, options.json)
   const compiled = compileConfiguration(loaded.configuration)
-  if (!('snapshot' in compiled)) return complain(compiled.problems)
+  if (!('snapshot' in compiled)) return complain(compiled.problems, options.json)
   const { text, omissions } =
     options.kind === 'istio' ? exportIstio(loaded.configuration, options) : exportEnvoy(loaded.configuration)
   if (options.json) process.stdout.write(`${JSON.stringify({ text, problems: omissions }, undefined, 2)}\n`)
@@ -44,8 +44,8 @@ export async function run(args: string[]): Promise<ExitCode> {
   return options.strict && omissions.some(({ severity }) => severity === 'warning') ? 1 : 0
 }
 
-function complain(problems: readonly Problem[]): ExitCode {
-  sayProblems(problems)
+function complain(problems: readonly Problem[], json: boolean): ExitCode {
+  sayNoAnswer(problems, json)
   return 1
 }
 

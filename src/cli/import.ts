@@ -41,7 +41,9 @@ export async function run(args: string[]): Promise<ExitCode> {
   }
   const manifests = await loadManifests(namedHere(positionals), new Sources('.', report), report)
   const { text, notes } = importManifests(manifests)
-  const all = [...problems, ...allProblems(manifests), ...notes]
+  const read = [...problems, ...allProblems(manifests)]
+  // Where nothing could be read, what it does not hold is no news.
+  const all = manifests.resources.length === 0 && read.length > 0 ? read : [...read, ...notes]
   if (values.json) {
     process.stdout.write(`${JSON.stringify({ text, problems: all }, undefined, 2)}\n`)
     return text === undefined || (values.strict && all.length > 0) ? 1 : 0

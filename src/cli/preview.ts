@@ -3,7 +3,7 @@
 import { loadConfiguration } from '../config/load.ts'
 import { durationMs } from '../config/written-values.ts'
 import { createPreviewLink } from '../preview-link.ts'
-import { sayProblems } from './say-problems.ts'
+import { sayNoAnswer } from './say-problems.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
 export const usage = `graylane preview [OPTIONS] VERSION
@@ -43,13 +43,15 @@ export async function run(args: string[]): Promise<ExitCode> {
   const ttlMs = readTtl(values.ttl)
   const loaded = await loadConfiguration(values.config)
   if (!('configuration' in loaded)) {
-    sayProblems(loaded.problems)
+    sayNoAnswer(loaded.problems, values.json)
     return 1
   }
   const expiresAt = Math.floor((Date.now() + ttlMs) / 1000)
   const made = createPreviewLink(loaded.configuration, { version, release: values.release, url: values.url, expiresAt })
   if ('refused' in made) {
-    process.stderr.write(`graylane: refused: ${made.refused}\n`)
+    const reason = made.refused
+    if (values.json) process.stdout.write(`${JSON.stringify({ ok: false, reason, problems: [] }, undefined, 2)}\n`)
+    else process.stderr.write(`graylane: refused: ${reason}\n`)
     return 1
   }
   const { link } = made

@@ -10,6 +10,12 @@ export function sayProblems(problems: readonly Problem[]): void {
   for (const line of problemLines(problems, process.stderr)) process.stderr.write(`${line}\n`)
 }
 
+/** Why there is no answer: on standard error, or for programs in the answer's place. */
+export function sayNoAnswer(problems: readonly Problem[], json: boolean): void {
+  if (json) process.stdout.write(`${JSON.stringify({ ok: false, problems }, undefined, 2)}\n`)
+  else sayProblems(problems)
+}
+
 /** @param stream where they will stand, which may be no terminal */
 export function problemLines(problems: readonly Problem[], stream: NodeJS.WriteStream): readonly string[] {
   const paint = painter(stream)

@@ -4,10 +4,10 @@
 import { existsSync } from 'node:fs'
 import { parseArgs, type ParseArgsConfig, type ParseArgsOptionsConfig } from 'node:util'
 
-import { packageVersion } from '../package-version.ts'
+import { oldestNode, packageVersion } from '../package-version.ts'
 import { didYouMean } from '../rules/route-problem.ts'
 
-export { didYouMean, packageVersion }
+export { didYouMean, oldestNode, packageVersion }
 
 /** 0 done, 1 errors found or refused, 2 wrong usage (or nothing measured), 3 a patch was printed and not applied. */
 export type ExitCode = 0 | 1 | 2 | 3
@@ -36,7 +36,7 @@ export function readArguments<const T extends ParseArgsOptionsConfig>(
   try {
     parsed = parseArgs({ args: [...args], options, allowPositionals: positionals }) as Parsed<T>
   } catch (error) {
-    throw new UsageError(sentence(error as NodeJS.ErrnoException, [...Object.keys(options), 'help']))
+    throw new UsageError(sentence(error as NodeJS.ErrnoException, [...Object.keys(options), 'help'], positionals))
   }
   const { config } = parsed.values as { readonly config?: string }
   if (config === defaultConfigPath && !existsSync(config)) {
@@ -45,9 +45,13 @@ export function readArguments<const T extends ParseArgsOptionsConfig>(
   return parsed
 }
 
-function sentence(error: NodeJS.ErrnoException, known: readonly string[]): string {
+function sentence(error: NodeJS.ErrnoException, known: readonly string[], positionals = false): string {
+  const word = /^Unexpected argument '([^]*?)'\. /.exec(error.message)?.[1]
+  if (word !== undefined)
+    return `unexpected ${word}${known.includes('config') ? ` (did you mean --config ${word}?)` : ''}`
   const unknown = /^Unknown option '(-+[^']*)'/.exec(error.message)?.[1]
   if (unknown === undefined) return error.message
+  if (unknown === '--config' && positionals) return 'unknown option --config: files are named without it'
   const options = known.map((name) => `--${name}`)
   return `unknown option ${unknown}${didYouMean(unknown, options)}`
 }

@@ -223,7 +223,7 @@ function wrongKind(shape: Shape, node: YamlNode, path: string): string {
     return `${at}a list is wanted, in brackets or with - in front of each item: [${quoteIfNeeded(node.text)}]`
   }
   if (list !== undefined && node.kind === 'map' && list.items?.type === 'object') {
-    return `${at}a list is wanted: put a - in front of each item`
+    return `${at}a list is wanted: put it into brackets, or a - in front of each item`
   }
   return `${at}${node.kind === 'scalar' ? quote(node.text) : `a ${node.kind}`} is not ${expected(shape)}`
 }

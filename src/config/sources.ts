@@ -170,7 +170,7 @@ export async function readBounded(path: string, most: number): Promise<Uint8Arra
     // It may have grown meanwhile.
     return bytes.length > most ? `larger than ${most / mebibyte} MiB` : bytes
   } catch (error) {
-    return sentence(error)
+    return whyNotRead(error)
   } finally {
     await handle?.close()
   }
@@ -182,11 +182,12 @@ async function readNames(path: string): Promise<Uint8Array | string> {
     const names = entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
     return new TextEncoder().encode(names.toSorted().join('\n'))
   } catch (error) {
-    return sentence(error)
+    return whyNotRead(error)
   }
 }
 
-function sentence(error: unknown): string {
+/** What the system has against reading a file, for people. */
+export function whyNotRead(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   switch (code) {
     case 'ENOENT':

@@ -25,6 +25,7 @@ export async function loadManifestConfiguration(
   const { translation, refused } = await loadMesh(named, { sources, callers, options, around, problems })
   const listen = translation === undefined ? [] : listenSpecs(translation, options, around.anyAddress)
   if (translation !== undefined && listen.length === 0) problems.push(nothingToBind(path))
+  if (translation !== undefined) problems.push(...portsOfNobody(path, translation, options))
   problems.sort(byPlace)
   if (translation === undefined || listen.length === 0) return { loaded: { problems, files: sources.files }, refused }
   const configuration = configurationOf(path, translation.mesh, listen, sources, options)
@@ -34,6 +35,21 @@ export async function loadManifestConfiguration(
 function nothingToBind(path: string): Problem {
   const message = 'no Gateway opens a port, and no --internal port is asked for: nothing would be served'
   return { file: path, line: 1, column: 1, severity: 'error', code: 'listen', message }
+}
+
+/** `--port FROM=TO` for servers that are not there: FROM is bound by nobody, and what is bound may not be what was wanted. */
+function portsOfNobody(
+  path: string,
+  { mesh }: Translation,
+  { ports = new Map() }: ManifestOptions,
+): readonly Problem[] {
+  const known = new Set(mesh.listeners.flatMap(({ kind, port }) => (kind === 'gateway' ? [port] : [])))
+  return Array.from(ports.keys())
+    .filter((from) => !known.has(from))
+    .map((from) => {
+      const message = `--port ${from}=${ports.get(from)}: no Gateway has a server at port ${from}, but at ${[...known].join(', ') || 'none'}`
+      return { file: path, line: 1, column: 1, severity: 'warning', code: 'listen', message }
+    })
 }
 
 // --- ports -----------------------------------------------------------------------------------------------------------------------------

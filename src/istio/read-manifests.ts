@@ -77,7 +77,8 @@ class ManifestReader {
     const kind = textAt(node, 'kind')
     const apiVersion = textAt(node, 'apiVersion')
     if (kind === undefined || apiVersion === undefined) {
-      this.#say('error', node.place, 'document', 'this is no resource: apiVersion and kind are wanted')
+      const found = looksLikeRoutes(node) ? ' (a routes.yaml is named itself, apart from manifests)' : ''
+      this.#say('error', node.place, 'document', `this is no resource: apiVersion and kind are wanted${found}`)
       return
     }
     const items = entryAt(node, 'items')?.value
@@ -181,6 +182,11 @@ class ManifestReader {
 
 function entryAt(node: YamlNode | undefined, key: string): YamlEntry | undefined {
   return node?.kind === 'map' ? node.entries.find((entry) => entry.key === key) : undefined
+}
+
+/** Somebody named a folder, or an order, in which a routes.yaml lies. */
+function looksLikeRoutes(node: YamlNode): boolean {
+  return entryAt(node, 'services') !== undefined || entryAt(node, 'versions') !== undefined
 }
 
 function textAt(node: YamlNode | undefined, key: string): string | undefined {

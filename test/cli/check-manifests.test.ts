@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -34,6 +34,15 @@ describe('graylane check of manifests', () => {
     expect(both.out).not.toContain('IST0101')
     const alone = await graylane(['check', join(seed, '4-mqtt-server-routes.yaml')])
     expect(alone.out).toContain('host "mqtt-server" is no service')
+  })
+
+  it('tells a routes.yaml in a folder of manifests from a broken manifest', async () => {
+    await mkdir(join(folder, 'mixed'))
+    const path = await written('mixed/routes.yaml', routes())
+    const { out } = await graylane(['check', join(folder, 'mixed')])
+    expect(out).toContain(
+      `${path}:1:1: error document: this is no resource: apiVersion and kind are wanted (a routes.yaml is named itself`,
+    )
   })
 
   it('reads manifests and a routes.yaml in one go', async () => {

@@ -41,9 +41,23 @@ describe('graylane', () => {
     { says: 'lists the verbs when asked', args: ['--help'], code: 0, out: /explain +say which version/ },
     { says: 'tells its version', args: ['--version'], code: 0, out: /^graylane \d+\.\d+\.\d+\n$/ },
     { says: 'names the nearest verb', args: ['srve'], code: 2, err: /no verb srve.*serve/ },
+    {
+      says: 'helps with a verb as others do',
+      args: ['help', 'promote'],
+      code: 0,
+      out: /^graylane promote \[OPTIONS\]/,
+    },
     { says: 'knows no verb of Object', args: ['constructor'], code: 2, err: /no verb constructor/ },
   ]
   it.each(rows)('$says', run)
+
+  it('says which Node it needs where a library would only show a stack', async () => {
+    const old = "Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.20.2'}})"
+    const { code, err } = await graylane(['check', folder.path], {
+      NODE_OPTIONS: `--import=data:text/javascript,${old}`,
+    })
+    expect([code, err]).toEqual([2, `graylane: needs Node 24 or newer, and this is ${process.version}\n`])
+  })
 
   it('has verbs whose help fits a screen', { timeout: 180_000 }, async () => {
     const { out } = await graylane(['--help'])
@@ -72,7 +86,18 @@ describe('graylane serve does not start', () => {
   const serve = ['serve', '--config', 'FILE', '--admin', '127.0.0.1:0']
   const rows: Row[] = [
     { says: 'on an option it does not know', args: ['serve', '--confg', 'x'], code: 2, err: /--confg.*--config/ },
-    { says: 'on a word too many', args: ['serve', 'now'], code: 2, err: /now/ },
+    {
+      says: 'on a file without its option, and names that',
+      args: ['serve', 'FILE'],
+      code: 2,
+      err: /unexpected FILE \(did you mean --config FILE\?\)/,
+    },
+    {
+      says: 'with options for manifests beside a routes.yaml, which would do nothing',
+      args: [...serve, '--port', '80=8080'],
+      code: 1,
+      err: /FILE:1:1: error listen: .*--port, --resolve and --internal are for Istio's manifests/,
+    },
     {
       says: 'with no number of workers',
       args: [...serve, '--workers', '0'],
@@ -109,13 +134,13 @@ describe('graylane serve does not start', () => {
       says: 'with the admin server open to others and no token',
       args: ['serve', '--config', 'FILE', '--admin', '0.0.0.0:0'],
       code: 1,
-      err: /0\.0\.0\.0, which is not loopback: it needs a token/,
+      err: /0\.0\.0\.0, which is not loopback: it needs a token, by --admin-token-file or GRAYLANE_ADMIN_TOKEN/,
     },
     {
       says: 'without the token file it was given',
       args: [...serve, '--admin-token-file', 'FILE.token'],
       code: 1,
-      err: /there is no file FILE\.token/,
+      err: /the admin token: FILE\.token: there is no such file/,
     },
     {
       says: 'on an address that is not of this machine',
@@ -194,6 +219,12 @@ describe('graylane check', () => {
       out: /^FILE: good .*\n.*FILE\.gone/,
     },
     { says: 'wants a file', args: ['check'], code: 2, err: /which files\?/ },
+    {
+      says: 'takes files by name alone, and says so to whom --config is familiar',
+      args: ['check', '--config', 'FILE'],
+      code: 2,
+      err: /unknown option --config: files are named without it/,
+    },
     { says: 'knows its formats', args: ['check', '--format', 'xml', 'FILE'], code: 2, err: /text, json or github/ },
     {
       says: 'annotates for GitHub',
@@ -229,6 +260,33 @@ describe('graylane check', () => {
     const strict = await graylane(['check', '--strict', folder.path])
     expect(lax.out).toMatch(/: warning /)
     expect([lax.code, strict.code]).toEqual([0, 1])
+  })
+})
+
+describe('a verb that was asked for JSON', () => {
+  const verbs = [
+    ['explain', '--config', 'FILE', '/'],
+    ['export', 'istio', '--config', 'FILE'],
+    ['preview', 'v2', '--config', 'FILE', '--url', 'http://shop.example/'],
+    ['diff', 'FILE', 'FILE'],
+    ['promote', 'v2', '--config', 'FILE'],
+    ['check', 'FILE'],
+  ]
+  it.each(verbs)('%s says in JSON too why there is no answer', async (...args) => {
+    await folder.write(broken)
+    const { out, err, code } = await graylane([...args.map((arg) => arg.replace('FILE', folder.path)), '--json'])
+    expect(code).toBeGreaterThan(0)
+    expect(err).toBe('')
+    expect(JSON.parse(out)).toMatchObject({ ok: false })
+    expect(out).toContain('"line": 10')
+  })
+
+  it('preview says in JSON too why it was refused', async () => {
+    const { out, err } = await graylane(['preview', 'v9', '--config', folder.path, '--url', 'http://a/', '--json'])
+    expect([JSON.parse(out), err]).toEqual([
+      { ok: false, reason: expect.stringContaining('v9 is not listed'), problems: [] },
+      '',
+    ])
   })
 })
 

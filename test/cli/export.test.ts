@@ -162,6 +162,12 @@ describe('graylane import', () => {
       err: expect.stringMatching(/error import-nothing: no VirtualService is bound/),
     })
     expect(whole.err).toMatch(/5-frontend-routes\.yaml:7:5: error IST0106/)
+    const gone = await graylane(['import', 'gone.yaml'])
+    expect(gone).toMatchObject({
+      code: 1,
+      out: '',
+      err: 'gone.yaml:1:1: error file: gone.yaml: there is no such file\n',
+    })
     expect(await graylane(['import'])).toMatchObject({ code: 2, err: expect.stringContaining('which files?') })
   })
 })

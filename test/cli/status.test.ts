@@ -45,7 +45,10 @@ it('brings its token', async () => {
   serving = await ServingProcess.start(folder.path, [], { GRAYLANE_ADMIN_TOKEN: token })
   expect((await graylane(['status', '--admin', serving.admin], { GRAYLANE_ADMIN_TOKEN: token })).code).toBe(0)
   const { code, err } = await graylane(['status', '--admin', serving.admin])
-  expect([code, err]).toEqual([2, expect.stringContaining('wants a token')])
+  expect([code, err]).toEqual([
+    2,
+    expect.stringMatching(/wants a token: --admin-token-file or GRAYLANE_ADMIN_TOKEN\n$/),
+  ])
 })
 
 const foreign = /^graylane \w+: http:\S+ does not answer as graylane of this version does/
@@ -74,6 +77,16 @@ it.each([
     server.closeAllConnections()
   },
 )
+
+it('says so when its token is not to be read, and when no browser would ask there either', async () => {
+  const gone = await graylane(['status', '--admin-token-file', `${folder.path}.gone`])
+  expect([gone.code, gone.err]).toEqual([
+    2,
+    `graylane status: the admin token: ${folder.path}.gone: there is no such file\n`,
+  ])
+  const { err } = await graylane(['status', '--admin', '127.0.0.1:6666'])
+  expect(err).toMatch(/^graylane status: \S+:6666: no browser asks at this port, .* give the admin server another\n$/)
+})
 
 it('says so when nothing listens there', async () => {
   const server = createServer().listen(0, '127.0.0.1')

@@ -85,6 +85,11 @@ describe("the story's manifests, corrected", () => {
     return `127.0.0.1:${gateway}`
   }
 
+  it('say so when --port names a port that no Gateway has', async () => {
+    await start('--port', '81=0')
+    expect(serving?.err).toContain('warning listen: --port 81=0: no Gateway has a server at port 81, but at 80')
+  })
+
   const office = { 'x-forwarded-for': '192.168.0.58' }
   const others = { 'x-forwarded-for': '192.168.0.59' }
 
