@@ -8,6 +8,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 
 import { idsOfTree } from './process-tree.ts'
+import { withoutPaths } from './without-paths.ts'
 
 export interface Command {
   /** What it is called in messages, and its log file. */
@@ -53,9 +54,9 @@ export class Children {
     return child
   }
 
-  /** The end of what a child said. */
+  /** The end of what a child said, fit for publishing. */
   lastWords(name: string): string {
-    return readFileSync(this.#logFile(name), 'utf8').trim().slice(-600)
+    return withoutPaths(readFileSync(this.#logFile(name), 'utf8').trim(), this.#folder).slice(-600)
   }
 
   /** Politely, then by SIGKILL to each process of its tree that is still there. */

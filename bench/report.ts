@@ -3,9 +3,10 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { barChart, lineChart } from './report/charts.ts'
-import { cellsOf, idleKib, ratio } from './report/figures.ts'
+import { barChart } from './report/charts.ts'
+import { cellsOf, idleKib, isOurs, ratio } from './report/figures.ts'
 import { page, type Results } from './report/page.ts'
+import { soakChart } from './report/soak-section.ts'
 import { type BenchResult, resultsFolder } from './result.ts'
 import { scenarios } from './scenarios.ts'
 
@@ -64,10 +65,7 @@ function chartsOf({ bench, soak }: Results): ReadonlyMap<string, string> {
     const bars = idle.toSorted((a, b) => a.value - b.value)
     charts.set('idle', barChart({ title: 'Memory of an idle connection', unit: 'KiB', bars }))
   }
-  if (soak !== undefined && soak.memory.length > 1) {
-    const points = soak.memory.map(({ second, residentKib }) => [second / 60, residentKib / 1024] as const)
-    charts.set('soak', lineChart({ title: 'Resident memory', xUnit: 'minutes', yUnit: 'MiB', points }))
-  }
+  if (soak !== undefined && soak.memory.length > 1) charts.set('soak', soakChart(soak))
   return charts
 }
 
@@ -82,10 +80,6 @@ function ratioBars(bench: BenchResult): Parameters<typeof barChart>[0]['bars'] {
       return [{ label, value: times.median, from: times.min, to: times.max, ours: isOurs(contender) }]
     }),
   )
-}
-
-function isOurs(contender: string): boolean {
-  return contender.startsWith('graylane')
 }
 
 if (import.meta.main) await writeReport(await readResults(resultsFolder), join(import.meta.dirname, '../docs'))

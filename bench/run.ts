@@ -1,5 +1,7 @@
 // `pnpm bench`: reads its arguments, plans, runs, writes.
 
+import { relative } from 'node:path'
+
 import { bench } from './bench.ts'
 import { everyone } from './line-up.ts'
 import { type Job, readOptions, usage } from './options.ts'
@@ -12,7 +14,7 @@ function say(line: string): void {
 async function run(job: Job): Promise<void> {
   if (job.do === 'help') return say(usage)
   const { kind, startedAt, result } = await perform(job)
-  say(`written: ${await writeResult(kind, startedAt, result)}`)
+  say(`written: ${relative(process.cwd(), await writeResult(kind, startedAt, result))}`)
 }
 
 async function perform(

@@ -6,14 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type GraylaneVariant, graylane, routesOf, routesPath } from './contenders/graylane.ts'
 import type { Running } from './stage.ts'
 
-const variant = {
+export const sharingVariant = {
   name: 'graylane, shares',
   about: 'v2 for 30 % and v3 for 20 % of the visitors',
   log: true,
   shares: { v2: 30, v3: 20 },
 } satisfies GraylaneVariant
 
-export const sharing = graylane(variant)
+export const sharing = graylane(sharingVariant)
 
 /** Shares grow and shrink in turns: nobody who has a page open may notice. */
 export function reloadShares({ setting, child }: Running): () => Promise<boolean> {
@@ -24,7 +24,7 @@ export function reloadShares({ setting, child }: Running): () => Promise<boolean
     turn++
     const before = await reloadsOf(setting.adminPort)
     const next = `${routesPath(setting)}.next`
-    await writeFile(next, routesOf(setting, { ...variant, shares: { v2, v3 } }))
+    await writeFile(next, routesOf(setting, { ...sharingVariant, shares: { v2, v3 } }))
     await rename(next, routesPath(setting))
     child?.kill('SIGHUP')
     for (let i = 0; i < 40; i++) {

@@ -1,18 +1,20 @@
 // `pnpm bench --soak MINUTES`: does memory stay flat? Every kind of request in turns, visitors who come and go, connections that break
-// off, reloads; resident memory every ten seconds.
+// off, reloads; every ten seconds resident memory, and what is alive after the full collections since.
 
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { onStage } from './bench.ts'
-import { ownVersion } from './contenders/graylane.ts'
+import { graylane, ownVersion } from './contenders/graylane.ts'
 import { visitUnderLoad } from './coupling.ts'
+import { type LiveMemory, notingCollections, readingCollections } from './live-memory.ts'
 import { loadGenerator } from './load/load-generator.ts'
 import type { LoadGenerator } from './load/load.ts'
 import { currentLoad, describeMachine, type Machine } from './machine.ts'
 import { costOfTree } from './process-tree.ts'
 import { browserHeaders, scenarios } from './scenarios.ts'
-import { reloadShares, sharing } from './shares.ts'
+import { reloadShares, sharingVariant } from './shares.ts'
 import { type Running, startBackend, startContender } from './stage.ts'
 
 export interface SoakResult {
@@ -24,7 +26,15 @@ export interface SoakResult {
   readonly failed: number
   readonly crossings: number
   readonly reloads: number
-  readonly memory: readonly { readonly second: number; readonly residentKib: number }[]
+  readonly memory: readonly MemorySample[]
+}
+
+export interface MemorySample {
+  readonly second: number
+  /** Of the process tree. */
+  readonly residentKib: number
+  /** Undefined: no full collection since the sample before, or a result of the days when only resident memory was noted. */
+  readonly live?: LiveMemory | undefined
 }
 
 const sampleSeconds = 10
@@ -36,12 +46,15 @@ export function soak(minutes: number, say: (line: string) => void): Promise<Soak
     const startedAt = new Date()
     const loadBefore = currentLoad()
     const generator = await loadGenerator(children, folder)
-    const running = await startContender(sharing, await startBackend(children), folder, children)
+    const file = join(folder, 'collections')
+    const contender = graylane({ ...sharingVariant, ...notingCollections(file) })
+    const running = await startContender(contender, await startBackend(children), folder, children)
     if (typeof running === 'string') throw new Error(running)
     const end = startedAt.getTime() + minutes * 60_000
     const stop = new AbortController()
-    const memory: { second: number; residentKib: number }[] = []
-    const sampling = keepSampling(running, startedAt.getTime(), memory, stop.signal, say)
+    const memory: MemorySample[] = []
+    const sample = sampler(running, startedAt.getTime(), readingCollections(file))
+    const sampling = keepSampling(sample, memory, stop.signal, say)
     const counts = { requests: 0, failed: 0, crossings: 0, reloads: 0 }
     const reload = reloadShares(running)
     for (let turn = 0; Date.now() < end; turn++) {
@@ -89,19 +102,40 @@ function breakOff(port: number): void {
   }
 }
 
+type Sampler = () => Promise<MemorySample | undefined>
+
+/** Undefined when the process is gone, or the system does not tell. */
+function sampler({ child }: Running, started: number, liveMemory: () => Promise<LiveMemory | undefined>): Sampler {
+  return async () => {
+    const cost = child?.pid === undefined ? undefined : costOfTree(child.pid)
+    if (cost === undefined) return undefined
+    const second = Math.round((Date.now() - started) / 1000)
+    return { second, residentKib: cost.residentKib, live: await liveMemory() }
+  }
+}
+
 async function keepSampling(
-  { child }: Running,
-  started: number,
-  memory: { second: number; residentKib: number }[],
+  sample: Sampler,
+  memory: MemorySample[],
   signal: AbortSignal,
   say: (line: string) => void,
 ): Promise<void> {
   while (!signal.aborted) {
-    const cost = child?.pid === undefined ? undefined : costOfTree(child.pid)
-    if (cost === undefined) return
-    const second = Math.round((Date.now() - started) / 1000)
-    memory.push({ second, residentKib: cost.residentKib })
-    say(`${second} s: ${Math.round(cost.residentKib / 1024)} MiB`)
+    const taken = await sample()
+    if (taken === undefined) return
+    memory.push(taken)
+    say(lineOf(taken))
     await sleep(sampleSeconds * 1000, undefined, { signal }).catch(() => undefined)
   }
+}
+
+function lineOf({ second, residentKib, live }: MemorySample): string {
+  const resident = `${second} s: ${mib(residentKib)} resident`
+  if (live === undefined) return resident
+  const { collections, heapKib, outsideKib } = live
+  return `${resident}, ${mib(heapKib + outsideKib)} alive, ${mib(heapKib)} of it heap (${collections} full collections)`
+}
+
+function mib(kib: number): string {
+  return `${(kib / 1024).toFixed(1)} MiB`
 }

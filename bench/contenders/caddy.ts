@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import type { Version } from '../backend.ts'
 import { type Contender, type Setting, versionOf } from '../contender.ts'
 
 export const caddy: Contender = {
@@ -19,27 +20,24 @@ export const caddy: Contender = {
   },
 }
 
-// Caddy adds to X-Forwarded-For only what a trusted proxy sent.
+// Caddy adds to X-Forwarded-For only what a trusted proxy sent. Trust is named in each reverse_proxy, which 2.5 and later read: for the
+// whole server only 2.6.3 and later do.
 function configuration({ port, backends }: Setting): string {
-  const handle = (matcher: string, version: 'v1' | 'v2' | 'v3'): string =>
-    `\thandle ${matcher} {\n\t\timport forward ${version} ${backends[version]}\n\t}`
+  const handle = (matcher: string, version: Version): string => `\thandle ${matcher} {
+\t\theader +x-version ${version}
+\t\theader @unpinned +Set-Cookie "version=${version}; Path=/; HttpOnly"
+\t\treverse_proxy 127.0.0.1:${backends[version]} {
+\t\t\ttrusted_proxies 127.0.0.0/8
+\t\t\ttransport http {
+\t\t\t\tkeepalive_idle_conns_per_host 256
+\t\t\t\tkeepalive_idle_conns 1024
+\t\t\t\tcompression off
+\t\t\t}
+\t\t}
+\t}`
   return `{
 \tadmin off
 \tauto_https off
-\tservers {
-\t\ttrusted_proxies static 127.0.0.0/8
-\t}
-}
-(forward) {
-\theader +x-version {args.0}
-\theader @unpinned +Set-Cookie "version={args.0}; Path=/; HttpOnly"
-\treverse_proxy 127.0.0.1:{args.1} {
-\t\ttransport http {
-\t\t\tkeepalive_idle_conns_per_host 256
-\t\t\tkeepalive_idle_conns 1024
-\t\t\tcompression off
-\t\t}
-\t}
 }
 http://:${port} {
 \tbind 127.0.0.1

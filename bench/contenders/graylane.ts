@@ -16,12 +16,14 @@ export interface GraylaneVariant {
   readonly workers?: number
   /** Further options of the Node that runs it. */
   readonly nodeArgs?: readonly string[]
+  /** Further environment, for what `nodeArgs` load. */
+  readonly env?: Readonly<Record<string, string>>
   /** Shares of versions, as `{ v2: 20 }` in percent: drawn by chance instead of by an address and a user. */
   readonly shares?: Readonly<Record<string, number>>
 }
 
 export function graylane(variant: GraylaneVariant): Contender {
-  const { name, about, workers = 1, nodeArgs = [] } = variant
+  const { name, about, workers = 1, nodeArgs = [], env } = variant
   return {
     name,
     about,
@@ -37,7 +39,7 @@ export function graylane(variant: GraylaneVariant): Contender {
         name,
         file: process.execPath,
         args: [...nodeArgs, join(root, 'src/main.ts'), ...serve],
-        env: { GRAYLANE_BENCH_KEY: key },
+        env: { GRAYLANE_BENCH_KEY: key, ...env },
       }
     },
     async ready({ adminPort }) {

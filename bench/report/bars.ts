@@ -1,14 +1,18 @@
 // The bars that are to be met, as data, and whether a result meets them. The bars are written down here; every figure comes from the result.
 
 import type { BenchResult } from '../result.ts'
+import type { SoakResult } from '../soak.ts'
 import { idleKib, ratio } from './figures.ts'
+import { memoryGrowth } from './soak-section.ts'
 
 export interface Bar {
   readonly what: string
   readonly unit: string
   readonly must: number
   readonly goal: number
-  measure(result: BenchResult): number | undefined
+  /** Less than these, not as much. */
+  readonly below?: boolean
+  measure(result: BenchResult, soak?: SoakResult): number | undefined
 }
 
 export type Outcome = 'goal met' | 'met' | 'missed' | 'not measured'
@@ -16,6 +20,15 @@ export type Outcome = 'goal met' | 'met' | 'missed' | 'not measured'
 function cost(what: string, scenario: string, to: 'nginx' | 'envoy', must: number, goal: number): Bar {
   const measure = (result: BenchResult): number | undefined => ratio(result, scenario, 'graylane', to)?.median
   return { what, unit: `x ${to === 'nginx' ? 'nginx' : 'Envoy'}`, must, goal, measure }
+}
+
+export const memoryBar: Bar = {
+  what: 'memory after five minutes of soak',
+  unit: 'MiB in ten minutes',
+  must: 1,
+  goal: 1,
+  below: true,
+  measure: (_result, soak) => memoryGrowth(soak),
 }
 
 export const bars: readonly Bar[] = [
@@ -62,12 +75,14 @@ export const bars: readonly Bar[] = [
     measure: ({ coupling }) =>
       coupling.length === 0 ? undefined : coupling.reduce((sum, { failed }) => sum + failed, 0),
   },
+  memoryBar,
 ]
 
-export function outcomeOf(bar: Bar, value: number | undefined): Outcome {
+export function outcomeOf({ must, goal, below }: Bar, value: number | undefined): Outcome {
   if (value === undefined) return 'not measured'
   // What is printed is what is judged: 1.1 is not missed by its third decimal.
   const rounded = Math.round(value * 100) / 100
-  if (rounded <= bar.goal) return 'goal met'
-  return rounded <= bar.must ? 'met' : 'missed'
+  const within = (limit: number): boolean => (below ? rounded < limit : rounded <= limit)
+  if (within(goal)) return 'goal met'
+  return within(must) ? 'met' : 'missed'
 }

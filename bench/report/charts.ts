@@ -61,26 +61,54 @@ export interface LineChart {
   readonly title: string
   readonly xUnit: string
   readonly yUnit: string
-  readonly points: readonly (readonly [x: number, y: number])[]
+  /** Two at most are told apart. */
+  readonly lines: readonly {
+    readonly label: string
+    readonly points: readonly (readonly [x: number, y: number])[]
+  }[]
+  /** A line from top to bottom, such as where counting begins. */
+  readonly mark?: { readonly x: number; readonly label: string }
 }
 
-/** One line over time, from zero up. */
-export function lineChart({ title, xUnit, yUnit, points }: LineChart): string {
-  const [height, top, bottom] = [300, 50, 40]
-  const lastX = points.at(-1)?.[0] ?? 1
-  const highest = Math.max(...points.map(([, y]) => y)) * 1.1
-  const x = (value: number): string => (60 + (value / Math.max(lastX, 1e-9)) * (width - 90)).toFixed(1)
-  const y = (value: number): string => (height - bottom - (value / highest) * (height - top - bottom)).toFixed(1)
-  const path = points.map(([a, b], i) => `${i === 0 ? 'M' : 'L'}${x(a)} ${y(b)}`).join('')
+const plot = { height: 300, left: 60, right: width - 30, top: 66, bottom: 260 }
+
+/** Lines over time, from zero up. */
+export function lineChart({ title, xUnit, yUnit, lines, mark }: LineChart): string {
+  const points = lines.flatMap((line) => line.points)
+  const lastX = Math.max(1e-9, ...points.map(([x]) => x))
+  const highest = Math.max(1e-9, ...points.map(([, y]) => y)) * 1.1
+  const x = (value: number): string => (plot.left + (value / lastX) * (plot.right - plot.left)).toFixed(1)
+  const y = (value: number): string => (plot.bottom - (value / highest) * (plot.bottom - plot.top)).toFixed(1)
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => {
-    const value = highest * part
+    const at = y(highest * part)
     return (
-      `<line class="grid" x1="60" x2="${width - 30}" y1="${y(value)}" y2="${y(value)}"/>` +
-      `<text class="small" text-anchor="end" x="54" y="${Number(y(value)) + 4}">${short(value)}</text>`
+      `<line class="grid" x1="${plot.left}" x2="${plot.right}" y1="${at}" y2="${at}"/>` +
+      `<text class="small" text-anchor="end" x="${plot.left - 6}" y="${Number(at) + 4}">${short(highest * part)}</text>`
     )
   })
-  const ends = `<text class="small" x="60" y="${height - 16}">0</text><text class="small" text-anchor="end" x="${width - 30}" y="${height - 16}">${short(lastX)} ${escape(xUnit)}</text>`
-  return svg(height, `${title} (${yUnit})`, `${ticks.join('')}<path class="line" d="${path}"/>${ends}`)
+  const marked =
+    mark === undefined || mark.x > lastX
+      ? ''
+      : `<line class="mark" x1="${x(mark.x)}" x2="${x(mark.x)}" y1="${plot.top - 6}" y2="${plot.bottom}"/>` +
+        `<text class="small" x="${x(mark.x)}" y="${plot.top - 10}">${escape(mark.label)}</text>`
+  const drawn = lines.map(({ label, points: along }, i) => {
+    const path = along.map(([a, b], n) => `${n === 0 ? 'M' : 'L'}${x(a)} ${y(b)}`).join('')
+    return `<path class="line ${i === 0 ? 'first' : 'second'}" d="${path}"/>${legend(label, i)}`
+  })
+  const under = plot.height - 16
+  const ends =
+    `<text class="small" x="${plot.left}" y="${under}">0</text>` +
+    `<text class="small" text-anchor="end" x="${plot.right}" y="${under}">${short(lastX)} ${escape(xUnit)}</text>`
+  return svg(plot.height, `${title} (${yUnit})`, `${ticks.join('')}${marked}${drawn.join('')}${ends}`)
+}
+
+/** Its name beside a piece of the line, in the title's row. */
+function legend(label: string, i: number): string {
+  const from = 320 + i * 200
+  return (
+    `<path class="line ${i === 0 ? 'first' : 'second'}" d="M${from} 22h24"/>` +
+    `<text class="small" x="${from + 30}" y="26">${escape(label)}</text>`
+  )
 }
 
 function svg(height: number, title: string, content: string): string {
@@ -88,10 +116,11 @@ function svg(height: number, title: string, content: string): string {
 <style>
 text { font: 13px system-ui, sans-serif; fill: #1f2933 } .small { font-size: 12px; fill: #52606d } .title { font-size: 15px; font-weight: 600 }
 .page { fill: #ffffff } .ours { fill: #0f766e } .theirs { fill: #b8c4ce } .range { stroke: #1f2933; stroke-width: 1.5 }
-.mark { stroke: #b45309; stroke-width: 1.5; stroke-dasharray: 5 4 } .grid { stroke: #e4e7eb } .line { fill: none; stroke: #0f766e; stroke-width: 2 }
+.mark { stroke: #b45309; stroke-width: 1.5; stroke-dasharray: 5 4 } .grid { stroke: #e4e7eb } .line { fill: none; stroke-width: 2 }
+.first { stroke: #0f766e } .second { stroke: #7b8794 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e4e7eb } .small { fill: #9aa5b1 } .page { fill: #0d1117 } .ours { fill: #2dd4bf } .theirs { fill: #4b5866 }
-.range { stroke: #e4e7eb } .mark { stroke: #fbbf24 } .grid { stroke: #2a323c } .line { stroke: #2dd4bf }
+.range { stroke: #e4e7eb } .mark { stroke: #fbbf24 } .grid { stroke: #2a323c } .first { stroke: #2dd4bf } .second { stroke: #9aa5b1 }
 }
 </style>
 <rect class="page" width="${width}" height="${height}" rx="6"/>

@@ -74,6 +74,11 @@ export function ratio(result: BenchResult, scenario: string, contender: string, 
   return ratios.length === 0 ? undefined : spread(ratios)
 }
 
+/** graylane, in any of its variants. */
+export function isOurs(contender: string): boolean {
+  return contender.startsWith('graylane')
+}
+
 /** KiB a connection that waits. */
 export function idleKib(result: BenchResult, contender: string): number | undefined {
   const sample = result.idle.find((one) => one.contender === contender)

@@ -5,9 +5,11 @@ import type { ProfileResult } from '../profile.ts'
 import type { BenchResult } from '../result.ts'
 import { scenarios } from '../scenarios.ts'
 import type { SoakResult } from '../soak.ts'
-import { type Bar, bars, outcomeOf } from './bars.ts'
+import { type Bar, bars, memoryBar, outcomeOf } from './bars.ts'
 import { short } from './charts.ts'
-import { type Cell, cellsOf, idleKib, ratio, type Spread } from './figures.ts'
+import { type Cell, cellsOf, idleKib, isOurs, ratio, type Spread } from './figures.ts'
+import { soakSection } from './soak-section.ts'
+import { table } from './table.ts'
 
 export interface Results {
   readonly bench: BenchResult
@@ -25,15 +27,15 @@ export function page(results: Results, charts: ReadonlySet<string>): string {
     charts.has(name) ? [`![${alt}](images/bench-${name}.svg)`].join('\n') : ''
   const sections = [
     opening(bench),
-    `## The bars\n\n${barsTable(bench, results.later)}`,
-    lossesSection(bench),
+    barsSection(results),
+    lossesSection(results),
     `## By request\n\n${scenarioNote}\n\n${chart('small', 'CPU time of a small GET by proxy')}\n\n${chart('ratios', 'CPU time as a multiple of nginx, by kind of request')}`,
     ...scenarios.map(({ name, title }) => scenarioSection(bench, name, title)),
     idleSection(bench, chart('idle', 'Resident memory of an idle connection')),
     couplingSection(bench),
     profileSection(results.profile),
     microSection(results.micro),
-    soakSection(results.soak, chart('soak', 'Resident memory over the soak')),
+    soakSection(results.soak, chart('soak', 'Memory over the soak'), (growth) => outcome(memoryBar, growth)),
     participantsSection(bench),
     methodSection(bench),
   ]
@@ -64,22 +66,30 @@ ${quick}
 | machine | ${machine.cores} x ${machine.cpu}, ${machine.memoryGib} GiB, ${machine.system} |
 | load average | ${machine.loadBefore} before, ${machine.loadAfter} at the end |
 | Node | ${machine.node} |
-| load | ${load.generator}, ${load.connections} connections, ${load.seconds} s for each figure and round, ${load.rounds} round${load.rounds === 1 ? '' : 's'}, order reversed every second round |`
+| load | ${load.generator}, ${load.connections} connections, ${load.seconds} s for each figure and round, ${load.rounds} round${load.rounds === 1 ? '' : 's'}, order reversed every second round |
+
+Profile, parts alone and soak are runs of their own, of the version that stands there.`
 }
 
-function barsTable(bench: BenchResult, later: BenchResult | undefined): string {
+function barsSection({ bench, later, soak }: Results): string {
   const rows = bars.map((bar) => {
-    const value = bar.measure(bench)
+    const value = bar.measure(bench, soak)
     const row = [bar.what, bar.unit, limit(bar, bar.must), limit(bar, bar.goal), number(value), outcome(bar, value)]
     if (later === undefined) return row
     const again = bar.measure(later)
     return [...row, number(again), outcome(bar, again)]
   })
   const heads = ['what', 'unit', 'must', 'goal', 'measured', '']
-  if (later === undefined) return table(heads, rows, 2)
-  return `${table([...heads, 'later', ''], rows, 2)}
+  return `## The bars
 
-**Later** is a quick run (${timeOf(later)}, ${later.load.rounds} rounds, load average ${later.machine.loadBefore} before): what the machine's neighbours do moves ratios, too.`
+What graylane with everything on may cost at most (must), and is meant to (goal). \`x nginx\` and \`x Envoy\` are multiples of their CPU time for
+one request in the same run.
+
+${later === undefined ? table(heads, rows, 2) : `${table([...heads, 'later', ''], rows, 2)}\n\n${laterNote(later)}`}`
+}
+
+function laterNote(later: BenchResult): string {
+  return `**Later** is a quick run (${timeOf(later)}, ${later.load.rounds} rounds, load average ${later.machine.loadBefore} before): what the machine's neighbours do moves ratios, too.`
 }
 
 function outcome(bar: Bar, value: number | undefined): string {
@@ -91,44 +101,55 @@ function timeOf({ startedAt }: BenchResult): string {
 }
 
 function limit(bar: Bar, value: number): string {
-  return bar.unit === 'crossings' || bar.unit === 'requests' ? String(value) : `<= ${value}`
+  if (bar.unit === 'crossings' || bar.unit === 'requests') return String(value)
+  return `${bar.below ? '<' : '<='} ${value}`
 }
 
 /** Who is cheaper, and which bars are missed: said by the figures, whether we like it or not. */
-function lossesSection(bench: BenchResult): string {
-  const cheaper = scenarios.flatMap(({ name, title }) => {
-    const cells = cellsOf(bench, name).filter(({ cpu }) => cpu !== undefined)
-    const ours = cells.findIndex(({ contender }) => contender === 'graylane')
-    const ahead = cells.slice(0, Math.max(0, ours)).filter(({ contender }) => !contender.startsWith('graylane'))
-    if (ahead.length === 0) return []
-    const named = ahead.map(({ contender }) => {
-      const times = ratio(bench, name, 'graylane', contender)
-      return `${contender} (graylane costs ${times === undefined ? '?' : times.median.toFixed(2)} x)`
-    })
-    return [`- ${title}: ${named.join(', ')}`]
-  })
+function lossesSection({ bench, soak }: Results): string {
+  const cheaper = scenarios.flatMap(({ name, title }) => cheaperAt(bench, name, title))
   const memory = bench.idle
     .filter(({ contender }) => (idleKib(bench, contender) ?? Infinity) < (idleKib(bench, 'graylane') ?? -Infinity))
+    .filter(({ contender }) => !isOurs(contender))
     .map(({ contender }) => contender)
   if (memory.length > 0) cheaper.push(`- idle connections take less memory in: ${memory.join(', ')}`)
   const missed = bars
-    .filter((bar) => outcomeOf(bar, bar.measure(bench)) === 'missed')
-    .map((bar) => `${bar.what} (${number(bar.measure(bench))} ${bar.unit}, must be ${bar.must})`)
-  const failed = bench.samples.filter((sample) => sample.contender.startsWith('graylane') && sample.failed > 0)
+    .filter((bar) => outcomeOf(bar, bar.measure(bench, soak)) === 'missed')
+    .map((bar) => `- ${bar.what}: ${number(bar.measure(bench, soak))} ${bar.unit}, must be ${limit(bar, bar.must)}`)
+  const failed = bench.samples.filter((sample) => isOurs(sample.contender) && sample.failed > 0)
   if (failed.length > 0)
     cheaper.push(`- requests of graylane failed in: ${[...new Set(failed.map((one) => one.scenario))].join(', ')}`)
   return `## Where we lose
 
-Bars missed: ${missed.length === 0 ? 'none' : missed.join('; ')}.
+Bars missed:
 
-Who does the same for less CPU time:
+${missed.length === 0 ? '- none' : missed.join('\n')}
+
+Who does the same for less CPU time or memory:
 
 ${cheaper.length === 0 ? '- nobody in this run' : cheaper.join('\n')}`
 }
 
+/** Compared with graylane under as many rules. */
+function cheaperAt(bench: BenchResult, name: string, title: string): string[] {
+  const kind = name === 'rules' ? ', 1000 rules' : ''
+  const cells = cellsOf(bench, name).filter(({ cpu }) => cpu !== undefined)
+  const ours = cells.findIndex(({ contender }) => contender === `graylane${kind}`)
+  const ahead = cells
+    .slice(0, Math.max(0, ours))
+    .filter(({ contender }) => !isOurs(contender) && contender.endsWith(kind))
+  if (ahead.length === 0) return []
+  const named = ahead.map(({ contender }) => {
+    const times = ratio(bench, name, `graylane${kind}`, contender)
+    return `${contender.slice(0, contender.length - kind.length)} (graylane costs ${times === undefined ? '?' : times.median.toFixed(2)} x)`
+  })
+  return [`- ${title}: ${named.join(', ')}`]
+}
+
 const scenarioNote = `CPU time is user and system time of the process and all its children, by answered request; the median of the rounds and their range. A ratio
 compares two proxies round by round and takes the median. † marks requests/s and latencies that the load generator, the backend or the machine
-limited (the proxy kept less than 0.9 of a core busy): they say nothing about the proxy, the CPU time does.`
+limited (the proxy kept less than 0.9 of a core busy): they say nothing about the proxy, the CPU time does. Failed are requests of all rounds
+that got no answer, or one that is neither 2xx nor 3xx. Who everyone is stands under [who took part](#who-took-part).`
 
 function scenarioSection(bench: BenchResult, name: string, title: string): string {
   const cells = cellsOf(bench, name)
@@ -143,7 +164,7 @@ function cellRow(bench: BenchResult, scenario: string, cell: Cell): readonly str
   const mark = limitedByLoad ? ' †' : ''
   const times = (to: string): string => ratio(bench, scenario, contender, to)?.median.toFixed(2) ?? '–'
   return [
-    `${contender.startsWith('graylane') ? `**${contender}**` : contender}${failed > 0 ? ` (${failed} failed)` : ''}`,
+    `${isOurs(contender) ? `**${contender}**` : contender}${failed > 0 ? ` (${failed} failed)` : ''}`,
     cpu === undefined ? 'not available' : short(cpu.median),
     cpu === undefined ? '–' : range(cpu),
     times('nginx'),
@@ -158,7 +179,7 @@ function cellRow(bench: BenchResult, scenario: string, cell: Cell): readonly str
 function idleSection(bench: BenchResult, chart: string): string {
   if (bench.idle.length === 0) return ''
   const rows = bench.idle.map((one) => [
-    one.contender.startsWith('graylane') ? `**${one.contender}**` : one.contender,
+    isOurs(one.contender) ? `**${one.contender}**` : one.contender,
     String(one.connections),
     String(one.failed),
     short(one.residentKibBefore / 1024),
@@ -216,36 +237,6 @@ function microSection(micro: MicroResult | undefined): string {
   return `## The parts alone\n\n\`pnpm bench --micro\`, ${micro.version}, load average ${micro.machine.loadBefore} before.\n\n${table(['part', 'ns', 'range'], rows, 1)}`
 }
 
-function soakSection(soak: SoakResult | undefined, chart: string): string {
-  if (soak === undefined) return ''
-  const { minutes, requests, failed, crossings, reloads, memory, version } = soak
-  const settled = memory.filter(({ second }) => second >= 300)
-  const growth = settled.length < 2 ? undefined : growthOf(settled)
-  const judged =
-    growth === undefined
-      ? 'Too short to say whether memory grows.'
-      : `After the first five minutes memory grows by ${short(growth)} MiB in ten minutes (bar: less than 1).`
-  return `## Soak
-
-\`pnpm bench --soak ${minutes}\`, ${version}: all kinds of requests in turns, visitors, clients that leave in the middle, reloads. ${requests} requests, ${failed}
-failed, ${crossings} crossings, ${reloads} reloads. ${judged}
-
-${chart}`
-}
-
-/** MiB in ten minutes, by the straight line that fits best. */
-function growthOf(memory: SoakResult['memory']): number {
-  const meanX = memory.reduce((sum, { second }) => sum + second, 0) / memory.length
-  const meanY = memory.reduce((sum, { residentKib }) => sum + residentKib, 0) / memory.length
-  let above = 0
-  let below = 0
-  for (const { second, residentKib } of memory) {
-    above += (second - meanX) * (residentKib - meanY)
-    below += (second - meanX) ** 2
-  }
-  return ((above / below) * 600) / 1024
-}
-
 function participantsSection({ participants }: BenchResult): string {
   const rows = participants.map(({ name, about, version, state, remarks }) => [
     name,
@@ -283,14 +274,4 @@ function number(value: number | undefined): string {
 
 function whole(value: number): string {
   return Math.round(value).toString()
-}
-
-function line(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`
-}
-
-/** The first `textColumns` are text, the others figures. */
-function table(heads: readonly string[], rows: readonly (readonly string[])[], textColumns: number): string {
-  const rule = heads.map((_, i) => (i < textColumns ? '---' : '---:'))
-  return [line(heads), line(rule), ...rows.map(line)].join('\n')
 }
