@@ -14,7 +14,7 @@ export interface Hashed {
   readonly clientAddress: string
 }
 
-/** `hash` undefined: any endpoint does. `cookie`: the Set-Cookie line for a client that had none. */
+/** `hash` undefined: any endpoint does. `cookies`: Set-Cookie lines for a client that had none. */
 export interface RequestHash {
   readonly hash: number | undefined
   readonly cookies: readonly string[]

@@ -3,7 +3,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { MeshListener } from '../rules/mesh-table.ts'
 import type { MeshListenerSpec } from '../rules/mesh-types.ts'
-import type { EdgeError } from './edge-answers.ts'
 import type { EdgeAnswer, Refusal, UpstreamFailure } from './exchange.ts'
 
 /** What it calls itself. */
@@ -16,6 +15,7 @@ export function codecAnswer(status: number): EdgeAnswer {
   return textAnswer(status, STATUS_CODES[status] ?? '')
 }
 
+/** Of no route, an unknown service or subset: a status and nothing else. */
 export function emptyAnswer(status: number): EdgeAnswer {
   return { status, fields: [], body: '' }
 }
@@ -69,11 +69,6 @@ function reset(attempts: number): string {
   return attempts > 1 ? 'retried and the latest reset reason: ' : 'reset reason: '
 }
 
-/** An unknown service or subset, no route: a status and nothing else. */
-export function errorAnswer(error: EdgeError): EdgeAnswer {
-  return emptyAnswer(error.status)
-}
-
-export function textAnswer(status: number, body: string): EdgeAnswer {
+function textAnswer(status: number, body: string): EdgeAnswer {
   return { status, fields: [['content-type', 'text/plain']], body }
 }

@@ -4,10 +4,10 @@
 import type { MeshListener, MeshRoute } from '../rules/mesh-table.ts'
 import type { RequestFacts } from '../rules/types.ts'
 import type { EdgeListener } from './edge.ts'
-import { type EdgeError, edgeErrors } from './edge-answers.ts'
+import type { EdgeError } from './edge-answers.ts'
 import type { EdgeAnswer, Exchange, Head, ResponseHead, UpstreamFailure } from './exchange.ts'
 import type { AnswerHead } from './field-list.ts'
-import { errorAnswer, failureAnswer, serverName, textAnswer } from './mesh-answers.ts'
+import { emptyAnswer, failureAnswer, serverName } from './mesh-answers.ts'
 import { chooseDestination, type Route } from './route-actions.ts'
 import type { Surroundings } from './request-context.ts'
 import { RouteExecution } from './route-execution.ts'
@@ -69,8 +69,7 @@ export class MeshRequest extends RouteExecution {
   }
 
   protected errorAnswer(error: EdgeError, failure: UpstreamFailure | undefined): EdgeAnswer {
-    if (failure !== undefined) return failureAnswer(failure, this.record.attempts)
-    return error === edgeErrors.noEndpoint ? textAnswer(503, 'no healthy upstream') : errorAnswer(error)
+    return failure === undefined ? emptyAnswer(error.status) : failureAnswer(failure, this.record.attempts)
   }
 
   // --- towards the upstream ------------------------------------------------------------------------------------------------------

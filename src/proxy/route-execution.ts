@@ -1,15 +1,14 @@
 // A request on its matched route, as Envoy's filters take it: fault, then CORS, then the router, which changes fields, host and path,
-// picks endpoints, retries, mirrors. One executor for services of routes.yaml (proxied-request.ts) and for VirtualServices: what is
+// makes its attempts (attempts.ts), mirrors. One executor for services of routes.yaml (proxied-request.ts) and for VirtualServices: what is
 // asserted of a request and of its answer, and how the edge's own answers look, is for the class that extends this one.
 
 import type { RequestFacts, StringMatchSpec } from '../rules/types.ts'
+import { Attempts } from './attempts.ts'
 import { allowOrigin, preflightAnswer } from './cors.ts'
 import { type EdgeError, edgeErrors, errorOfFailure } from './edge-answers.ts'
-import type { EndpointState } from './endpoints.ts'
 import type { PoolEndpoints } from './pool-endpoints.ts'
 import type {
   EdgeAnswer,
-  Endpoint,
   Exchange,
   Forwarding,
   Head,
@@ -20,61 +19,39 @@ import type {
 } from './exchange.ts'
 import { drawAbort, drawDelay, drawn } from './fault.ts'
 import { type AnswerHead, FieldList } from './field-list.ts'
-import { hashRequest, type RequestHash } from './hash-keys.ts'
 import { applyHeaderOperations } from './header-format.ts'
-import type { PoolPolicy } from './pool-policy.ts'
 import { directAnswer, redirectAnswer } from './redirect.ts'
-import { RequestContext, type Surroundings } from './request-context.ts'
-import { backOffMs, replayBytes, retriesAnswer, retriesFailure } from './retry-policy.ts'
+import type { Surroundings } from './request-context.ts'
+import { replayBytes } from './retry-policy.ts'
 import type { Mirror, RouteActions } from './route-actions.ts'
 
 const noMirrors: readonly Mirror[] = []
-const noHash: RequestHash = { hash: undefined, cookies: [] }
 
 /**
  * A subclass finds the route, sets `target` (canonical path and query), and calls `execute` once, or `fail` or `answer`. After that the
  * engine calls the methods of Forwarding; exactly one record is observed for each request, whatever becomes of it.
  */
-export abstract class RouteExecution extends RequestContext implements Forwarding, Retries {
+export abstract class RouteExecution extends Attempts implements Forwarding {
   /** What the upstream is asked for; set before `execute`, which may rewrite it. */
   target = ''
   authority: string
-  timeoutMs = 0
   retries: Retries | null = null
   keepBytes = 0
   /** Counted under this key until the end. */
   admitted: string | undefined
-  protected actions: RouteActions | undefined
-  protected pool: PoolEndpoints | undefined
   #facts: RequestFacts | undefined
   #matched: StringMatchSpec | undefined
-  #endpoint: EndpointState | undefined
-  #tried: EndpointState[] | undefined
-  #retriesDone = 0
-  /** The pool in which this request counts as one that retries. */
-  #retryingIn: PoolPolicy | undefined
   #mirrors: readonly Mirror[] = noMirrors
-  #hash: RequestHash | undefined
 
   constructor(surroundings: Surroundings, exchange: Exchange, internal: boolean) {
     super(surroundings, exchange, internal)
     this.authority = exchange.request.authority
   }
 
-  get upstream(): Endpoint | undefined {
-    return this.#endpoint
-  }
-
-  get cluster(): string {
-    return this.pool?.pool.key ?? ''
-  }
-
   // --- for the subclass to say ---------------------------------------------------------------------------------------------------
 
   /** Port of the listener as configured: what `derivePort: FROM_REQUEST_PORT` means. */
   protected abstract readonly listenerPort: number
-  /** Upstreams are told what was rewritten (x-envoy-original-path, -host) and how often it was tried (x-envoy-attempt-count). */
-  protected abstract readonly tellsUpstream: boolean
   /** Called once before a request is sent; it has to call `changeRequest` where the route's operations belong. */
   protected abstract assertOnRequest(head: Head): void
   /** The same for every answer that passes a route, the upstream's and the configured ones; it has to call `changeAnswer`. */
@@ -125,7 +102,7 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
     this.flag('FI')
     // Envoy's fault filter answers before its cors filter is asked: no origin is allowed.
     this.actions = { ...actions, cors: undefined }
-    this.#own(abort)
+    this.answer(this.changed(abort))
   }
 
   #allow(actions: RouteActions): void {
@@ -208,10 +185,6 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
     return this.changed(this.errorAnswer(error, failure))
   }
 
-  #own(answer: EdgeAnswer): void {
-    this.answer(this.changed(answer))
-  }
-
   /** An answer of the edge's own with what the route does to answers. */
   protected changed(answer: EdgeAnswer): EdgeAnswer {
     if (this.actions === undefined) return answer
@@ -223,89 +196,30 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
 
   // --- Forwarding: the engine calls ----------------------------------------------------------------------------------------------
 
-  endpoint(attempt: number): Endpoint | undefined | 'overflow' {
-    const before = this.#endpoint
-    if (before !== undefined) {
-      this.#leave(before)
-      this.#tried = this.#tried === undefined ? [before] : [...this.#tried, before]
-    }
-    const next = this.#pick()
-    if (next === undefined) return undefined
-    if (this.pool!.policy?.enter() === false) return 'overflow'
-    this.record.attempts = attempt
-    this.#endpoint = next
-    next.inFlight++
-    this.record.endpoint = next.label
-    if (this.tellsUpstream) this.request.set('x-envoy-attempt-count', String(attempt))
-    return next
-  }
-
-  #leave(endpoint: EndpointState): void {
-    endpoint.inFlight--
-    this.#endpoint = undefined
-    this.pool!.policy?.left()
-  }
-
-  /** The next attempt goes to another pool, as if it were the first. */
-  protected turnTo(pool: PoolEndpoints): void {
-    if (this.#endpoint !== undefined) this.#leave(this.#endpoint)
-    this.#tried = undefined
-    this.#hash = undefined
-    this.pool = pool
-  }
-
-  #pick(): EndpointState | undefined {
-    const pool = this.pool!
-    const retries = this.actions!.retries
-    if (pool.policy !== undefined && this.#hash === undefined) this.#hash = this.#hashOf(pool.policy)
-    const hash = this.#hash?.hash
-    if (retries === undefined) return pool.pick(this.#tried, hash)
-    // The engine's own retries are for other endpoints; the route's come back to the same one when there is no other.
-    const next = retries.ignorePreviousHosts ? pool.pick(this.#tried, hash) : undefined
-    return next ?? pool.pick(undefined, hash)
-  }
-
-  #hashOf(policy: PoolPolicy): RequestHash {
-    if (policy.hashKeys.length === 0) return noHash
-    const { connection } = this.exchange
-    const keys = this.actions!.hashKeys ?? policy.hashKeys
-    return hashRequest(keys, { request: this.request, connection, clientAddress: this.record.clientAddress })
-  }
-
-  onEndpointDown(endpoint: Endpoint): void {
-    if (this.#endpoint !== undefined) this.pool!.policy?.failed(this.#endpoint, true)
-    this.surroundings.endpoints.markDown(endpoint)
-  }
-
-  onEndpointUp(endpoint: Endpoint): void {
-    this.surroundings.endpoints.markUp(endpoint)
-  }
-
   onAnswer(head: ResponseHead): void {
     this.record.servedVersion = head.get('x-served-version')
     this.record.status = head.status
-    this.#note(head.status)
-    if (this.#hash !== undefined) for (const cookie of this.#hash.cookies) head.append('set-cookie', cookie)
+    this.noteAnswer(head.status)
+    if (this.hash !== undefined) for (const cookie of this.hash.cookies) head.append('set-cookie', cookie)
     this.assertOnAnswer(head)
     if (head.status === 101) this.surroundings.onSocket?.(this.record)
   }
 
   onFailure(failure: UpstreamFailure): EdgeAnswer {
-    this.#noteFailure(failure)
+    this.noteFailure(failure)
     return this.#errorAnswer(errorOfFailure(failure), failure)
   }
 
   onRequestComplete(head: string, body: Uint8Array | undefined): void {
     for (const mirror of this.#mirrors) {
-      const endpoint = mirror.pool.pick(undefined, this.#hash?.hash)
+      const endpoint = mirror.pool.pick(undefined, this.hash?.hash)
       this.surroundings.mirrors?.send(endpoint, this.mirrorHead(head, mirror), body, this.timeoutMs)
     }
   }
 
   onFinish(outcome: Outcome): void {
-    if (this.#endpoint !== undefined) this.#leave(this.#endpoint)
+    this.endAttempts()
     if (this.admitted !== undefined) this.surroundings.admission?.leave(this.admitted)
-    this.#retryingIn?.retried()
     const record = this.record
     record.status = outcome.status
     record.bytesReceived = outcome.bytesReceived
@@ -317,61 +231,5 @@ export abstract class RouteExecution extends RequestContext implements Forwardin
     if (outcome.end === 'client-gone') record.flags = 'DC'
     else if (outcome.end === 'truncated') record.flags = 'UC'
     this.surroundings.observe(record)
-  }
-
-  // --- Retries: the engine calls, when the route has some ------------------------------------------------------------------------
-
-  get failuresToo(): boolean {
-    return this.actions!.retries !== undefined
-  }
-
-  get perTryTimeoutMs(): number {
-    const perTryTimeoutMs = this.actions!.retries?.perTryTimeoutMs ?? 0
-    return this.timeoutMs > 0 && perTryTimeoutMs >= this.timeoutMs ? 0 : perTryTimeoutMs
-  }
-
-  afterAnswer(head: ResponseHead): number {
-    const { retries } = this.actions!
-    const afterMs = retries !== undefined && retriesAnswer(retries, head) ? this.#nextRetry() : -1
-    if (afterMs >= 0) this.#note(head.status)
-    return afterMs
-  }
-
-  afterFailure(failure: UpstreamFailure): number {
-    const { retries } = this.actions!
-    const afterMs = retries !== undefined && retriesFailure(retries, failure) ? this.#nextRetry() : -1
-    if (afterMs >= 0) this.#noteFailure(failure)
-    return afterMs
-  }
-
-  #nextRetry(): number {
-    const { attempts, backoffMs } = this.actions!.retries!
-    if (this.#retriesDone >= attempts) {
-      if (attempts > 0) this.flag('URX')
-      return -1
-    }
-    const { policy } = this.pool!
-    if (policy !== undefined && this.#retryingIn === undefined) {
-      if (policy.mayRetry()) this.#retryingIn = policy
-      else {
-        this.flag('UO')
-        return -1
-      }
-    }
-    return backOffMs(backoffMs, ++this.#retriesDone, this.surroundings.random())
-  }
-
-  /** For outlier detection: an answer of the endpoint at hand. */
-  #note(status: number): void {
-    if (this.pool!.policy !== undefined && this.#endpoint !== undefined)
-      this.pool!.policy.answered(this.#endpoint, status)
-  }
-
-  /** The same without an answer; refused connections are told by onEndpointDown. */
-  #noteFailure(failure: UpstreamFailure): void {
-    const { policy } = this.pool!
-    if (policy === undefined || this.#endpoint === undefined) return
-    if (failure === 'timeout' || failure === 'try-timeout') policy.failed(this.#endpoint, true)
-    else if (failure === 'reset-before-head' || failure === 'bad-response') policy.failed(this.#endpoint, false)
   }
 }
