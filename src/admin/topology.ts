@@ -2,11 +2,11 @@
 // configuration in force.
 
 import type { Configuration } from '../config/configuration.ts'
+import { ruleLabels } from '../rules/rule-labels.ts'
 import { ruleCondition, type RuleCondition } from './rule-condition.ts'
 
 type ReleaseSpec = Configuration['releases'][number]
 type VersionSpec = ReleaseSpec['versions'] extends ReadonlyMap<string, infer V> ? V : never
-type Rule = ReleaseSpec['gray'][number]
 
 export interface Topology {
   readonly name: string
@@ -45,7 +45,7 @@ export function topologyOf({ releases }: Pick<Configuration, 'releases'>): reado
     stable: release.stable,
     services: release.services.map(({ name }) => name),
     versions: Array.from(release.versions.values(), (version) => versionOf(version, release)),
-    rules: release.gray.map((rule) => ruleOf(rule)),
+    rules: rulesOf(release),
   }))
 }
 
@@ -71,11 +71,12 @@ function hostOf({ hostname, port }: { readonly hostname: string; readonly port: 
   return hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`
 }
 
-function ruleOf({ name, version, condition, place }: Rule): TopologyRule {
-  return {
-    label: name ?? `line ${place.line}`,
+function rulesOf({ gray }: ReleaseSpec): readonly TopologyRule[] {
+  const labels = ruleLabels(gray)
+  return gray.map(({ version, condition, place }, index) => ({
+    label: labels[index] as string,
     version,
     condition: ruleCondition(condition),
     place: `${place.file}:${place.line}`,
-  }
+  }))
 }

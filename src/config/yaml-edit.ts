@@ -229,7 +229,7 @@ function insertSplice(
 ): Splice | undefined {
   const before = items[index - 1]
   const [first] = items
-  if (first === undefined || first === null) return replaceSplice(list, [value])
+  if (first === undefined || first === null) return firstItemSplice(text, list, value) ?? replaceSplice(list, [value])
   if (isCollection(list) && list.flow === true) {
     if (before) return { from: contentEnd(before), to: contentEnd(before), text: `, ${inLine(value)}` }
     return { from: first.range?.[0] ?? 0, to: first.range?.[0] ?? 0, text: `${inLine(value)}, ` }
@@ -246,6 +246,17 @@ function insertSplice(
   }
   const at = startOfLine(text, dash)
   return { from: at, to: at, text: `${entry}${lineBreak(text)}` }
+}
+
+/** `key: []` that has its line alone, as `emptySplice` left it, gets a line for its item again, as `onLines` writes them. */
+function firstItemSplice(text: string, list: Node, value: YamlValue): Splice | undefined {
+  const [from = 0, end = 0] = list.range ?? []
+  const to = endOfLine(text, end)
+  const [, indent, key] = /^( *)([\w-]+:) *$/.exec(text.slice(startOfLine(text, from), from)) ?? []
+  const [comment] = /^ *(?:#.*)?$/.exec(text.slice(end, to)) ?? []
+  if (key === undefined || comment === undefined || !isListOfMaps([value])) return undefined
+  const colon = text.lastIndexOf(':', from) + 1
+  return { from: colon, to, text: `${comment.trimEnd()}${lineBreak(text)}${indent}  - ${inLine(value)}` }
 }
 
 function removeSplice(text: string, owner: Node, spans: readonly Span[], index: number): Splice | undefined {

@@ -6,6 +6,7 @@ import { compileHosts, findByMeshName } from './hosts.ts'
 import { compileRequestMatch } from './request-match.ts'
 import type { MirrorSpec } from './route-actions.ts'
 import type { RouteProblem } from './route-problem.ts'
+import { ruleLabels } from './rule-labels.ts'
 import { compileFirstExplicit, type ExplicitRule } from './rule-index.ts'
 import type {
   GrayRule,
@@ -46,7 +47,8 @@ export function compileRoutes(
 
 function compileRelease(spec: ReleaseSpec, report: Report): Release {
   const versionPools = compilePools(spec)
-  const gray = Object.freeze(spec.gray.map(compileRule))
+  const labels = ruleLabels(spec.gray)
+  const gray = Object.freeze(spec.gray.map((rule, index) => compileRule(rule, index, labels[index] as string)))
   // Draining versions draw nobody (docs/affinity.md, step 11), by no kind of rule.
   const drawing = gray.filter((rule) => !spec.draining.has(rule.version))
   return Object.freeze({
@@ -63,9 +65,9 @@ function compileRelease(spec: ReleaseSpec, report: Report): Release {
 
 // --- gray rules ----------------------------------------------------------------------------------------------------------------
 
-function compileRule(spec: GrayRuleSpec, index: number): GrayRule | ShareRule {
+function compileRule(spec: GrayRuleSpec, index: number, label: string): GrayRule | ShareRule {
   const { version, place, onUnavailable, condition } = spec
-  const rule = { index, version, label: spec.name ?? `line ${place.line}`, place, onUnavailable }
+  const rule = { index, version, label, place, onUnavailable }
   return Object.freeze(condition.kind === 'share' ? { ...rule, share: condition.share } : rule)
 }
 

@@ -51,11 +51,13 @@ export function describeDecision(decision: Decision): string {
   return `${what}: ${describeReason(decision)}`
 }
 
-/** `rule office (config/routes.yaml:31)`, or `rule at config/routes.yaml:31` where the file names none. */
+/** `rule office (config/routes.yaml:31)`, or `rule at config/routes.yaml:31` where it has no name. */
 function describeRule(rule: GrayRule | undefined): string {
   if (rule === undefined) return 'a rule'
   const { file, line } = rule.place
-  return rule.label === `line ${line}` ? `rule at ${file}:${line}` : `rule ${rule.label} (${file}:${line})`
+  // No name holds a space.
+  const [, at] = rule.label.split('line ')
+  return at === undefined ? `rule ${rule.label} (${file}:${line})` : `rule at ${file}:${at}`
 }
 
 /** One step a gray rule, top to bottom, down to the one that hit. */

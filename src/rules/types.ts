@@ -85,7 +85,7 @@ export type GrayConditionSpec =
   | { readonly kind: 'share'; /** hundredths of a percent, 0 to 10000 */ readonly share: number }
 
 export interface GrayRuleSpec {
-  /** Undefined when the file gives none; reasons then say `line N`. */
+  /** Undefined when the file gives none: `ruleLabels` says what it is called then. */
   readonly name: string | undefined
   readonly place: Place
   readonly version: string
@@ -211,7 +211,7 @@ export type Matcher = (facts: RequestFacts) => boolean
 export interface GrayRule {
   readonly index: number
   readonly version: string
-  /** What people call it: its name, or `line N`. */
+  /** What people call it, `ruleLabels`: its name, or `line N`. */
   readonly label: string
   readonly place: Place
   readonly onUnavailable: 'stable' | 'fail'

@@ -68,6 +68,17 @@ describe('add', () => {
       gives: ['-    ip: [192.168.0.58]     # by hand', '+    ip: [192.168.0.58, "2001:db8::/32"] # by hand'],
     },
     {
+      says: 'gives rules a line each again in a list that a promotion emptied, comments kept',
+      text: shop.replace(/gray:\n[^]*?(?=identity)/, 'gray: []   # top to bottom\n'),
+      verb: { verb: 'add', version: 'v2', ip: ['10.0.0.1'], users: ['ann'] },
+      gives: [
+        '-gray: []   # top to bottom',
+        '+gray:   # top to bottom',
+        '+  - { version: v2, ip: [10.0.0.1] }',
+        '+  - { version: v2, users: [ann] }',
+      ],
+    },
+    {
       says: 'changes nothing for whoever is listed',
       verb: { verb: 'add', version: 'v2', ip: ['192.168.0.58'] },
       gives: [],

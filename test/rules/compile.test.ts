@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { compileRoutes } from '../../src/rules/compile.ts'
+import { ruleLabels } from '../../src/rules/rule-labels.ts'
 import type { ReleaseSpec, RouteTable } from '../../src/rules/types.ts'
 import {
   exact,
@@ -225,6 +226,12 @@ describe('the table', () => {
     expect(shop.shares.map((each) => [each.label, each.index, each.share])).toEqual([['line 31', 2, 500]])
     expect(shop.firstExplicit(factsOf(request({ ip: '198.51.100.1' })), undefined)).toBeUndefined()
     expect(shop.firstExplicit(factsOf(request()), undefined)?.label).toBe('office')
+  })
+
+  test('calls rules of one line by their columns, since hits are counted by what a rule is called', () => {
+    const at = (line: number, column: number, name?: string) => ({ name, place: { file: 'routes.yaml', line, column } })
+    const rules = [at(11, 9), at(11, 40), at(11, 60, 'office'), at(12, 9), at(13, 9, 'x'), at(13, 20)]
+    expect(ruleLabels(rules)).toEqual(['line 11:9', 'line 11:40', 'office', 'line 12', 'x', 'line 13'])
   })
 
   test('is frozen', () => {
