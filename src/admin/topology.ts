@@ -2,7 +2,7 @@
 // configuration in force.
 
 import type { Configuration } from '../config/configuration.ts'
-import { ruleLabels } from '../rules/rule-labels.ts'
+import { ruleLabels } from '../config/gray-rules.ts'
 import { ruleCondition, type RuleCondition } from './rule-condition.ts'
 
 type ReleaseSpec = Configuration['releases'][number]

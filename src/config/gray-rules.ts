@@ -62,6 +62,8 @@ function checkItem(draft: Draft, item: MatchItemText): void {
   }
 }
 
+export { ruleLabels } from '../rules/rule-labels.ts'
+
 /** Reasons, logs and metrics show rules by name. */
 function checkNamesOnce(draft: Draft): void {
   const lines = new Map<string, number>()
