@@ -10,10 +10,17 @@ import type { Observer, RequestRecord } from './observe/record.ts'
 import { FieldLine } from './proxy/field-line.ts'
 import type { EdgeListener } from './proxy/edge.ts'
 import { Endpoints } from './proxy/endpoints.ts'
-import { nothingHappened } from './proxy/exchange.ts'
-import type { Connection, EdgeAnswer, Exchange, Forwarding, Outcome } from './proxy/exchange.ts'
+import {
+  type Connection,
+  type EdgeAnswer,
+  type Exchange,
+  type Forwarding,
+  nothingHappened,
+  type Outcome,
+} from './proxy/exchange.ts'
 import { handleRequest } from './proxy/handle-request.ts'
 import { Reloads } from './reloads.ts'
+import { withPort } from './rules/address.ts'
 
 export interface GraylaneOptions {
   /** Path of routes.yaml. `listen`, `limits` and `overload` have no meaning here: the ports are the app's. */
@@ -200,7 +207,7 @@ class Decided implements Graylane {
     const endpoint = this.#forwarding.endpoint(1)
     if (endpoint === undefined || endpoint === 'overflow') return undefined
     const { address, port, serverName } = endpoint
-    const host = serverName ?? (address.includes(':') ? `[${address}]` : address)
-    return (this.#upstream = `${serverName === undefined ? 'http' : 'https'}://${host}:${port}`)
+    const scheme = serverName === undefined ? 'http' : 'https'
+    return (this.#upstream = `${scheme}://${withPort(serverName ?? address, port)}`)
   }
 }

@@ -1,8 +1,7 @@
 // All that changes seldom, for the dashboard: what is configured, what is in force, how reloads went, which processes serve.
 
 import { formatProblem } from '../config/problem.ts'
-import type { Topology } from './topology.ts'
-import { topologyOf } from './topology.ts'
+import { type Topology, topologyOf } from './topology.ts'
 import type { AdminView } from './view.ts'
 
 export interface GatewayState {

@@ -1,5 +1,6 @@
 // Destinations to pools: one pool for each service, port and subset (Envoy's cluster `outbound|80|v1|frontend.default.svc.cluster.local`).
 
+import { withPort } from '../rules/address.ts'
 import type { HashKeySpec } from '../rules/traffic-policy.ts'
 import type { Pool, UpstreamUrl } from '../rules/types.ts'
 import type { DestinationRules } from './destination-rules.ts'
@@ -87,7 +88,7 @@ function upstream(
   tls: boolean,
   resolve: ReadonlyMap<string, string>,
 ): UpstreamUrl {
-  const instead = resolve.get(address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`)
+  const instead = resolve.get(withPort(address, port))
   const colon = instead?.lastIndexOf(':') ?? -1
   const hostname = instead?.slice(0, colon).replace(/^\[|\]$/g, '') ?? address
   const to = instead === undefined ? port : Number(instead.slice(colon + 1))

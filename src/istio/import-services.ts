@@ -1,5 +1,6 @@
 // What a route does and where it leads, as a service of routes.yaml and its pools: actions word for word, endpoints as URLs.
 
+import { withPort } from '../rules/address.ts'
 import type { Place } from '../rules/types.ts'
 import { every, fqdnOf, ServiceLookUp, withoutNulls } from './analysis.ts'
 import type { Destination } from './model-shared.ts'
@@ -128,7 +129,7 @@ export class PoolReader {
     return chosen.map((endpoint) => {
       const address = endpoint.address ?? ''
       const at = endpoint.ports?.get(own?.name ?? '') ?? own?.targetPort ?? number
-      return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${at}`
+      return `${scheme}://${withPort(address, at)}`
     })
   }
 

@@ -1,8 +1,7 @@
 // A YAML tree read as one of Istio's messages: plain values out, and for each of them the place where it was written. What a field cannot
 // take is an error; a field that does not exist is a warning, since Kubernetes would prune it.
 
-import type { Origins } from '../config/origins.ts'
-import { within } from '../config/origins.ts'
+import { type Origins, within } from '../config/origins.ts'
 import type { Problem } from '../config/problem.ts'
 import type { YamlEntry, YamlMap, YamlNode } from '../config/yaml-tree.ts'
 import { didYouMean } from '../rules/route-problem.ts'

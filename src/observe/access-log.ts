@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer'
 import { createIstioJsonWriter, createIstioTextWriter } from './istio-log-line.ts'
 import { LogLines } from './log-lines.ts'
 import { openLogFile, openStandardOutput, type LogSink } from './log-sink.ts'
+import { plainText, withoutQuery } from './log-text.ts'
 import { pinLetters } from './pin-letters.ts'
 import type { Observer, RequestRecord } from './record.ts'
 
@@ -207,19 +208,10 @@ function createOpening(): (time: number, method: string) => Uint8Array {
   }
 }
 
-/** Everything but printable ASCII, and what JSON escapes. */
-const notPlain = /[^ !#-[\]-~]/g
-
 function quoted(value: string): string {
-  return `"${value.replace(notPlain, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)}"`
+  return `"${plainText(value)}"`
 }
 
 function ascii(text: string): Uint8Array {
   return Buffer.from(text, 'latin1')
-}
-
-/** The record's path has no query; this holds even if one slips in, for queries carry secrets. */
-function withoutQuery(text: string): string {
-  const at = text.indexOf('?')
-  return at === -1 ? text : text.slice(0, at)
 }

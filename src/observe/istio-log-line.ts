@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer'
 
 import { hostOf } from './istio-series.ts'
 import type { LogLines } from './log-lines.ts'
+import { asciiJson, plainText, withoutQuery } from './log-text.ts'
 import { pinLetters } from './pin-letters.ts'
 import type { RequestRecord } from './record.ts'
 
@@ -14,10 +15,10 @@ export function createIstioTextWriter(lines: LogLines): (record: RequestRecord, 
     const of = valuesOf(record, time)
     add(
       lines,
-      `[${of.startTime}] "${text(record.method)} ${text(of.path) || '-'} ${record.protocol}" ${record.status} ${record.flags} ` +
+      `[${of.startTime}] "${plainText(record.method)} ${plainText(of.path) || '-'} ${record.protocol}" ${record.status} ${record.flags} ` +
         `${of.details} - "-" ${record.bytesReceived} ${record.bytesSent} ${of.durationMs} ${of.upstreamMs ?? '-'} ` +
-        `"${text(of.forwardedFor)}" "${text(of.userAgent ?? '-')}" "${text(of.requestId ?? '-')}" ` +
-        `"${text(record.authority || '-')}" "${of.endpoint ?? '-'}" ${of.cluster ?? '-'} - ${of.local ?? '-'} ` +
+        `"${plainText(of.forwardedFor)}" "${plainText(of.userAgent ?? '-')}" "${plainText(of.requestId ?? '-')}" ` +
+        `"${plainText(record.authority || '-')}" "${of.endpoint ?? '-'}" ${of.cluster ?? '-'} - ${of.local ?? '-'} ` +
         `${of.remote} - ${of.route}\n`,
     )
   }
@@ -64,7 +65,7 @@ export function createIstioJsonWriter(lines: LogLines): (record: RequestRecord, 
       attempts: record.attempts,
       internal: record.internal,
     })
-    add(lines, `${line.replace(notAscii, escaped)}\n`)
+    add(lines, `${asciiJson(line)}\n`)
   }
 }
 
@@ -95,7 +96,7 @@ function valuesOf(record: RequestRecord, time: number): Values {
   const port = endpoint.slice(endpoint.lastIndexOf(':') + 1)
   return {
     startTime: new Date(time - record.durationMs).toISOString(),
-    path: pathOf(record.path),
+    path: withoutQuery(record.path),
     details: detailsOf(record),
     durationMs: Math.round(record.durationMs),
     upstreamMs: upstreamMs < 0 ? undefined : Math.round(upstreamMs),
@@ -111,11 +112,6 @@ function valuesOf(record: RequestRecord, time: number): Values {
   }
 }
 
-function pathOf(path: string): string {
-  const at = path.indexOf('?')
-  return at === -1 ? path : path.slice(0, at)
-}
-
 function addressText(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
@@ -123,7 +119,7 @@ function addressText(address: string, port: number): string {
 /** No white space: it is one field of the text format. */
 function routeOf({ service, version, reason, rule, pinIn, pinOut }: RequestRecord): string {
   if (version === '') return '-'
-  const because = rule === '' ? reason : `${reason}/${text(rule).replaceAll(/\s/g, '_')}`
+  const because = rule === '' ? reason : `${reason}/${plainText(rule).replaceAll(/\s/g, '_')}`
   return `${service === '' ? '-' : service}@${version}:${because}:${pinLetters(pinIn, pinOut)}`
 }
 
@@ -146,18 +142,6 @@ function detailsOf({ flags, upstreamMs, edgeCode }: RequestRecord): string {
   for (const flag of flags.split(',')) if (detailsByFlag[flag] !== undefined) return detailsByFlag[flag]
   if (upstreamMs >= 0) return 'via_upstream'
   return edgeCode === '' ? 'direct_response' : edgeCode.toLowerCase()
-}
-
-/** Printable ASCII but quote and backslash goes through; else a client could end a field, a line, or steer a terminal. */
-const notPlain = /[^ !#-[\]-~]/g
-const notAscii = /[^ -~]/g
-
-function text(value: string): string {
-  return value.replace(notPlain, escaped)
-}
-
-function escaped(unit: string): string {
-  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 function add(lines: LogLines, line: string): void {

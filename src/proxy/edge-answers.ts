@@ -134,6 +134,9 @@ export const edgeErrors = {
   },
 } as const satisfies Record<string, EdgeError>
 
+/** What Allow says. */
+export const allowedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+
 const byRefusal: Record<Refusal, EdgeError> = {
   'bad-request': edgeErrors.badRequest,
   'missing-host': edgeErrors.badRequest,
@@ -170,12 +173,9 @@ export function errorOfFailure(failure: UpstreamFailure): EdgeError {
 /** The answer for an error: problem+json (RFC 9457) when Accept names JSON, plain text otherwise. Never stored by a cache. */
 export function edgeAnswer(error: EdgeError, accept: string | undefined): EdgeAnswer {
   const json = accept !== undefined && accept.includes('json')
-  const fields: [string, string][] = [
-    ['content-type', json ? 'application/problem+json' : 'text/plain; charset=utf-8'],
-    ['cache-control', 'no-store'],
-  ]
+  const fields = unstored(json ? 'application/problem+json' : 'text/plain; charset=utf-8')
   if (error.retryAfter !== undefined) fields.push(['retry-after', String(error.retryAfter)])
-  if (error === edgeErrors.methodNotAllowed) fields.push(['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'])
+  if (error === edgeErrors.methodNotAllowed) fields.push(['allow', allowedMethods])
   const body = json
     ? JSON.stringify({ type: 'about:blank', title: error.title, status: error.status, code: error.code })
     : `${error.title} (${error.code})\n`
@@ -191,24 +191,10 @@ export function stalePageAnswer(pinned: string, current: string, accept: string 
   if (accept !== undefined && asksForHtml(accept)) {
     const body = `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title>
 <h1>${title}</h1><p>There is a newer version. <a href="">Reload the page</a> to go on.</p></html>\n`
-    return {
-      status,
-      fields: [
-        ['content-type', 'text/html; charset=utf-8'],
-        ['cache-control', 'no-store'],
-      ],
-      body,
-    }
+    return { status, fields: unstored('text/html; charset=utf-8'), body }
   }
   const body = JSON.stringify({ type: 'about:blank', title, status, code, pinned, current, reload: true })
-  return {
-    status,
-    fields: [
-      ['content-type', 'application/problem+json'],
-      ['cache-control', 'no-store'],
-    ],
-    body,
-  }
+  return { status, fields: unstored('application/problem+json'), body }
 }
 
 /** Sends a visitor of a preview link on to the page itself, without the token: neither history, log nor referrer keeps it. */
@@ -228,6 +214,13 @@ export function previewRedirect(
     ],
     body: '',
   }
+}
+
+function unstored(contentType: string): [name: string, value: string][] {
+  return [
+    ['content-type', contentType],
+    ['cache-control', 'no-store'],
+  ]
 }
 
 function asksForHtml(accept: string): boolean {

@@ -1,6 +1,7 @@
 // All endpoints, and which of them are out. Lives outside the snapshot, keyed by endpoint address, so that a reload forgets nothing.
 // Which one a request goes to is chosen in its pool (pool-endpoints.ts).
 
+import { withPort } from '../rules/address.ts'
 import type { ConnectionRules } from './connection-rules.ts'
 import type { Endpoint } from './exchange.ts'
 import { noOutlier } from './outlier-detection.ts'
@@ -64,8 +65,8 @@ function keyOf(label: string, own: OwnEndpoint | undefined): string {
 }
 
 function endpointKey(address: string, port: number, serverName: string | undefined): string {
-  if (serverName !== undefined) return `${endpointKey(serverName, port, undefined)}@${address}`
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+  if (serverName !== undefined) return `${withPort(serverName, port)}@${address}`
+  return withPort(address, port)
 }
 
 /** All endpoints of all pools, with their health. */

@@ -4,8 +4,16 @@
 import type { Reason, Step } from '../rules/types.ts'
 import { closedListener, type Edge, type EdgeListener } from './edge.ts'
 import type { Endpoints } from './endpoints.ts'
-import { type Connection, type EdgeAnswer, type Exchange, type Forwarding, nothingHappened } from './exchange.ts'
-import type { Head, RequestHead, ResponseHead } from './exchange.ts'
+import {
+  type Connection,
+  type EdgeAnswer,
+  type Exchange,
+  type Forwarding,
+  type Head,
+  nothingHappened,
+  type RequestHead,
+  type ResponseHead,
+} from './exchange.ts'
 import { FieldList } from './field-list.ts'
 import { handleRequest } from './handle-request.ts'
 import type { RequestRecord } from '../observe/record.ts'

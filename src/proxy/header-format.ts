@@ -2,6 +2,7 @@
 // A value that comes out empty adds no field (Envoy 1.40 does the same).
 
 import { hostname } from 'node:os'
+import { withPort } from '../rules/address.ts'
 import { type FormatPart, type FormatWord, parseHeaderFormat } from '../rules/header-format.ts'
 import type { HeaderOperationsSpec } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'
@@ -154,10 +155,6 @@ function clientPort(context: FormatContext): number {
 
 function upstreamHost({ upstream }: FormatContext): string {
   return upstream === undefined ? '' : withPort(upstream.address, upstream.port)
-}
-
-function withPort(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 function fill(parts: readonly Part[], context: FormatContext): string {

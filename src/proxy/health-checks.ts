@@ -3,6 +3,7 @@
 
 import { connect, type Socket } from 'node:net'
 import { type buildConnector, Client } from 'undici'
+import { withPort } from '../rules/address.ts'
 import type { HealthCheckSpec } from '../rules/health-check.ts'
 import type { Edge } from './edge.ts'
 import { isOurFault } from './http1/upstream-link.ts'
@@ -136,7 +137,7 @@ class Asked {
     check: HealthCheckSpec,
     trust: UpstreamTrust,
   ) {
-    const origin = `${isSecure(state) ? 'https' : 'http'}://${authorityOf(state)}`
+    const origin = `${isSecure(state) ? 'https' : 'http'}://${withPort(state.address, state.port)}`
     this.#client = new Client(origin, { connect: (_options, done) => open(state, trust, check.timeoutMs, done) })
     this.#check = check
     this.#headers = {
@@ -181,14 +182,10 @@ function open(state: EndpointState, trust: UpstreamTrust, timeoutMs: number, con
   })
 }
 
-function authorityOf({ address, port }: EndpointState): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
-}
-
 /** As the pool names it; of several names the one with that port. */
 function hostOf(upstreams: PoolEndpoints['pool']['upstreams'], state: EndpointState): string {
   const named = upstreams.find(({ hostname, port }) => port === state.port && hostname === state.address)
   const { hostname, port } = named ??
     upstreams.find((url) => url.port === state.port) ?? { hostname: state.address, port: state.port }
-  return hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`
+  return withPort(hostname, port)
 }

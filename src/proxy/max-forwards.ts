@@ -1,10 +1,11 @@
 // RFC 9110 7.6.2: whoever asks OPTIONS along a chain of proxies says how far it goes.
 
+import { allowedMethods } from './edge-answers.ts'
 import type { EdgeAnswer, RequestHead } from './exchange.ts'
 
 const atTheEnd: EdgeAnswer = {
   status: 204,
-  fields: [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
+  fields: [['allow', allowedMethods]],
   body: '',
 }
 

@@ -217,6 +217,11 @@ function ipv6Block(high: bigint, low: bigint, prefix: number): Cidr {
   return { ...block, prefix, text: `${formatAddress(block)}/${prefix}` }
 }
 
+/** The authority of a URL (RFC 3986 3.2): IPv6 stands in brackets. */
+export function withPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
 // --- digits ------------------------------------------------------------------------------------------------------------------
 
 /** Whether the rest of the text from `at` is a colon and a port. */
