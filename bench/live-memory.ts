@@ -6,12 +6,13 @@ import { readFile } from 'node:fs/promises'
 import type { GraylaneVariant } from './contenders/graylane.ts'
 import type { Collection } from './note-collections.ts'
 
-/** The full collection that left least of all those since the last sample: bodies were in flight at each of them, at this one fewest. */
+/** What the full collections since the last sample left at least: bodies were in flight at each of them, at some fewer. */
 export interface LiveMemory {
-  /** How many full collections there were. */
+  /** How many there were. */
   readonly collections: number
+  /** The lowest of them. */
   readonly heapKib: number
-  /** Outside of the heap: bodies and other buffers. */
+  /** Outside of the heap, bodies and other buffers: the lowest of them, perhaps of another one. */
   readonly outsideKib: number
 }
 
@@ -36,11 +37,8 @@ export function readingCollections(file: string): () => Promise<LiveMemory | und
 }
 
 function leastOf(collections: readonly Collection[]): LiveMemory | undefined {
-  const [least] = collections.toSorted((a, b) => a.heap + a.outside - b.heap - b.outside)
-  if (least === undefined) return undefined
-  return { collections: collections.length, heapKib: kib(least.heap), outsideKib: kib(least.outside) }
-}
-
-function kib(bytes: number): number {
-  return Math.round(bytes / 1024)
+  if (collections.length === 0) return undefined
+  const lowestKib = (part: keyof Collection): number =>
+    Math.round(Math.min(...collections.map((one) => one[part])) / 1024)
+  return { collections: collections.length, heapKib: lowestKib('heap'), outsideKib: lowestKib('outside') }
 }

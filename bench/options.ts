@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util'
 
+import type { BenchResult } from './result.ts'
 import { contenderNames, findScenario, type Scenario, scenarios } from './scenarios.ts'
 
 export const usage = `pnpm bench [OPTIONS]
@@ -12,6 +13,7 @@ Measures graylane beside nginx, HAProxy, Caddy, Envoy and the proxies of Node, a
   --contenders A,B      only these; the result is partial and the report leaves it out
   --scenarios A,B       only these (partial as well)
   --rounds N            rounds (default 6, quick 2)
+  --alone A             only this scenario, for the report: what its bar says when no other kind of request was sent
   --micro               only the cost in ns of parsing, deciding, verifying and rewriting
   --profile             only where the time of a small GET goes, by function
   --soak MINUTES        only memory under mixed load
@@ -20,7 +22,7 @@ Then: node bench/report.ts writes docs/benchmarks.md and its charts from the new
 `
 
 export interface Plan {
-  readonly kind: 'full' | 'quick' | 'partial'
+  readonly kind: BenchResult['kind']
   readonly scenarios: readonly { readonly scenario: Scenario; readonly contenders: readonly string[] }[]
   readonly rounds: number
   /** Of load by cell. */
@@ -50,6 +52,7 @@ export function readOptions(args: readonly string[]): Job {
       contenders: { type: 'string' },
       scenarios: { type: 'string' },
       rounds: { type: 'string' },
+      alone: { type: 'string' },
       micro: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       soak: { type: 'string' },
@@ -67,6 +70,7 @@ export function readOptions(args: readonly string[]): Job {
     scenarios.map(({ name }) => name),
   )
   const rounds = values.rounds === undefined ? undefined : positive('rounds', values.rounds)
+  if (values.alone !== undefined) return { do: 'bench', plan: planAlone(values.alone, rounds) }
   return { do: 'bench', plan: planOf(values.quick, contenders, wanted, rounds) }
 }
 
@@ -95,6 +99,13 @@ function planOf(
     idle: { connections: 5000, contenders: whole ? idle : [] },
     coupling: whole ? { seconds: quick ? 3 : 15, visitors: 32 } : undefined,
   }
+}
+
+function planAlone(name: string, rounds: number | undefined): Plan {
+  const alone = scenarios.filter(({ quickly }) => quickly.length > 0)
+  const scenario = alone.find((one) => one.name === name)
+  if (scenario === undefined) throw new Error(`--alone takes one of: ${alone.map((one) => one.name).join(' | ')}`)
+  return { ...planOf(false, scenario.quickly, [name], rounds), kind: 'alone' }
 }
 
 const idleContenders = scenarios.find(({ name }) => name === 'small')!.contenders.filter((name) => name !== 'direct')

@@ -21,7 +21,8 @@ export async function readResults(folder: string): Promise<Results> {
     newest<NonNullable<Results['profile']>>(folder, 'profile'),
     newest<NonNullable<Results['soak']>>(folder, 'soak'),
   ])
-  return { bench, later, micro, profile, soak }
+  const alone = await Promise.all(scenarios.map(({ name }) => newest<BenchResult>(folder, `alone-${name}`)))
+  return { bench, later, alone: alone.filter((one) => one !== undefined), micro, profile, soak }
 }
 
 /** Writes benchmarks.md and images/bench-*.svg into a folder; charts of an earlier report go. */

@@ -57,7 +57,8 @@ export interface CouplingSample {
 }
 
 export interface BenchResult {
-  readonly kind: 'full' | 'quick' | 'partial'
+  /** `alone`: one scenario; `partial`: not for the report. */
+  readonly kind: 'full' | 'quick' | 'alone' | 'partial'
   /** ISO 8601. */
   readonly startedAt: string
   readonly seconds: number

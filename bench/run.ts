@@ -22,7 +22,8 @@ async function perform(
 ): Promise<{ readonly kind: string; readonly startedAt: string; readonly result: object }> {
   if (job.do === 'bench') {
     const result = await bench(job.plan, everyone, say)
-    return { kind: result.kind, startedAt: result.startedAt, result }
+    const kind = result.kind === 'alone' ? `alone-${job.plan.scenarios[0]!.scenario.name}` : result.kind
+    return { kind, startedAt: result.startedAt, result }
   }
   const startedAt = new Date().toISOString()
   if (job.do === 'micro')

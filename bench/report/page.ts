@@ -15,6 +15,8 @@ export interface Results {
   readonly bench: BenchResult
   /** A quick run that was made after it. */
   readonly later?: BenchResult | undefined
+  /** Runs of one scenario each. */
+  readonly alone?: readonly BenchResult[]
   readonly micro: MicroResult | undefined
   readonly profile: ProfileResult | undefined
   readonly soak: SoakResult | undefined
@@ -26,8 +28,9 @@ export function page(results: Results, charts: ReadonlySet<string>): string {
   const chart = (name: string, alt: string): string =>
     charts.has(name) ? [`![${alt}](images/bench-${name}.svg)`].join('\n') : ''
   const sections = [
-    opening(bench),
+    opening(results),
     barsSection(results),
+    aloneSection(results),
     lossesSection(results),
     `## By request\n\n${scenarioNote}\n\n${chart('small', 'CPU time of a small GET by proxy')}\n\n${chart('ratios', 'CPU time as a multiple of nginx, by kind of request')}`,
     ...scenarios.map(({ name, title }) => scenarioSection(bench, name, title)),
@@ -45,13 +48,15 @@ export function page(results: Results, charts: ReadonlySet<string>): string {
     .replaceAll(/\n{3,}/g, '\n\n')}\n`
 }
 
-function opening(bench: BenchResult): string {
-  const { kind, seconds, machine, load, participants } = bench
-  const own = participants.find(({ name }) => name === 'graylane')
+function opening({ bench, micro, profile, soak }: Results): string {
+  const { kind, seconds, machine, load } = bench
   const quick =
     kind === 'quick'
       ? '\nThis is a **quick** run: few rounds. Ranges are wide; do not quote it. `pnpm bench` makes a full one.\n'
       : ''
+  const others = [profile && 'the profile', micro && 'the parts alone', soak && 'the soak'].filter(Boolean)
+  const apart =
+    others.length === 0 ? '' : `\n\nRuns of their own, of the version that stands there: ${others.join(', ')}.`
   return `# Benchmarks
 
 <!-- Made by \`node bench/report.ts\` from bench/results. Do not edit: run it again. -->
@@ -61,14 +66,12 @@ machine in the same run. Repeat it with \`pnpm bench\` (\`--quick\`: less than t
 ${quick}
 | | |
 | --- | --- |
-| graylane | ${own?.version ?? 'not measured'} |
+| graylane | ${ownVersion(bench)} |
 | when | ${timeOf(bench)}, ${seconds} s, ${kind} |
 | machine | ${machine.cores} x ${machine.cpu}, ${machine.memoryGib} GiB, ${machine.system} |
 | load average | ${machine.loadBefore} before, ${machine.loadAfter} at the end |
 | Node | ${machine.node} |
-| load | ${load.generator}, ${load.connections} connections, ${load.seconds} s for each figure and round, ${load.rounds} round${load.rounds === 1 ? '' : 's'}, order reversed every second round |
-
-Profile, parts alone and soak are runs of their own, of the version that stands there.`
+| load | ${load.generator}, ${load.connections} connections, ${load.seconds} s for each figure and round, ${rounds(bench)}, order reversed every second round |${apart}`
 }
 
 function barsSection({ bench, later, soak }: Results): string {
@@ -89,7 +92,38 @@ ${later === undefined ? table(heads, rows, 2) : `${table([...heads, 'later', '']
 }
 
 function laterNote(later: BenchResult): string {
-  return `**Later** is a quick run (${timeOf(later)}, ${later.load.rounds} rounds, load average ${later.machine.loadBefore} before): what the machine's neighbours do moves ratios, too.`
+  return `**Later** is a quick run (${timeOf(later)}, ${rounds(later)}, load average ${later.machine.loadBefore} before): what the machine's neighbours do moves ratios, too.`
+}
+
+/** For the bars that are missed, where it was measured: what else was sent to the same process changes what one request costs. */
+function aloneSection({ bench, soak, alone = [] }: Results): string {
+  const missed = bars.filter((bar) => outcomeOf(bar, bar.measure(bench, soak)) === 'missed')
+  const rows = missed.flatMap((bar) =>
+    alone.flatMap((run) => {
+      const value = bar.measure(run)
+      if (value === undefined) return []
+      return [[bar.what, bar.unit, number(bar.measure(bench, soak)), number(value), outcome(bar, value), madeBy(run)]]
+    }),
+  )
+  if (rows.length === 0) return ''
+  return `### Missed bars, one kind of request alone
+
+In the run above each process answers all kinds of requests in turns. In these, made by \`pnpm bench --alone\`, it answered one kind only; the bars hold
+for the run above.
+
+${table(['what', 'unit', 'above', 'alone', '', 'run'], rows, 2)}`
+}
+
+function madeBy(run: BenchResult): string {
+  return `${ownVersion(run)}, ${timeOf(run)}, ${rounds(run)}`
+}
+
+function rounds({ load }: BenchResult): string {
+  return `${load.rounds} round${load.rounds === 1 ? '' : 's'}`
+}
+
+function ownVersion({ participants }: BenchResult): string {
+  return participants.find(({ name }) => name === 'graylane')?.version ?? 'not measured'
 }
 
 function outcome(bar: Bar, value: number | undefined): string {

@@ -96,7 +96,7 @@ the lowest of what was alive. ${judgedBy(soak) === alive ? judgedByAlive(soak, o
 function judgedByAlive(soak: SoakResult, outcome: (growth: number | undefined) => string): string {
   return `The bar, growth of less than 1 MiB, is judged by what is alive: ${outcome(growthOf(soak, alive))}. By resident memory
 it would be: ${outcome(growthOf(soak, resident))}. Alive is what a full collection left, the heap and the buffers outside of it, read after
-each one that V8 made of its own accord; every ten seconds the least of them is kept, since bodies on their way count too. Resident is
+each one that V8 made of its own accord; of each ten seconds the lowest counts, since bodies on their way are alive, too. Resident is
 also garbage between two collections and memory that V8 holds ready: it goes with the load, by more than the bar. What leaks in
 JavaScript shows in what is alive; what would leak in native code shows in resident memory alone.`
 }

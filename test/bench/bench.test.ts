@@ -344,6 +344,15 @@ describe('options', () => {
     ])
   })
 
+  it('plan one kind of request alone, with those its bar compares', () => {
+    const alone = readOptions(['--alone', '64k', '--rounds', '2'])
+    expect(alone).toMatchObject({ do: 'bench', plan: { kind: 'alone', rounds: 2, coupling: undefined } })
+    expect(
+      alone.do === 'bench' && alone.plan.scenarios.map(({ scenario, contenders }) => [scenario.name, contenders]),
+    ).toEqual([['64k', ['graylane', 'nginx', 'envoy']]])
+    expect(() => readOptions(['--alone', '63k'])).toThrow('--alone takes one of: small | 64k | 1m |')
+  })
+
   it('say what they take', () => {
     expect(() => readOptions(['--scenarios', 'smal'])).toThrow('--scenarios takes some of: small | 1k |')
     expect(() => readOptions(['--rounds', 'many'])).toThrow('--rounds wants a number above 0')
