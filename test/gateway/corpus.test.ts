@@ -3,6 +3,10 @@
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { adverseAnswers } from '../http1/adverse-answers.ts'
+import { adverseConnections } from '../http1/adverse-connections.ts'
+import { adverseFraming } from '../http1/adverse-framing.ts'
+import { adverseLines } from '../http1/adverse-lines.ts'
 import { type CorpusCase, playCase } from '../http1/corpus-player.ts'
 import { furtherCases } from '../http1/further-cases.ts'
 import { RecordingUpstream } from '../http1/recording-upstream.ts'
@@ -13,7 +17,15 @@ const corpus = JSON.parse(readFileSync(new URL('../http1/corpus.json', import.me
 }
 
 describe.concurrent('raw messages through the gateway', () => {
-  it.each([...corpus.cases, ...furtherCases])('$id $name: $description', { timeout: 60_000 }, async (testCase) => {
+  const cases = [
+    ...corpus.cases,
+    ...furtherCases,
+    ...adverseFraming,
+    ...adverseLines,
+    ...adverseConnections,
+    ...adverseAnswers,
+  ]
+  it.each(cases)('$id $name: $description', { timeout: 60_000 }, async (testCase) => {
     const upstream = new RecordingUpstream()
     const edge = await startGateway(routes(await upstream.listen()))
     try {

@@ -1,44 +1,7 @@
 // Cases of the corpus' families that are not in it: other spellings of the same tricks. Graded as corpus.json is.
 
+import { badAnswer, chunks, get, goodAnswer, hidden, host, line, ok, passed, post, refused } from './case-forms.ts'
 import type { CorpusCase } from './corpus-player.ts'
-
-type More = Partial<CorpusCase>
-
-function refused(name: string, raw: string, more: More = {}): CorpusCase {
-  return { id: 'further', name, description: 'is refused', raw, expected: 'reject-400', max_upstream: 0, ...more }
-}
-
-function passed(name: string, raw: string, more: More = {}): CorpusCase {
-  return { id: 'further', name, description: 'is passed on', raw, expected: 'accept', max_upstream: 1, ...more }
-}
-
-/** An answer of the upstream that is no HTTP. */
-function badAnswer(name: string, raw: string, more: More = {}): CorpusCase {
-  // oxlint-disable-next-line unicorn/no-thenable -- the corpus' word for what follows
-  const upstream = { raw, then: 'close' } as const
-  const request = 'GET /a HTTP/1.1\r\nHost: corpus.test\r\n\r\n'
-  return {
-    id: 'further',
-    name,
-    description: 'is no answer',
-    kind: 'response',
-    raw: request,
-    upstream,
-    expected: 'reject-502',
-    ...more,
-  }
-}
-
-function goodAnswer(name: string, raw: string, more: More = {}): CorpusCase {
-  return { ...badAnswer(name, raw, more), description: 'is an answer', expected: 'accept', ...more }
-}
-
-const host = 'Host: corpus.test\r\n'
-const hidden = 'GET /SMUGGLED HTTP/1.1\r\nHost: corpus.test\r\n\r\n'
-const get = (fields: string): string => `GET /a HTTP/1.1\r\n${host}${fields}\r\n`
-const line = (start: string): string => `${start}\r\n${host}\r\n`
-const post = (fields: string, body: string): string => `POST /a HTTP/1.1\r\n${host}${fields}\r\n${body}`
-const chunks = (body: string): string => post('Transfer-Encoding: chunked\r\n', body)
 
 const requests: readonly CorpusCase[] = [
   // line ends and folding (RFC 9112 2.2, 5.2)
@@ -172,7 +135,6 @@ const requests: readonly CorpusCase[] = [
   }),
 ]
 
-const ok = 'HTTP/1.1 200 OK\r\n'
 const answers: readonly CorpusCase[] = [
   badAnswer('two lengths', `${ok}Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc`),
   badAnswer('a list of lengths', `${ok}Content-Length: 3, 3\r\n\r\nabc`),

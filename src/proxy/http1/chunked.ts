@@ -3,10 +3,17 @@
 
 import { CR, LF, SP, TAB, hexValue, tokenByte, valueByte } from './bytes.ts'
 
-const MAX_SIZE_DIGITS = 8
+/** Zeros in front are allowed (RFC 9112 7.1), but nobody needs more than a 64-bit number has. */
+const MAX_SIZE_DIGITS = 16
+const MAX_SIZE = 0xffff_ffff
 /** Bytes of extensions in one message: nobody uses them but attackers (CVE-2023-39326 and its kin). */
 const MAX_EXTENSION_BYTES = 4096
 const MAX_TRAILER_BYTES = 8192
+
+const QUOTE = 34
+const SEMICOLON = 59
+const EQUALS = 61
+const BACKSLASH = 92
 
 /** decode() needs more bytes. */
 export const MORE = -1
@@ -14,17 +21,25 @@ export const MORE = -1
 export const BROKEN = -2
 
 const SIZE = 0
-const AFTER_SIZE = 1
-const EXTENSION = 2
-const SIZE_LF = 3
-const DATA = 4
-const DATA_CR = 5
-const DATA_LF = 6
-const TRAILER_START = 7
-const TRAILER_NAME = 8
-const TRAILER_VALUE = 9
-const TRAILER_LF = 10
-const LAST_LF = 11
+const SIZE_LF = 1
+const DATA = 2
+const DATA_CR = 3
+const DATA_LF = 4
+const TRAILER_START = 5
+const TRAILER_NAME = 6
+const TRAILER_VALUE = 7
+const TRAILER_LF = 8
+const LAST_LF = 9
+// Of an extension; states from here on. BEFORE_NEXT: white space behind a size or an extension, which only another one may follow.
+const BEFORE_NEXT = 10
+const BEFORE_NAME = 11
+const NAME = 12
+const BEHIND_NAME = 13
+const BEFORE_VALUE = 14
+const VALUE = 15
+const QUOTED = 16
+const ESCAPED = 17
+const QUOTE_END = 18
 
 export class ChunkedDecoder {
   /** Where the data of the last decode() stands in its buffer. */
@@ -84,16 +99,6 @@ export class ChunkedDecoder {
     switch (this.#state) {
       case SIZE:
         return this.#size(code)
-      case AFTER_SIZE:
-        // White space is allowed only before an extension (RFC 9112 7.1.1).
-        if (code === SP || code === TAB) return this.#extension()
-        if (code !== 59) return BROKEN
-        this.#state = EXTENSION
-        return 0
-      case EXTENSION:
-        if (code === CR) this.#state = SIZE_LF
-        else if (valueByte[code] === 0) return BROKEN
-        return this.#extension()
       case SIZE_LF:
         if (code !== LF) return BROKEN
         this.#state = this.#left === 0 ? TRAILER_START : DATA
@@ -108,7 +113,7 @@ export class ChunkedDecoder {
         this.#digits = 0
         return 0
       default:
-        return this.#trailer(code)
+        return this.#state >= BEFORE_NEXT ? this.#extension(code) : this.#trailer(code)
     }
   }
 
@@ -117,18 +122,54 @@ export class ChunkedDecoder {
     if (digit !== 255) {
       if (++this.#digits > MAX_SIZE_DIGITS) return BROKEN
       this.#left = this.#left * 16 + digit
-      return 0
+      return this.#left > MAX_SIZE ? BROKEN : 0
     }
-    if (this.#digits === 0) return BROKEN
-    if (code === CR) this.#state = SIZE_LF
-    else if (code === 59) this.#state = EXTENSION
-    else if (code === SP || code === TAB) this.#state = AFTER_SIZE
-    else return BROKEN
-    return 0
+    return this.#digits === 0 ? BROKEN : this.#next(code)
   }
 
-  #extension(): number {
-    return ++this.#extensionBytes > MAX_EXTENSION_BYTES ? BROKEN : 0
+  /** RFC 9112 7.1.1. Nobody reads extensions, but a quote that stays open may hide a line end from somebody who does. */
+  #extension(code: number): number {
+    if (++this.#extensionBytes > MAX_EXTENSION_BYTES) return BROKEN
+    const state = this.#state
+    switch (state) {
+      case NAME:
+      case VALUE:
+        if (tokenByte[code] === 1) return 0
+        if (state === VALUE) return this.#next(code)
+        if (code === EQUALS) return this.#to(BEFORE_VALUE)
+        return isBlank(code) ? this.#to(BEHIND_NAME) : this.#next(code)
+      case QUOTED:
+        if (code === QUOTE) return this.#to(QUOTE_END)
+        if (code === BACKSLASH) return this.#to(ESCAPED)
+        return valueByte[code] === 1 ? 0 : BROKEN
+      case ESCAPED:
+        return valueByte[code] === 1 ? this.#to(QUOTED) : BROKEN
+      case QUOTE_END:
+        return this.#next(code)
+      default:
+        return isBlank(code) ? 0 : this.#behindBlanks(state, code)
+    }
+  }
+
+  /** White space is allowed between the parts of an extension and in front of one, but not at the end of the line. */
+  #behindBlanks(state: number, code: number): number {
+    if (state === BEFORE_NAME) return tokenByte[code] === 1 ? this.#to(NAME) : BROKEN
+    if (state === BEFORE_VALUE && code === QUOTE) return this.#to(QUOTED)
+    if (state === BEFORE_VALUE) return tokenByte[code] === 1 ? this.#to(VALUE) : BROKEN
+    if (state === BEHIND_NAME && code === EQUALS) return this.#to(BEFORE_VALUE)
+    return code === SEMICOLON ? this.#to(BEFORE_NAME) : BROKEN
+  }
+
+  /** What may stand behind a size or a whole extension. */
+  #next(code: number): number {
+    if (code === CR) return this.#to(SIZE_LF)
+    if (code === SEMICOLON) return this.#to(BEFORE_NAME)
+    return isBlank(code) ? this.#to(BEFORE_NEXT) : BROKEN
+  }
+
+  #to(state: number): 0 {
+    this.#state = state
+    return 0
   }
 
   #trailer(code: number): number {
@@ -155,4 +196,8 @@ export class ChunkedDecoder {
         return code === LF ? MORE : BROKEN
     }
   }
+}
+
+function isBlank(code: number): boolean {
+  return code === SP || code === TAB
 }

@@ -1,5 +1,6 @@
 // A request head: RFC 9112 sections 3 and 5, read strictly. Says what came; what a target may hold is decided later (target.ts).
 
+import { isIPv6 } from 'node:net'
 import type { Refusal, RequestHead } from '../exchange.ts'
 import { CR, LF, SP, hexValue, hostByte, isDigit, targetByte, tokenByte } from './bytes.ts'
 import { EXPECT, HOST, SEC_WEBSOCKET_KEY, UPGRADE } from './field-names.ts'
@@ -160,7 +161,7 @@ function methodOf(text: string, bytes: Buffer, from: number, to: number): string
 
 /** What the fields mean together. Returns 1 or a refusal. */
 function settle(head: RequestMessage): number {
-  if (head.method === 'CONNECT' || head.method === 'TRACE') return BAD_METHOD
+  if (isRefused(head.method)) return BAD_METHOD
   // RFC 9112 6.3: both framings together "ought to be handled as an error"; 6.1: chunked does not exist in HTTP/1.0.
   if (head.chunked && (head.contentLength !== -1 || head.minorVersion === 0)) return BAD
   head.hasBody = head.chunked || head.contentLength > 0
@@ -170,6 +171,14 @@ function settle(head: RequestMessage): number {
   if (head.hasId(EXPECT) && !settleExpectation(head)) return BAD_EXPECTATION
   if (head.hasId(UPGRADE)) head.websocket = isWebsocket(head)
   return 1
+}
+
+/** CONNECT, TRACE, and what a backend that is careless about letter case takes for them. */
+function isRefused(method: string): boolean {
+  const { length } = method
+  if (length !== 5 && length !== 7) return false
+  const upper = method.toUpperCase()
+  return upper === 'TRACE' || upper === 'CONNECT'
 }
 
 /** RFC 9112 3.2: exactly one Host in HTTP/1.1, at most one in 1.0. An empty one is for whoever routes to refuse. */
@@ -230,11 +239,9 @@ export function isAuthority(text: string): boolean {
   let p = 0
   if (bracket) {
     p = text.indexOf(']') + 1
-    if (p < 4) return false
-    for (let i = 1; i < p - 1; i++) {
-      const code = text.charCodeAt(i)
-      if (code !== 58 && code !== 46 && hexValue[code] === 255) return false
-    }
+    const address = text.slice(1, p - 1)
+    // A zone says something on the client's own machine only.
+    if (p === 0 || !isIPv6(address) || address.includes('%')) return false
   } else {
     for (; p < text.length; p++) {
       const code = text.charCodeAt(p)
@@ -247,8 +254,13 @@ export function isAuthority(text: string): boolean {
   }
   if (p === text.length) return true
   if (text.charCodeAt(p) !== 58 || text.length - p > 6) return false
-  for (let i = p + 1; i < text.length; i++) if (!isDigit(text.charCodeAt(i))) return false
-  return true
+  let port = 0
+  for (let i = p + 1; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (!isDigit(code)) return false
+    port = port * 10 + code - 48
+  }
+  return port <= 65_535
 }
 
 /** RFC 9110 10.1.1: 100-continue is the only expectation there is; HTTP/1.0 has none. */
