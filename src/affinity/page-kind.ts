@@ -2,25 +2,27 @@
 // Never guesses from the path.
 
 import type { PageKind } from '../rules/types.ts'
+import { isFrame, isFrameOfOpenPage, type SharesPin } from './page-frame.ts'
+import type { Fields } from './types.ts'
 
 /** As much of a request as is needed here; the proxy's request head is one. Names in lower case. */
 export interface RequestMarks extends Fields {
   readonly method: string
 }
 
-export interface Fields {
-  /** The value; several lines joined by `, `. */
-  get(name: string): string | undefined
-}
-
 /**
  * Document, subresource or preflight, by step 3 of docs/affinity.md.
  * On plain http browsers send no Sec-Fetch fields, and a frame of the same origin cannot be told from a page; nor can it
- * under a service worker, which leaves Sec-Fetch-Dest empty.
+ * under a service worker that fetches pages itself, which leaves Sec-Fetch-Dest empty.
  * @param pageHeader by which a page names its version: only its scripts can, so what carries it is no page load
- * @param sharesPin whether other hosts of the site have the same pin (`pin.domain`), so that a frame in one of their pages belongs to it
+ * @param holdsPin,sharesPin see isFrameOfOpenPage
  */
-export function pageKind(request: RequestMarks, pageHeader?: string, sharesPin = false): PageKind {
+export function pageKind(
+  request: RequestMarks,
+  pageHeader?: string,
+  holdsPin = false,
+  sharesPin?: SharesPin,
+): PageKind {
   const { method } = request
   if (method === 'OPTIONS') return isPreflight(request) ? 'preflight' : 'subresource'
   if ((method !== 'GET' && method !== 'HEAD') || isUpgrade(request) || isPrefetch(request)) return 'subresource'
@@ -28,7 +30,9 @@ export function pageKind(request: RequestMarks, pageHeader?: string, sharesPin =
   const document =
     mode === undefined
       ? wantsHtmlPage(request) && !isStamped(request, pageHeader)
-      : mode === 'navigate' && !isFrameOfOwnPage(request, sharesPin) && !isDownload(request)
+      : mode === 'navigate' &&
+        !isDownload(request) &&
+        !(isFrame(request) && isFrameOfOpenPage(request, holdsPin, sharesPin))
   return document ? 'document' : 'subresource'
 }
 
@@ -140,17 +144,6 @@ function saysPrefetch(purpose: string | undefined): boolean {
     .toLowerCase()
     .split(/[;,]/)
     .some((part) => part.trim() === 'prefetch')
-}
-
-/**
- * A frame shows a part of the page around it, as long as both have one pin; in a page of another site, or of another host that has a pin
- * of its own or none, it is a visit of its own.
- */
-function isFrameOfOwnPage(request: RequestMarks, sharesPin: boolean): boolean {
-  const dest = request.get('sec-fetch-dest')
-  if (dest !== 'iframe' && dest !== 'frame' && dest !== 'object' && dest !== 'embed') return false
-  const site = request.get('sec-fetch-site')
-  return site === 'same-origin' || (sharesPin && site === 'same-site')
 }
 
 /** `<a download>`: navigates to nowhere, and asks for no type. Under a service worker page loads have no destination either. */

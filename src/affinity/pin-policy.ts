@@ -13,8 +13,9 @@ import {
   isUpgrade,
   leavesPageOpen,
 } from './page-kind.ts'
-import type { Fields, RequestMarks } from './page-kind.ts'
+import type { RequestMarks } from './page-kind.ts'
 import { pinCookieName } from './pin-cookie.ts'
+import type { Fields } from './types.ts'
 
 const seedBytes = 12
 const historyLength = 3

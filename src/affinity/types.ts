@@ -1,6 +1,13 @@
-// Whose word about the client's address is taken, which keys sign pins, and what the pins that came are found to be.
+// What all of affinity speaks of: fields of a message, whose word about the client's address is taken, which keys sign pins, and what the pins
+// that came are found to be.
 
 import type { PinReading, PinState } from '../rules/types.ts'
+
+/** Of a message head. Names in lower case. */
+export interface Fields {
+  /** The value; several lines joined by `, `. */
+  get(name: string): string | undefined
+}
 
 /** `trust` of routes.yaml: proxies by address, or a number of hops as Istio's numTrustedProxies. Exactly one is given; neither trusts nobody. */
 export interface TrustSpec {

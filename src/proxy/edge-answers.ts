@@ -190,12 +190,19 @@ export function stalePageAnswer(pinned: string, current: string, accept: string 
   const { code, status, title } = edgeErrors.stalePage
   if (accept !== undefined && asksForHtml(accept)) {
     const body = `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title>
-<h1>${title}</h1><p>There is a newer version. <a href="">Reload the page</a> to go on.</p></html>\n`
+<h1>${title}</h1><p>There is a newer version. ${reloadLink} to go on.</p></html>\n`
     return { status, fields: unstored('text/html; charset=utf-8'), body }
   }
   const body = JSON.stringify({ type: 'about:blank', title, status, code, pinned, current, reload: true })
   return { status, fields: unstored('application/problem+json'), body }
 }
+
+/**
+ * In a frame the page around it is what has to be loaded anew: the frame alone would be told the same again. Where that page is of another
+ * host, which no script may reload, the frame's page takes its place.
+ */
+const reloadLink =
+  '<a href="" target="_top" onclick="if (top !== self) try { top.location.reload(); return false } catch {}">Reload the page</a>'
 
 /** Sends a visitor of a preview link on to the page itself, without the token: neither history, log nor referrer keeps it. */
 export function previewRedirect(

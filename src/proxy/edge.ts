@@ -4,6 +4,7 @@
 import { compileTrust, type Trust } from '../affinity/client-address.ts'
 import { compileIdentity, type ReadIdentity } from '../affinity/identity.ts'
 import type { KeyRing } from '../affinity/key-ring.ts'
+import type { SharesPin } from '../affinity/page-frame.ts'
 import { createPinReader, type PinReader } from '../affinity/pin-cookie.ts'
 import { createPreviewReader, type PreviewReader } from '../affinity/preview.ts'
 import type { TrustSpec } from '../affinity/types.ts'
@@ -55,6 +56,8 @@ export interface EdgeRelease {
   readonly pins: PinReader
   /** Undefined without configured keys: nobody could have signed a link. */
   readonly previews: PreviewReader | undefined
+  /** Which hosts have the same pin; undefined without `pin.domain`. */
+  readonly sharesPin: SharesPin | undefined
   readonly identity: ReadIdentity
   readonly keyRing: KeyRing
   readonly poolOf: ReadonlyMap<Pool, PoolEndpoints>
@@ -169,6 +172,7 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
     release,
     pins: createPinReader(release.spec, keyRing, source.pinsRemembered),
     previews: keyRing.random ? undefined : createPreviewReader(release.spec, keyRing),
+    sharesPin: sharesPinOf(release, source.table),
     identity: compileIdentity(release.spec),
     keyRing,
     poolOf,
@@ -181,6 +185,13 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
     available: availability(release, endpointsOf),
     settling: source.settlingOf(release),
   }
+}
+
+/** Of the hosts that browsers bring the pin to (RFC 6265 5.1.3), those that are this release's. */
+function sharesPinOf(release: Release, table: RouteTable): SharesPin | undefined {
+  const { domain } = release.spec.pin
+  if (domain === undefined) return undefined
+  return (host) => (host === domain || host.endsWith(`.${domain}`)) && table.releaseFor(host) === release
 }
 
 function linesOf(header: string, version: string): VersionLines {

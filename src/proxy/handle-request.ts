@@ -179,8 +179,11 @@ function visitOf(
   const nowSeconds = around.nowSeconds()
   const identity = release.identity(facts, nowSeconds)
   const { reading } = cookies.pin
+  const preview = cookies.preview(nowSeconds)
+  // After a preview that has ended, what belongs to a page is told to reload; a frame of a page elsewhere has nobody to tell.
+  const holdsPin = reading.state === 'held' && preview?.held !== false
   return {
-    kind: pageKind(request, spec.pin.pageHeader, spec.pin.domain !== undefined),
+    kind: pageKind(request, spec.pin.pageHeader, holdsPin, release.sharesPin),
     reading,
     pageVersion: pageVersion(request, facts.query, spec.pin, spec.page),
     identity,
@@ -188,7 +191,7 @@ function visitOf(
     nowSeconds,
     available: release.available,
     settling: release.settling,
-    preview: cookies.preview(nowSeconds),
+    preview,
   }
 }
 

@@ -7,8 +7,6 @@ interface Row {
   readonly says: string
   readonly method?: string
   readonly fields: Readonly<Record<string, string>>
-  /** Other hosts of the site have the same pin. */
-  readonly sharesPin?: boolean
   readonly kind: PageKind
 }
 
@@ -44,17 +42,6 @@ const withFetchMetadata: readonly Row[] = [
   { says: 'HEAD of a page', method: 'HEAD', fields: fetchMarks('navigate', 'document'), kind: 'document' },
   { says: 'a same-origin iframe', fields: { ...fetchMarks('navigate', 'iframe'), accept: page }, kind: 'subresource' },
   {
-    says: 'an iframe on a page of another host of the site, which has a pin of its own',
-    fields: fetchMarks('navigate', 'iframe', 'same-site'),
-    kind: 'document',
-  },
-  {
-    says: 'an iframe on a page of another host of the site that has the same pin',
-    fields: fetchMarks('navigate', 'iframe', 'same-site'),
-    sharesPin: true,
-    kind: 'subresource',
-  },
-  {
     says: 'a file of <a download>',
     fields: { ...fetchMarks('navigate', 'empty'), accept: '*/*' },
     kind: 'subresource',
@@ -63,12 +50,6 @@ const withFetchMetadata: readonly Row[] = [
   { says: 'a same-origin frame', fields: fetchMarks('navigate', 'frame'), kind: 'subresource' },
   { says: 'a same-origin object', fields: fetchMarks('navigate', 'object'), kind: 'subresource' },
   { says: 'a same-origin embed', fields: fetchMarks('navigate', 'embed'), kind: 'subresource' },
-  { says: 'a frame on a foreign page', fields: fetchMarks('navigate', 'iframe', 'cross-site'), kind: 'document' },
-  {
-    says: 'a frame that says no site',
-    fields: { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' },
-    kind: 'document',
-  },
   {
     says: 'a form post',
     method: 'POST',
@@ -198,8 +179,8 @@ const preflights: readonly Row[] = [
 ]
 
 describe('documents and subresources', () => {
-  test.each(withFetchMetadata)('https: $says is a $kind', ({ method = 'GET', fields, sharesPin, kind }) => {
-    expect(pageKind(request(method, fields), undefined, sharesPin)).toBe(kind)
+  test.each(withFetchMetadata)('https: $says is a $kind', ({ method = 'GET', fields, kind }) => {
+    expect(pageKind(request(method, fields))).toBe(kind)
   })
 
   test.each(plain)('plain http: $says is a $kind', ({ method = 'GET', fields, kind }) => {

@@ -70,9 +70,10 @@ export class PageStage {
   }
 
   /** An address on this gateway, such as `https://shop.test` and a port. */
-  url(scheme: 'https' | 'http', host = 'shop.test'): string {
-    const port = this.#gateway.listeners().find(({ secure }) => secure === (scheme === 'https'))!.port
-    return `${scheme}://${host}:${port}`
+  url(scheme: 'https' | 'http' | 'https, another port', host = 'shop.test'): string {
+    const [encrypted, plain, another] = this.#gateway.listeners()
+    const { port } = { https: encrypted!, http: plain!, 'https, another port': another! }[scheme]
+    return `${scheme.split(',', 1)[0]}://${host}:${port}`
   }
 
   /** Puts other routes in force. */
@@ -119,6 +120,7 @@ async function writeRoutes(directory: string, sites: PageStage['sites'], routes:
     listen: [
       { port: 0, address: '127.0.0.1', tls: { cert: 'site.pem', key: 'site.key' } },
       { port: 0, address: '127.0.0.1' },
+      { port: 0, address: '127.0.0.1', tls: { cert: 'site.pem', key: 'site.key' } },
     ],
     services: routes.services ?? { site: {} },
     versions: Object.fromEntries(versions.map((version) => [version, { site: sites.get(version)!.url }])),

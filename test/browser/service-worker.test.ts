@@ -2,6 +2,7 @@
 
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
+import { embed, partsOfFrame } from './page-in-frame.ts'
 import { describeWithPages, loadLazily, openIn, partsOf, whole } from './page-stage.ts'
 
 const promoted = { stable: 'v2', draining: ['v1'] }
@@ -48,6 +49,17 @@ describeWithPages('a service worker', (stage) => {
       // Its script has no hash, and is of the newest page.
       expect(await partsOf(page)).toEqual({ ...whole('v1'), app: 'v2' })
       expect(errors).toEqual([])
+    })
+
+    it.each([
+      ['that fetches pages itself, takes the calls of its page with it: it cannot be told from a page', '/sw.js', 'v2'],
+      ['that has them preloaded, is of the version of the page', '/preloading-sw.js', 'v1'],
+    ])('under one, a frame loaded after a promotion, %s', async (_, script, version) => {
+      const { page } = await stage.open(stage.url(scheme, host))
+      await register(page, script)
+      await stage.change(promoted)
+      expect(await partsOfFrame(await embed(page, '/frame'))).toEqual([version, version, version])
+      expect(await partsOf(page)).toEqual({ ...whole(version), page: 'v1', app: 'v1' })
     })
 
     it('without the stamp, the calls of the old tab follow the newest page through it too', async () => {

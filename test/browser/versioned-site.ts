@@ -94,6 +94,9 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
       return void response.write(`data: ${version}\n\n`)
     case '/sw.js':
       return script(workerOf(version), { 'cache-control': 'public, max-age=600' })
+    // A worker that has pages fetched while it starts, as the browser would have done without it.
+    case '/preloading-sw.js':
+      return script(preloadingWorker)
     // A worker that keeps the page /kept?stamp when it is installed, and answers with it from then on.
     case '/keeping-sw.js':
       return script(keepingWorker)
@@ -143,6 +146,14 @@ addEventListener('fetch', (event) => event.respondWith(fetch(event.request)))
 addEventListener('message', (event) => event.source.postMessage({ worker: version }))
 `
 }
+
+const preloadingWorker = `addEventListener('install', () => skipWaiting())
+addEventListener('activate', (event) =>
+  event.waitUntil(registration.navigationPreload.enable().then(() => clients.claim())))
+addEventListener('fetch', (event) => {
+  if (event.request.mode === 'navigate') event.respondWith(event.preloadResponse.then((page) => page ?? fetch(event.request)))
+})
+`
 
 const keepingWorker = `const kept = caches.open('kept')
 addEventListener('install', (event) => event.waitUntil(kept.then((cache) => cache.add('/kept?stamp')).then(() => skipWaiting())))

@@ -1,36 +1,15 @@
-// The ways by which people come to a page and go on from it: frames, forms, links from elsewhere, without cookies.
+// The ways by which people come to a page and go on from it: forms, links from elsewhere, without cookies.
 
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { chromium, type Page } from 'playwright-core'
+import { chromium } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { describeWithPages, openIn, partsOf, versionsOf, whole } from './page-stage.ts'
 
 const promoted = { stable: 'v2', draining: ['v1'] }
 
 describeWithPages('visits', (stage) => {
-  it('over https, a frame that is opened after a promotion is of the version of its page', async () => {
-    const { page } = await stage.open(`${stage.url('https')}/?stamp`)
-    await stage.change(promoted)
-    expect(await versionInFrame(page, '/frame?stamp')).toBe('v1')
-    expect(await partsOf(page)).toEqual(whole('v1'))
-  })
-
-  it('over http, such a frame cannot be told from a page: it is of the new version, and the stamp keeps the page whole', async () => {
-    const { page } = await stage.open(`${stage.url('http')}/?stamp`)
-    await stage.change(promoted)
-    expect(await versionInFrame(page, '/frame?stamp')).toBe('v2')
-    expect(await partsOf(page)).toEqual(whole('v1'))
-  })
-
-  it('over http without the stamp, such a frame takes the calls of its page with it', async () => {
-    const { page } = await stage.open(stage.url('http'))
-    await stage.change(promoted)
-    expect(await versionInFrame(page, '/frame')).toBe('v2')
-    expect(await partsOf(page)).toEqual({ ...whole('v2'), page: 'v1', app: 'v1' })
-  })
-
   describe.each(['https', 'http'] as const)('over %s', (scheme) => {
     it('a form posts to the version of its page', async () => {
       const { page } = await stage.open(stage.url(scheme))
@@ -111,19 +90,6 @@ describeWithPages('visits', (stage) => {
     })
   })
 
-  it('a frame on a page of another host of the site has a pin of its own, and keeps it over a promotion', async () => {
-    const call = `fetch('/api/version').then((answer) => answer.json()).then(({ version }) => [pageVersion, version])`
-    const { page } = await stage.open(stage.url('https', 'portal.shop.test'))
-    await versionInFrame(page, `${stage.url('https')}/frame`)
-    expect(await page.frames()[1]!.evaluate(call)).toEqual(['v1', 'v1'])
-    await stage.change(promoted)
-    expect(await page.frames()[1]!.evaluate(call)).toEqual(['v1', 'v1'])
-
-    await page.reload()
-    await versionInFrame(page, `${stage.url('https')}/frame`)
-    expect(await page.frames()[1]!.evaluate(call)).toEqual(['v2', 'v2'])
-  })
-
   it('without cookies a visit is whole while the routes stay; what is open at a promotion is told to reload', async () => {
     const profile = await mkdtemp(join(tmpdir(), 'graylane-profile-'))
     await mkdir(join(profile, 'Default'))
@@ -156,12 +122,3 @@ describeWithPages('visits', (stage) => {
     }
   })
 })
-
-function versionInFrame(page: Page, path: string): Promise<string> {
-  return page.evaluate<string>(`new Promise((done) => {
-    const frame = document.createElement('iframe')
-    frame.src = '${path}'
-    frame.onload = () => done(frame.contentDocument && frame.contentWindow.pageVersion)
-    document.body.append(frame)
-  })`)
-}

@@ -8,6 +8,7 @@ import type { Case, CaseGroup, Expectation } from './case.ts'
 import { clientAddress } from './client-address.ts'
 import { domain } from './domain.ts'
 import { document } from './document.ts'
+import { frames } from './frame.ts'
 import { GatewayUnderTest, readPin, type Result } from './gateway-under-test.ts'
 import { health } from './health.ts'
 import { identities } from './identity.ts'
@@ -25,6 +26,7 @@ const groups: readonly CaseGroup[] = [
   ...clientAddress,
   ...strip,
   ...pageKind,
+  ...frames,
   ...pin,
   ...subresource,
   ...document,

@@ -200,6 +200,22 @@ describe('a preview', () => {
     }
   })
 
+  it('ends for a frame with the page around it, which for a page of another host is the frame itself', async () => {
+    const [preview, pin] = [await open('v2'), await pinned()]
+    const frame = (site: string) =>
+      get('/', [preview, pin], [...page, 'Sec-Fetch-Dest: iframe', `Sec-Fetch-Site: ${site}`])
+    expect(asked(await frame('same-site'))).toBe('v2')
+    now = start + 7200
+    try {
+      expect((await frame('same-origin')).status).toBe(409)
+      const visit = await frame('same-site')
+      expect(asked(visit)).toBe('v1')
+      expect(visit.fields.get('set-cookie')).toMatch(/^graylane-preview=; .*Max-Age=0$/)
+    } finally {
+      now = start
+    }
+  })
+
   it('ends with the epoch, and with its version', async () => {
     const preview = await open('v2')
     for (const change of [

@@ -83,7 +83,7 @@ function isNew({ plan, now, since }: View, version: string): boolean {
 }
 
 /** Neither its version nor its epoch has gone. */
-function isGood(plan: Plan, held: Held): boolean {
+export function isGood(plan: Plan, held: Held): boolean {
   return plan.versions.includes(held.version) && held.epoch >= plan.epoch
 }
 

@@ -47,6 +47,36 @@ export const sabotages: readonly Sabotage[] = [
     instead: ') return',
   },
   {
+    sentence: 'step 3: a frame belongs to the page of its own host',
+    file: 'affinity/page-frame.ts',
+    code: "if (site === 'same-origin') return true",
+    instead: '',
+  },
+  {
+    sentence: 'step 3: and does so after another site redirected it',
+    file: 'affinity/page-frame.ts',
+    code: "loader === bareHost(request.get('host') ?? '')",
+    instead: 'false',
+  },
+  {
+    sentence: 'step 3: a frame moves no pin that holds, which an open page may have',
+    file: 'affinity/page-frame.ts',
+    code: 'return holdsPin &&',
+    instead: 'return false &&',
+  },
+  {
+    sentence: 'step 3: a frame is a visit where no page around it can have its pin',
+    file: 'affinity/page-frame.ts',
+    code: '&& !isAmongStrangers(request)',
+    instead: '',
+  },
+  {
+    sentence: 'step 3: a frame is a visit when its version is gone',
+    file: 'proxy/handle-request.ts',
+    code: "reading.state === 'held' &&",
+    instead: "reading.state !== 'none' &&",
+  },
+  {
     sentence: 'step 4: a signature that fails is no pin',
     file: pinCookie,
     code: 'key === undefined || !isSame(',

@@ -3,6 +3,7 @@
 import { decodePin, encodePin } from '../../src/affinity/pin-cookie.ts'
 import { createKeyRing } from '../../src/affinity/key-ring.ts'
 import { edited } from './administrator.ts'
+import { frames, isVisit } from './frames.ts'
 import { Gateways } from './gateways.ts'
 import { type Answer, key } from './model-gateway.ts'
 import { addressOf, allVersions, ownerOf, ownersOf, type Plan, services, whoIs } from './plan.ts'
@@ -12,6 +13,22 @@ import { below, bytesOf, chance } from './random.ts'
 interface Tab {
   readonly version: string
 }
+
+/** By which a browser says what it asks for. */
+type Marks = readonly (readonly [name: string, value: string])[]
+
+const navigation: Marks = [
+  ['accept', 'text/html'],
+  ['sec-fetch-mode', 'navigate'],
+]
+const typedAddress: Marks = [...navigation, ['sec-fetch-dest', 'document'], ['sec-fetch-site', 'none']]
+const ownPage: Marks = [...navigation, ['sec-fetch-dest', 'document'], ['sec-fetch-site', 'same-origin']]
+const ownCall: Marks = [
+  ['accept', '*/*'],
+  ['sec-fetch-mode', 'cors'],
+  ['sec-fetch-dest', 'empty'],
+  ['sec-fetch-site', 'same-origin'],
+]
 
 interface Browser {
   readonly ip: string
@@ -37,6 +54,7 @@ const kinds = [
   ['part', 10],
   ['post', 1],
   ['prefetch', 1],
+  ['frame', 3],
   ['lie', 2],
   ['toss', 1],
   ['forge', 1],
@@ -131,11 +149,13 @@ class World {
       case 'page':
         return this.#loadPage(browser, at, false)
       case 'part':
-        return this.#loadPart(browser, at, 'GET', c)
+        return this.#loadPart(browser, at, 'GET', c, ownCall)
       case 'post':
-        return this.#loadPart(browser, at, 'POST', c)
+        return this.#loadPart(browser, at, 'POST', c, ownPage)
       case 'prefetch':
-        return this.#loadPart(browser, at, 'GET', c, [['sec-purpose', 'prefetch']])
+        return this.#loadPart(browser, at, 'GET', c, [...ownPage, ['sec-purpose', 'prefetch']])
+      case 'frame':
+        return this.#loadFrame(browser, at, c)
       case 'lie':
         return this.#lie(browser, at, c)
       case 'toss':
@@ -167,12 +187,9 @@ class World {
 
   // --- browsers --------------------------------------------------------------------------------------------------------------------
 
-  #loadPage(browser: Browser, at: number, isForged: boolean): void {
+  #loadPage(browser: Browser, at: number, isForged: boolean, marks: Marks = typedAddress): void {
     const answer = this.#ask(browser, at, 'GET', '/', [
-      ['accept', 'text/html'],
-      ['sec-fetch-mode', 'navigate'],
-      ['sec-fetch-dest', 'document'],
-      ['sec-fetch-site', 'none'],
+      ...marks,
       // Claims of its own, which count for nothing.
       ['x-version', 'v4'],
       ['x_version', 'v4'],
@@ -198,40 +215,31 @@ class World {
     browser.tabs = [...browser.tabs.slice(-3), { version: due.version }]
   }
 
-  #loadPart(
-    browser: Browser,
-    at: number,
-    method: string,
-    c: number,
-    more: readonly (readonly [string, string])[] = [],
-  ): void {
+  /** In whatever page: it is a visit only where no open page can lose its pin by it. */
+  #loadFrame(browser: Browser, at: number, c: number): void {
+    const frame = frames[c % frames.length]!
+    const marks = [...navigation, ['sec-fetch-dest', 'iframe'] as const, ...frame.marks]
+    if (isVisit(frame, this.#gateways.view(at).plan, browser.held)) return this.#loadPage(browser, at, false, marks)
+    this.#askPart(browser, at, 'GET', undefined, 1, marks)
+  }
+
+  #loadPart(browser: Browser, at: number, method: string, c: number, marks: Marks): void {
     const tab = browser.tabs[c % Math.max(1, browser.tabs.length)]
     const isStamped = tab !== undefined && c % 3 !== 0
-    this.#askPart(browser, at, method, isStamped ? tab.version : undefined, c, more)
+    this.#askPart(browser, at, method, isStamped ? tab.version : undefined, c, marks)
   }
 
   /** A page that claims to be what it is not. */
   #lie(browser: Browser, at: number, c: number): void {
-    this.#askPart(browser, at, 'GET', allVersions[c % allVersions.length]!, c)
+    this.#askPart(browser, at, 'GET', allVersions[c % allVersions.length]!, c, ownCall)
   }
 
-  #askPart(
-    browser: Browser,
-    at: number,
-    method: string,
-    stamp: string | undefined,
-    c: number,
-    more: readonly (readonly [string, string])[] = [],
-  ): void {
+  #askPart(browser: Browser, at: number, method: string, stamp: string | undefined, c: number, marks: Marks): void {
     const isApi = c % 2 === 0
-    const isShown = more.length > 0 || method === 'POST'
+    const isShown = marks !== ownCall
     const answer = this.#ask(browser, at, method, isApi ? '/api/x' : '/logo', [
-      ['accept', isShown ? 'text/html' : '*/*'],
-      ['sec-fetch-mode', isShown ? 'navigate' : 'cors'],
-      ['sec-fetch-dest', isShown ? 'document' : 'empty'],
-      ['sec-fetch-site', 'same-origin'],
+      ...marks,
       ...(stamp === undefined ? [] : [['x-page-version', stamp] as const]),
-      ...more,
     ])
     const view = this.#gateways.view(at)
     // What is shown as a page goes with a pin, if it came without one.
