@@ -74,9 +74,15 @@ class BackendConnection {
       if (this.#bodyLeft === 0 && !this.#chunked) this.#answerPost()
       return
     }
-    if (target === '/echo') this.#socket.write(echo(this.#version, this.#number, head))
-    else this.#socket.write(method === 'HEAD' ? this.#answers.headOnly(target) : this.#answers.whole(target))
-    if (/^connection: *close/im.test(head)) this.#socket.end()
+    const closes = /^connection: *close/im.test(head)
+    const answer = this.#answerTo(method, target, head)
+    this.#socket.write(closes ? sayingClose(answer) : answer)
+    if (closes) this.#socket.end()
+  }
+
+  #answerTo(method: string, target: string, head: string): Buffer {
+    if (target === '/echo') return Buffer.from(echo(this.#version, this.#number, head), 'latin1')
+    return method === 'HEAD' ? this.#answers.headOnly(target) : this.#answers.whole(target)
   }
 
   #readBody(data: Buffer): Buffer {
@@ -140,6 +146,12 @@ class Answers {
 function headOf(version: Version, status: number, length: number): string {
   const fields = `Content-Type: text/plain\r\nContent-Length: ${length}\r\nX-Served-Version: ${version}\r\n`
   return `HTTP/1.1 ${status} ${status === 200 ? 'OK' : 'Not Found'}\r\n${fields}`
+}
+
+/** Without it a client that keeps connections takes the end for a failure (RFC 9112 9.6). */
+function sayingClose(answer: Buffer): Buffer {
+  const lineEnd = answer.indexOf('\r\n') + 2
+  return Buffer.concat([answer.subarray(0, lineEnd), Buffer.from('Connection: close\r\n'), answer.subarray(lineEnd)])
 }
 
 function echo(version: Version, connection: number, head: string): string {

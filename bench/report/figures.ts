@@ -74,6 +74,11 @@ export function ratio(result: BenchResult, scenario: string, contender: string, 
   return ratios.length === 0 ? undefined : spread(ratios)
 }
 
+/** `2026-11-27 02:09 UTC`. */
+export function timeOf({ startedAt }: { readonly startedAt: string }): string {
+  return `${startedAt.slice(0, 16).replace('T', ' ')} UTC`
+}
+
 /** graylane, in any of its variants. */
 export function isOurs(contender: string): boolean {
   return contender.startsWith('graylane')

@@ -7,7 +7,7 @@ import { scenarios } from '../scenarios.ts'
 import type { SoakResult } from '../soak.ts'
 import { type Bar, bars, memoryBar, outcomeOf } from './bars.ts'
 import { short } from './charts.ts'
-import { type Cell, cellsOf, idleKib, isOurs, ratio, type Spread } from './figures.ts'
+import { type Cell, cellsOf, idleKib, isOurs, ratio, type Spread, timeOf } from './figures.ts'
 import { soakSection } from './soak-section.ts'
 import { table } from './table.ts'
 
@@ -32,6 +32,7 @@ export function page(results: Results, charts: ReadonlySet<string>): string {
     barsSection(results),
     aloneSection(results),
     lossesSection(results),
+    methodSection(bench),
     `## By request\n\n${scenarioNote}\n\n${chart('small', 'CPU time of a small GET by proxy')}\n\n${chart('ratios', 'CPU time as a multiple of nginx, by kind of request')}`,
     ...scenarios.map(({ name, title }) => scenarioSection(bench, name, title)),
     idleSection(bench, chart('idle', 'Resident memory of an idle connection')),
@@ -40,7 +41,6 @@ export function page(results: Results, charts: ReadonlySet<string>): string {
     microSection(results.micro),
     soakSection(results.soak, chart('soak', 'Memory over the soak'), (growth) => outcome(memoryBar, growth)),
     participantsSection(bench),
-    methodSection(bench),
   ]
   return `${sections
     .filter((section) => section !== '')
@@ -128,10 +128,6 @@ function ownVersion({ participants }: BenchResult): string {
 
 function outcome(bar: Bar, value: number | undefined): string {
   return `**${outcomeOf(bar, value)}**`
-}
-
-function timeOf({ startedAt }: BenchResult): string {
-  return `${startedAt.slice(0, 16).replace('T', ' ')} UTC`
 }
 
 function limit(bar: Bar, value: number): string {

@@ -3,7 +3,7 @@
 
 import type { MemorySample, SoakResult } from '../soak.ts'
 import { lineChart, short } from './charts.ts'
-import { spread } from './figures.ts'
+import { spread, timeOf } from './figures.ts'
 import { growthInTenMinutes, type Point } from './growth.ts'
 import { table } from './table.ts'
 
@@ -66,10 +66,10 @@ export function soakSection(
   outcome: (growth: number | undefined) => string,
 ): string {
   if (soak === undefined) return ''
-  const { minutes, requests, failed, crossings, reloads, version } = soak
+  const { minutes, requests, failed, crossings, reloads, version, machine } = soak
   return `## Soak
 
-\`pnpm bench --soak ${minutes}\`, ${version}: all kinds of requests in turns, visitors, clients that leave in the middle, reloads. ${requests} requests, ${failed}
+\`pnpm bench --soak ${minutes}\`, ${version}, ${timeOf(soak)}, load average ${machine.loadBefore} before: all kinds of requests in turns, visitors, clients that leave in the middle, reloads. ${requests} requests, ${failed}
 failed, ${crossings} crossings, ${reloads} reloads.
 
 ${chart}

@@ -257,7 +257,7 @@ describe('load generators', () => {
 })
 
 describe('the backend', () => {
-  it('reads bodies in pieces and chunks, and says how much came', async () => {
+  it('reads bodies in pieces and chunks, says how much came, and that it closes when it does', async () => {
     await onStage(async (children) => {
       const { v1 } = await startBackend(children)
       const body = Buffer.alloc(200_000, 'x')
@@ -267,7 +267,9 @@ describe('the backend', () => {
       const socket = connect(v1, '127.0.0.1')
       socket.end('GET /1k HTTP/1.1\r\nConnection: close\r\n\r\n')
       const [part] = (await once(socket, 'data')) as [Buffer]
-      expect(part.toString('latin1')).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n(?:hello from v1)+/)
+      expect(part.toString('latin1')).toMatch(
+        /^HTTP\/1\.1 200 OK\r\nConnection: close\r\n[^]*\r\n\r\n(?:hello from v1)+/,
+      )
       socket.destroy()
     })
   })

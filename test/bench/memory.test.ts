@@ -127,7 +127,17 @@ describe('growth', () => {
 
 describe('a soak', () => {
   const soaked = (memory: readonly MemorySample[]): SoakResult =>
-    ({ version: '1', minutes: 20, requests: 9, failed: 0, crossings: 0, reloads: 3, memory }) as unknown as SoakResult
+    ({
+      startedAt: '2026-01-01T10:00:00.000Z',
+      version: '1',
+      machine: { loadBefore: 0.5 },
+      minutes: 20,
+      requests: 9,
+      failed: 0,
+      crossings: 0,
+      reloads: 3,
+      memory,
+    }) as unknown as SoakResult
   const sectionOf = (soak: SoakResult): string =>
     soakSection(soak, '', (growth) => `**${outcomeOf(memoryBar, growth)}**`).replaceAll('\n', ' ')
   /** Resident memory grows by 14 MiB in ten minutes, what is alive by `mib`; before the fifth minute both do by much more. */
