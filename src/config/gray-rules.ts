@@ -7,6 +7,8 @@ import type { GrayRuleText, MatchItemText } from './schema.ts'
 import { claimedAddress } from './slips.ts'
 import { hundredthsOfPercent } from './written-values.ts'
 
+export { ruleLabels } from '../rules/rule-labels.ts'
+
 const conditions = ['ip', 'users', 'match', 'share'] as const
 
 export async function grayRuleSpecs(draft: Draft): Promise<readonly GrayRuleSpec[]> {
@@ -61,8 +63,6 @@ function checkItem(draft: Draft, item: MatchItemText): void {
     if (message !== undefined) complainOfKey(draft, headers as object, name, 'slip', message)
   }
 }
-
-export { ruleLabels } from '../rules/rule-labels.ts'
 
 /** Reasons, logs and metrics show rules by name. */
 function checkNamesOnce(draft: Draft): void {

@@ -124,4 +124,39 @@ describeWithChromium('the dashboard, for everybody,', () => {
     // Nothing is cut off sideways.
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
   })
+
+  it.each([360, 1280])('keeps names of 63 letters within the page and the graph, at %i pixels', async (width) => {
+    const [blog, one, two] = ['blog', 'checkout-redesign', 'release.2026.11.27'].map((name) =>
+      name.padEnd(63, '-build.4711'),
+    ) as [string, string, string]
+    const otherReleases = `---
+name: ${blog}
+hosts: [blog.example]
+services: { web: {} }
+versions: { ${one}: { web: "http://127.0.0.1:9" }, ${two}: { web: "http://127.0.0.1:19" } }
+stable: ${one}
+gray: [{ version: ${two}, share: 10% }]
+`
+    await using stage = await GrayStage.start({ otherReleases })
+    await using tab = await openDashboard(browser, stage, { viewport: { width, height: 740 } })
+    const { page } = tab
+    await page.getByLabel('Release', { exact: true }).selectOption(blog)
+    await page.locator(`.version[data-version="${two}"]`).waitFor()
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
+    const ends = `Array.from(document.querySelectorAll('.lane-words'), (words) => words.getBoundingClientRect().right)`
+    const graph = (await page.locator('#graph svg').boundingBox())!
+    const rights = await page.evaluate<number[]>(ends)
+    expect(rights).toHaveLength(2)
+    for (const right of rights) expect(right).toBeLessThan(graph.x + graph.width)
+  })
+
+  it('says how many fail within the box of the service', async () => {
+    await using stage = await GrayStage.start({ status: () => 503, delayMs: () => 120 })
+    await using tab = await openDashboard(browser, stage)
+    for (let i = 0; i < 5; i += 1) await stage.visit('office')
+    await tab.page.locator('.node.service .bad').first().waitFor()
+    const beyond = `Array.from(document.querySelectorAll('.node.service'), (node) =>
+      node.querySelector('.figures-line').getBoundingClientRect().right - node.querySelector('rect').getBoundingClientRect().right)`
+    expect(Math.max(...(await tab.page.evaluate<number[]>(beyond)))).toBeLessThan(0)
+  })
 })

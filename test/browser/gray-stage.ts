@@ -31,6 +31,8 @@ export type Guest = keyof typeof guests
 interface StageOptions {
   /** Which version a backend says it is; its own by default. For showing what a crossing looks like. */
   readonly served?: (service: string, version: Version) => string | undefined
+  /** Of every answer; 200 by default. */
+  readonly status?: () => number
   /** Milliseconds that an answer takes. */
   readonly delayMs?: () => number
   /** Wanted by the admin server. */
@@ -181,6 +183,7 @@ interface Backend extends StageOptions {
 async function answerPage(incoming: IncomingMessage, response: ServerResponse, backend: Backend): Promise<void> {
   const { version, internalPort, served, delayMs } = backend
   await pause(delayMs?.() ?? 0)
+  response.statusCode = backend.status?.() ?? 200
   if (incoming.url === '/') {
     const headers = { host: 'mqtt-server', 'x-version': String(incoming.headers['x-version']) }
     await new Promise<void>((resolve) => {
@@ -197,8 +200,9 @@ async function answerPage(incoming: IncomingMessage, response: ServerResponse, b
   response.end(`frontend ${name}`)
 }
 
-async function answerDevices(response: ServerResponse, { version, served, delayMs }: Backend): Promise<void> {
+async function answerDevices(response: ServerResponse, { version, served, delayMs, status }: Backend): Promise<void> {
   await pause(delayMs?.() ?? 0)
+  response.statusCode = status?.() ?? 200
   response.setHeader('content-type', 'application/json')
   response.setHeader('x-served-version', served?.('mqtt-server', version) ?? version)
   response.end(JSON.stringify({ message: [version] }))

@@ -151,7 +151,7 @@ export class Decisions {
       h(
         'td',
         {},
-        version === '' ? '–' : h('span', { class: `chip hue-${hue}` }, version),
+        version === '' ? '–' : h('span', { class: `chip hue-${hue}`, title: version }, version),
         isCrossed ? h('span', { class: 'bad' }, ` ${word('servedBy', served)}`) : null,
       ),
       h(

@@ -70,6 +70,8 @@ export class Graph {
         nodes.map((node) => this.#nodeShape(node)),
       ),
       svg('g', { class: 'badges' }),
+      // Above the links that pass from lane to lane.
+      svg('g', {}, lanes.map(laneWords)),
     )
     this.#travellers = html('div', { class: 'travellers', 'aria-hidden': 'true' })
     this.#place.replaceChildren(html('div', { class: 'drawing' }, this.#svg, this.#travellers))
@@ -123,17 +125,18 @@ export class Graph {
     if (kind === 'endpoint') {
       const figure = isOut ? word('outOfBalancing') : flow.rate > 0 ? `${rate(flow.rate)}${word('perSecond')}` : ''
       const room = Math.floor((w - 22 - figure.length * 6.6) / 7)
-      setText(node.title, title.length > room ? `${title.slice(0, Math.max(4, room - 1))}…` : title)
+      setText(node.title, cut(title, room))
       setText(node.extra, figure)
     } else setText(node.title, kind === 'service' ? shortened(title, w) : word(kind))
     if (node.line !== null) {
       const figures = [`${rate(flow.rate)}${word('perSecond')}`]
       if (kind === 'service' && flow.rate > 0) {
-        if (w > 120) figures.push(`p50 ${duration(flow.p50)}`)
+        // Where there is no room for both and errors, the slow end says more.
+        if (w > 120 && (w > 240 || flow.errors === 0)) figures.push(`p50 ${duration(flow.p50)}`)
         if (w > 180) figures.push(`p99 ${duration(flow.p99)}`)
       }
       if (kind === 'service' && w > 240 && endpoints > 1) figures.push(word('endpointsCount', endpoints))
-      const bad = flow.errors > 0 ? svg('tspan', { class: 'bad' }, ` ${percent(flow.errors)}`) : ''
+      const bad = flow.errors > 0 && !isNarrow ? svg('tspan', { class: 'bad' }, ` ${percent(flow.errors)}`) : ''
       const text = figures.join(' · ')
       if (node.line.textContent !== text + (bad === '' ? '' : bad.textContent)) node.line.replaceChildren(text, bad)
     }
@@ -188,21 +191,34 @@ export class Graph {
 /** A host of a cluster by its first two labels; what is longer than its box is cut. */
 function shortened(name, width) {
   const short = name.replace(/\.svc(?:\.|$).*$/, '')
-  const room = Math.floor((width - 22) / 7.6)
-  return short.length > room ? `${short.slice(0, room - 1)}…` : short
+  return cut(short, Math.floor((width - 22) / 7.6))
 }
 
-function laneShape({ version, hue, x, y, w, h }) {
+function cut(text, room) {
+  return text.length > room ? `${text.slice(0, Math.max(4, room - 1))}…` : text
+}
+
+/** About, in small letters. Han characters are as wide as they are high. */
+function widthOf(text) {
+  return Array.from(text, (sign) => (/\p{Script=Han}/u.test(sign) ? 12 : 7)).reduce((sum, one) => sum + one, 0)
+}
+
+function laneShape({ hue, x, y, w, h }) {
+  return svg('rect', { class: `band hue-${hue % 6}`, x, y, width: w, height: h, rx: 12 })
+}
+
+function laneWords({ version, hue, x, y, w }) {
   const { role, share: hundredths } = version
-  const name = version.name === '' ? word('noSubset') : version.name
   const details = [word(role === 'draining' ? 'drainingRole' : role)]
   if (hundredths > 0) details.push(word('shareOf', share(hundredths)))
+  const said = details.join(' · ')
+  const name = version.name === '' ? word('noSubset') : version.name
   return svg(
-    'g',
-    { class: `hue-${hue % 6}`, 'data-version': name },
-    svg('rect', { class: 'band', x, y, width: w, height: h, rx: 12 }),
-    svg('text', { class: 'lane-name', x: x + 14, y: y + 21 }, name),
-    svg('text', { class: 'lane-role', x: x + 14 + name.length * 8.6 + 10, y: y + 21 }, details.join(' · ')),
+    'text',
+    { class: `lane-words hue-${hue % 6}`, x: x + 14, y: y + 21 },
+    svg('title', {}, name),
+    svg('tspan', { class: 'lane-name' }, cut(name, Math.floor((w - 40 - widthOf(said)) / 8.6))),
+    svg('tspan', { class: 'lane-role', dx: 10 }, said),
   )
 }
 
@@ -215,11 +231,7 @@ function crossingBadges(links) {
   return Object.values(byEnd).map((same) => {
     const [{ end }] = same
     const text = `${word('legendCrossing')} ${same.reduce((sum, { count }) => sum + count, 0)}`
-    // Han characters are as wide as they are high.
-    const width = Array.from(text, (sign) => (/\p{Script=Han}/u.test(sign) ? 12 : 7)).reduce(
-      (sum, one) => sum + one,
-      16,
-    )
+    const width = 16 + widthOf(text)
     const x = Math.max(2, end.x - width - 14)
     const y = end.y - 28
     return svg(
