@@ -8,13 +8,9 @@ const valuesShown = 5
 
 export function writtenDifferences(before: Configuration, after: Configuration): readonly string[] {
   const said: string[] = []
-  const { listen: listenBefore, trust: trustBefore, limits: limitsBefore } = before
-  const { listen, trust, limits } = after
-  compare('listen', plain(listenBefore), plain(listen), said)
-  compare('trust', plain(trustBefore), plain(trust), said)
-  compare('overload', plain(before.overload), plain(after.overload), said)
-  compare('path', before.path, after.path, said)
-  compare('limits', plain(limitsBefore), plain(limits), said)
+  for (const key of ['listen', 'trust', 'overload', 'path', 'limits'] as const) {
+    compare(key, plain(before[key]), plain(after[key]), said)
+  }
   compare('accessLog', before.accessLog.path, after.accessLog.path, said)
   compare('accessLog.format', before.accessLog.format, after.accessLog.format, said)
   for (const release of after.releases) {

@@ -6,7 +6,7 @@ import { seedFor } from '../affinity/pin-policy.ts'
 import { parseAddress } from '../rules/address.ts'
 import { bareRequest } from '../rules/bare-request.ts'
 import { decide } from '../rules/decide.ts'
-import type { Address, PinReading, Release, RequestFacts, Visit } from '../rules/types.ts'
+import type { PinReading, Release, RequestFacts, Visit } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'
 import { writtenDifferences } from './compare-written.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -100,7 +100,7 @@ interface Visitor {
 
 /** The same ones each time, so that two runs say the same. */
 function* drawn(): Generator<Visitor> {
-  const facts = bareRequest(parseAddress('0.0.0.0') as Address)
+  const facts = bareRequest()
   for (let index = 0; index < drawnVisitors; index += 1) {
     const seed = createHash('sha256').update(String(index)).digest('base64url').slice(0, 16)
     yield { facts, identity: undefined, seed }
@@ -116,10 +116,9 @@ function* named(old: Release, now: Release): Generator<Visitor> {
       for (const { clientIp } of condition.items) for (const cidr of clientIp ?? []) addresses.add(cidr)
   }
   let left = namedAtMost
-  const nobody = parseAddress('0.0.0.0') as Address
   for (const user of users) {
     if (left-- === 0) return
-    yield visitorOf(now.name, bareRequest(nobody), wireText(user))
+    yield visitorOf(now.name, bareRequest(), wireText(user))
   }
   for (const cidr of addresses) {
     if (left-- === 0) return

@@ -271,8 +271,7 @@ function dropRules(release: Release, version: string, changes: string[], why?: s
 /** False when it drains already. */
 function drain(release: Release, version: string, now: Date): boolean {
   if (release.draining.some((entry) => entry.version === version)) return false
-  const since = `${now.toISOString().slice(0, 19)}Z`
-  release.edit.insert(['draining'], { version, since }, undefined, 'stable')
+  release.edit.insert(['draining'], { version, since: iso(now.getTime()) }, undefined, 'stable')
   return true
 }
 

@@ -137,9 +137,7 @@ function readTokenKeys(bytes: Uint8Array): readonly TokenKey[] | string {
     const object = publicKey(key)
     return typeof object === 'string' ? object : withUsual(key, algorithmsFor(object))
   }
-  if (bytes.byteLength < secretBytesAtLeast)
-    return `this secret has ${bytes.byteLength} bytes; at least ${secretBytesAtLeast} are needed`
-  return withUsual({ id: undefined, algorithms: [], form: 'raw', secret: bytes }, ['HS256'])
+  return tooShort(bytes) ?? withUsual({ id: undefined, algorithms: [], form: 'raw', secret: bytes }, ['HS256'])
 }
 
 function withUsual(key: TokenKey, algorithms: readonly string[]): readonly TokenKey[] | string {
@@ -178,8 +176,8 @@ function readJwk(jwk: Jwk): TokenKey | string {
   const named = typeof jwk.alg === 'string' ? jwk.alg : undefined
   if (jwk.kty === 'oct') {
     const secret = Buffer.from(typeof jwk.k === 'string' ? jwk.k : '', 'base64url')
-    if (secret.byteLength < secretBytesAtLeast)
-      return `this secret has ${secret.byteLength} bytes; at least ${secretBytesAtLeast} are needed`
+    const problem = tooShort(secret)
+    if (problem !== undefined) return problem
     const isForSecrets = named === undefined || algorithmsOf['raw']?.includes(named) === true
     return isForSecrets
       ? { id, algorithms: [named ?? 'HS256'], form: 'raw', secret }
@@ -191,6 +189,12 @@ function readJwk(jwk: Jwk): TokenKey | string {
   const algorithms = algorithmsFor(object)
   if (named !== undefined && !algorithms.includes(named)) return `alg ${quote(named)} is not for such a key`
   return { ...key, algorithms: named === undefined ? algorithms.slice(0, 1) : [named] }
+}
+
+function tooShort({ byteLength }: Uint8Array): string | undefined {
+  return byteLength < secretBytesAtLeast
+    ? `this secret has ${byteLength} bytes; at least ${secretBytesAtLeast} are needed`
+    : undefined
 }
 
 /** The public half: that of a private key is enough, and all that is kept in use. */

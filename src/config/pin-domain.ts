@@ -32,7 +32,8 @@ export function checkPinsApart(drafts: readonly Draft[]): void {
   }
 }
 
-function bareDomain(domain: string): string {
+/** As cookies have it: without the dot that some write in front. */
+export function bareDomain(domain: string): string {
   return domain.replace(/^\./, '').toLowerCase()
 }
 

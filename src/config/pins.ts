@@ -6,6 +6,7 @@ import type { PinSpec } from '../rules/types.ts'
 import type { Configuration } from './configuration.ts'
 import { complain, type Draft } from './draft.ts'
 import { readKey } from './key-source.ts'
+import { bareDomain } from './pin-domain.ts'
 import { durationMs } from './written-values.ts'
 
 /** Browsers keep no cookie longer (RFC 6265bis 5.5), and a pin's cookie lives ttl and 7 days. */
@@ -41,7 +42,7 @@ export function pinSpec(draft: Draft): PinSpec {
     epoch,
     repin,
     sameSite,
-    domain: domain?.replace(/^\./, '').toLowerCase(),
+    domain: domain && bareDomain(domain),
     pageHeader: pageHeader.toLowerCase(),
   }
 }

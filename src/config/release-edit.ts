@@ -7,7 +7,7 @@ import { access, type FileHandle, open, readFile, realpath, rename, rm, stat } f
 import { basename, dirname, join } from 'node:path'
 import { parseAddress } from '../rules/address.ts'
 import { bareRequest } from '../rules/bare-request.ts'
-import type { Address, Release, RequestFacts } from '../rules/types.ts'
+import type { Release, RequestFacts } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'
 import type { Surroundings } from './draft.ts'
 import { editRoutes, type ReleaseVerb } from './edit-routes.ts'
@@ -231,7 +231,7 @@ function noEffect({ table }: Snapshot, verb: ReleaseVerb): Refusal | undefined {
 
 /** What a user sends: a rule may ask for the very cookie or field that says who he is. Tokens are not made up. */
 function requestsOf({ spec }: Release, user: string): readonly RequestFacts[] {
-  const bare = bareRequest(parseAddress('0.0.0.0') as Address)
+  const bare = bareRequest()
   const saying = spec.identity.flatMap((source): readonly RequestFacts[] => {
     if (source.kind === 'cookie') return [{ ...bare, cookie: (name) => (name === source.name ? user : undefined) }]
     if (source.kind === 'header') return [{ ...bare, headerLines: (name) => (name === source.name ? [user] : []) }]
@@ -271,7 +271,6 @@ function decode(bytes: Uint8Array): { readonly mark: string; readonly text: stri
   return text.startsWith('\uFEFF') ? { mark: '\uFEFF', text: text.slice(1) } : { mark: '', text }
 }
 
-/** As `patch` and `git apply` take it. */
 function digest(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }

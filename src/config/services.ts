@@ -57,23 +57,23 @@ async function serviceSpec(draft: Draft, name: string, entry: ServiceEntry): Pro
   }
 }
 
-function headerOperations(draft: Draft, operations: HeaderOperationsText): HeaderOperationsSpec {
-  const { set = new Map<string, string>(), add = new Map<string, string>(), remove = [] } = operations
-  for (const fields of [operations.set, operations.add]) if (fields !== undefined) checkFields(draft, fields)
+function headerOperations(draft: Draft, { set, add, remove = [] }: HeaderOperationsText): HeaderOperationsSpec {
   for (const [index, name] of remove.entries()) checkFieldName(draft, remove, index, name)
   return {
     remove: remove.map((name) => name.toLowerCase()),
-    set: operations.set === undefined ? set : lowerCaseKeys(draft, set),
-    add: operations.add === undefined ? add : lowerCaseKeys(draft, add),
+    set: headerFields(draft, set),
+    add: headerFields(draft, add),
   }
 }
 
-function checkFields(draft: Draft, fields: ReadonlyMap<string, string>): void {
+function headerFields(draft: Draft, fields: ReadonlyMap<string, string> | undefined): ReadonlyMap<string, string> {
+  if (fields === undefined) return new Map()
   for (const [name, value] of fields) {
     checkFieldName(draft, fields, name, name)
     const format = parseHeaderFormat(value)
     if ('problem' in format) complain(draft, fields, name, 'value', format.problem)
   }
+  return lowerCaseKeys(draft, fields)
 }
 
 function checkFieldName(draft: Draft, owner: object, key: string | number, name: string): void {

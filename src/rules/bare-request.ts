@@ -1,8 +1,11 @@
 // A request of which nothing is known but who sends it: for asking what rules would do with somebody.
 
+import { parseAddress } from './address.ts'
 import type { Address, RequestFacts } from './types.ts'
 
-export function bareRequest(clientAddress: Address): RequestFacts {
+const nowhere = parseAddress('0.0.0.0') as Address
+
+export function bareRequest(clientAddress = nowhere): RequestFacts {
   return {
     method: 'GET',
     scheme: 'https',

@@ -6,6 +6,7 @@ import { serialize } from 'node:v8'
 import { expect, it } from 'vitest'
 
 import type { TrafficView } from '../../src/observe/traffic-ring.ts'
+import { serverSentEvents } from '../support/server-sent-events.ts'
 import { CountedTraffic } from './counted-traffic.ts'
 
 /** Seconds that are counted before somebody looks; all of the window. */
@@ -13,15 +14,12 @@ const counted = 10
 
 /** What a new watcher is sent at once: state, figures, decisions. */
 async function firstEvents(admin: string): Promise<ReadonlyMap<string, string>> {
-  const abort = new AbortController()
-  const answer = await fetch(`http://${admin}/traffic?window=10`, { signal: abort.signal })
-  let text = ''
-  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
-    text += chunk
-    if (/event: decisions\n.*\n\n$/.test(text)) break
+  const events = new Map<string, string>()
+  for await (const { name, data } of serverSentEvents(await fetch(`http://${admin}/traffic?window=10`))) {
+    events.set(name, data)
+    if (name === 'decisions') break
   }
-  abort.abort()
-  return new Map(Array.from(text.matchAll(/^event: (\w+)\ndata: (.*)$/gm), ([, name, data]) => [name!, data!]))
+  return events
 }
 
 async function watched(perSecond: number): Promise<{

@@ -6,6 +6,7 @@ import { createAdminServer } from '../../src/admin/server.ts'
 import { dashboardFiles } from '../../src/admin/dashboard-files.ts'
 import type { GatewayState } from '../../src/admin/gateway-state.ts'
 import type { TrafficView } from '../../src/observe/traffic-ring.ts'
+import { serverSentEvents } from '../support/server-sent-events.ts'
 import { LiveGateway } from './live-gateway.ts'
 
 let live: LiveGateway
@@ -55,24 +56,13 @@ describe('GET /state', () => {
   })
 })
 
-/** Parses a stream of events until `enough` says so. */
-async function events(path: string, enough: (seen: readonly string[]) => boolean): Promise<Map<string, string[]>> {
-  const abort = new AbortController()
-  const answer = await live.ask(path, { signal: abort.signal })
-  expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
+/** The data of a stream's events by their names, until so many sums have come. */
+async function events(path: string, sums: number): Promise<ReadonlyMap<string, readonly string[]>> {
   const seen = new Map<string, string[]>()
-  let text = ''
-  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
-    text += chunk
-    const whole = text.split('\n\n')
-    text = whole.pop()!
-    for (const event of whole) {
-      const [, name = '', data = ''] = /^event: (\w+)\ndata: (.*)$/s.exec(event) ?? []
-      seen.set(name, [...(seen.get(name) ?? []), data])
-    }
-    if (enough([...seen].flatMap(([name, all]) => all.map(() => name)))) break
+  for await (const { name, data } of serverSentEvents(await live.ask(path))) {
+    seen.set(name, [...(seen.get(name) ?? []), data])
+    if (seen.get('traffic')?.length === sums) break
   }
-  abort.abort()
   return seen
 }
 
@@ -80,7 +70,7 @@ describe('GET /traffic', () => {
   it('streams the state once, then figures every second and decisions as they come', async () => {
     await live.get('/', { accept: 'text/html' })
     await live.get('/api/devices', { 'x-forwarded-for': '192.168.0.58' })
-    const seen = await events('/traffic?window=10', (names) => names.filter((name) => name === 'traffic').length >= 3)
+    const seen = await events('/traffic?window=10', 3)
     expect(seen.get('state')).toHaveLength(1)
     const decisions = seen.get('decisions')!.flatMap((data) => JSON.parse(data) as { path: string; reason: string }[])
     expect(decisions.map(({ path, reason }) => `${path} ${reason}`)).toEqual(['/ stable', '/api/devices rule'])

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { readFile, rename } from 'node:fs/promises'
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -8,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { rawRequest, type Answer } from '../admin/raw-request.ts'
 import { samplesOf, sourceSamplesOf } from '../observe/exposition-text.ts'
 import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
+import { startSlowBackend } from '../support/slow-backend.ts'
 import { ServingProcess } from './graylane-process.ts'
 import { keySecret, routes, useRoutes } from './routes.ts'
 
@@ -243,35 +243,13 @@ describe('reloading', () => {
   })
 })
 
-/** A frontend whose answer is held back until `release`. */
-async function slowFrontend(): Promise<{
-  url: string
-  arrived: Promise<void>
-  release: () => void
-  close: () => void
-}> {
-  const arrived = Promise.withResolvers<void>()
-  const released = Promise.withResolvers<void>()
-  const server = createServer((_request, response) => {
-    arrived.resolve()
-    void released.promise.then(() => response.end('late'))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const close = (): void => {
-    server.close()
-    server.closeAllConnections()
-  }
-  return { url: `http://127.0.0.1:${port}`, arrived: arrived.promise, release: released.resolve, close }
-}
-
 describe('the end', () => {
   it('comes with SIGTERM: not ready at once, listeners open for the delay, open requests finish, exit 0', async () => {
-    const frontend = await slowFrontend()
+    const frontend = await startSlowBackend()
     await folder.write(routes({ frontend1: frontend.url, frontend2: backends[2]?.url as string }))
     const { listener, admin, child } = await serve(['--drain-delay', '1'])
     const open = get(listener, '/slow')
-    await frontend.arrived
+    await expect.poll(frontend.waiting).toBe(1)
     child.kill('SIGTERM')
     await expect.poll(async () => (await get(admin, '/readyz')).status).toBe(503)
     expect((await get(admin, '/healthz')).status).toBe(200)
@@ -288,11 +266,11 @@ describe('the end', () => {
     ['SIGTERM', 143],
     ['SIGINT', 130],
   ] as const)('comes at once with a second %s', async (signal, code) => {
-    const frontend = await slowFrontend()
+    const frontend = await startSlowBackend()
     await folder.write(routes({ frontend1: frontend.url }))
     const { listener, child } = await serve()
     const open = get(listener, '/slow').catch(() => 'broken off')
-    await frontend.arrived
+    await expect.poll(frontend.waiting).toBe(1)
     child.kill(signal)
     await serving?.says(/draining/)
     child.kill(signal)

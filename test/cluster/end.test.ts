@@ -1,27 +1,8 @@
 // Several processes end as one.
 
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { type AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { startSlowBackend } from '../support/slow-backend.ts'
 import { ClusterUnderTest, isGone } from './cluster-process.ts'
-
-/** Holds each answer back until `release`. */
-async function slowBackend() {
-  const released = Promise.withResolvers<void>()
-  let waiting = 0
-  const server = createServer((_request, response) => {
-    waiting++
-    void released.promise.then(() => response.end('late'))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const close = (): void => {
-    server.close()
-    server.closeAllConnections()
-  }
-  return { url: `http://127.0.0.1:${port}`, waiting: () => waiting, release: released.resolve, close }
-}
 
 async function withSlowBackend(url: string): Promise<ClusterUnderTest> {
   const cluster = await ClusterUnderTest.start()
@@ -39,7 +20,7 @@ function asked(cluster: ClusterUnderTest): Promise<{ status: number; body: strin
 
 describe('SIGTERM', () => {
   it('lets open requests of all workers end, takes no new ones, leaves no process and exits with 0', async () => {
-    const backend = await slowBackend()
+    const backend = await startSlowBackend()
     await using cluster = await withSlowBackend(backend.url)
     const pids = await cluster.pids()
     // One after the other, so that both workers have some.
@@ -62,7 +43,7 @@ describe('SIGTERM', () => {
   })
 
   it('to the whole group, as a supervisor sends it, is the same', async () => {
-    const backend = await slowBackend()
+    const backend = await startSlowBackend()
     await using cluster = await withSlowBackend(backend.url)
     const open = asked(cluster)
     await expect.poll(backend.waiting).toBe(1)
@@ -77,7 +58,7 @@ describe('SIGTERM', () => {
   })
 
   it('a second time ends all at once', async () => {
-    const backend = await slowBackend()
+    const backend = await startSlowBackend()
     await using cluster = await withSlowBackend(backend.url)
     const pids = await cluster.pids()
     const open = cluster.get('/').catch(() => 'broken off')

@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest'
 import { Pool } from 'undici'
 import type { TrafficView } from '../../src/observe/traffic-ring.ts'
+import { serverSentEvents } from '../support/server-sent-events.ts'
 import { ClusterUnderTest } from './cluster-process.ts'
 
 /** Sums that the stream is watched for. */
@@ -14,9 +15,10 @@ it(
   async () => {
     await using cluster = await ClusterUnderTest.start('accessLog: off\n')
     await using load = new Load(`http://${cluster.serving.listener}`)
+    const stream = `http://${cluster.serving.admin}/traffic?window=300`
     const sums: TrafficView[] = []
     const sizes: number[] = []
-    for await (const { name, data } of events(`http://${cluster.serving.admin}/traffic?window=300`)) {
+    for await (const { name, data } of serverSentEvents(await fetch(stream))) {
       sizes.push(data.length)
       if (name !== 'traffic') continue
       sums.push(JSON.parse(data) as TrafficView)
@@ -90,21 +92,6 @@ class Load implements AsyncDisposable {
         this.failures.push(String(error))
         return
       }
-    }
-  }
-}
-
-async function* events(url: string): AsyncGenerator<{ name: string; data: string }> {
-  const answer = await fetch(url)
-  expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
-  let text = ''
-  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
-    text += chunk
-    const whole = text.split('\n\n')
-    text = whole.pop()!
-    for (const event of whole) {
-      const [, name = '', data = ''] = /^event: (\w+)\ndata: (.*)$/s.exec(event) ?? []
-      yield { name, data }
     }
   }
 }
