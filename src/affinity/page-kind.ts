@@ -118,10 +118,20 @@ export function leavesPageOpen(status: number, answer: Fields): boolean {
   if (status === 204 || status === 205) return true
   if (answer.get('content-disposition')?.trimStart().toLowerCase().startsWith('attachment') === true) return true
   const type = firstMediaType(answer.get('content-type') ?? '')
-  return savedTexts.has(type) || (type.startsWith('application/') && !shownApplications.test(type))
+  return (
+    savedTypes.has(type) || savedKinds.test(type) || (type.startsWith('application/') && !shownApplications.test(type))
+  )
 }
 
-const savedTexts: ReadonlySet<string> = new Set(['text/csv', 'text/calendar', 'text/vcard'])
+/** What Chromium does not show, beside applications: its lists of unsupported texts and of pictures, and whole kinds. */
+const savedTypes: ReadonlySet<string> = new Set(
+  (
+    'text/csv text/x-csv text/comma-separated-values text/tsv text/tab-separated-values text/rtf text/ldif text/qif text/x-qif text/ofx ' +
+    'text/calendar text/x-calendar text/vcalendar text/x-vcalendar text/vcard text/x-vcard text/x-vcf text/directory ' +
+    'image/tiff image/heic image/heif image/vnd.adobe.photoshop'
+  ).split(' '),
+)
+const savedKinds = /^(?:font|message|model)\//
 /** The last is one that says nothing (MIME Sniffing, 7): browsers look at the bytes. */
 const shownApplications = /(?:xml|json|javascript|pdf|signed-exchange|unknown)$/
 

@@ -68,13 +68,13 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
   const script = pageScript?.path === target.path ? pageScriptAnswer(pageScript, request) : undefined
   if (script !== undefined) return proxied.answer(script)
 
-  const link = target.query === '' ? undefined : openPreview(edgeRelease, target, request, client, around)
+  const cookies = peer.cookies(edgeRelease, request.get('cookie'), client.scheme === 'https')
+  const link = target.query === '' ? undefined : openPreview(edgeRelease, target, request, cookies, around)
   if (link !== undefined)
     return link.opened === undefined
       ? proxied.fail(edgeErrors.previewEnded)
       : proxied.answer(previewRedirect(target.path, link.opened))
 
-  const cookies = peer.cookies(edgeRelease, request.get('cookie'), client.scheme === 'https')
   const visit = visitOf(request, facts, cookies, edgeRelease, around)
   proxied.visits(visit, cookies)
   takeOutStamp(proxied, facts, release.spec.pin.pageHeader)
@@ -200,11 +200,11 @@ function openPreview(
   { previews }: EdgeRelease,
   { query }: { readonly query: string },
   { method }: RequestHead,
-  { scheme }: Client,
+  { secure }: VisitorCookies,
   { nowSeconds }: Surroundings,
 ): PreviewLink | undefined {
   if (previews === undefined || (method !== 'GET' && method !== 'HEAD')) return undefined
-  return previews.openLink(query, scheme === 'https', nowSeconds())
+  return previews.openLink(query, secure, nowSeconds())
 }
 
 /** A page's stamp in the query has been read; neither rules nor the app ever see it. */

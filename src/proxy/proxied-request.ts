@@ -219,7 +219,7 @@ export class ProxiedRequest extends RouteExecution {
   protected override assertOnAnswer(head: AnswerHead): void {
     const release = this.#release as EdgeRelease
     const spec = release.release.spec.pin
-    if (head.get('set-cookie') !== undefined) takeOutPins(head, spec.cookie)
+    if (head.get('set-cookie') !== undefined) takeOutOurs(head, release)
     this.changeAnswer(head)
     const { asserted, timing } = this.#lines
     head.setLine(asserted)
@@ -244,17 +244,18 @@ export class ProxiedRequest extends RouteExecution {
   /** What is looked at in a preview must not turn up later, and one that is over ends with the next page. */
   #settlePreview(release: EdgeRelease, visit: Visit, head: AnswerHead): void {
     if (this.#decision?.reason === 'preview') forbidStoring(head)
-    else if (visit.kind === 'document') head.append('set-cookie', release.previews!.end(this.scheme === 'https'))
+    else if (visit.kind === 'document') head.append('set-cookie', release.previews!.end(this.#cookies!.secure))
   }
 
   #promise(release: EdgeRelease, visit: Visit, head: AnswerHead): void {
     const spec = release.release.spec
+    const cookies = this.#cookies as VisitorCookies
     const pin = pinToWrite({
       release: spec,
       visit,
       decision: this.#decision as Decision,
       pinIn: this.record.pinIn,
-      pinMoved: this.#cookies?.pin.moved === true,
+      pinMoved: cookies.pin.moved === true,
       request: this.request,
       status: this.record.status,
       head,
@@ -267,9 +268,9 @@ export class ProxiedRequest extends RouteExecution {
     const value = encodePin(spec.name, pin, release.keyRing.signing)
     // Only who brought a pin can have one in the wrong place.
     if (this.record.pinIn !== 'none') {
-      for (const line of endOfHostPins(spec.pin, this.scheme === 'https')) head.append('set-cookie', line)
+      for (const line of endOfHostPins(spec.pin, cookies.secure)) head.append('set-cookie', line)
     }
-    head.append('set-cookie', setCookieLine(spec.pin, value, this.scheme === 'https'))
+    head.append('set-cookie', setCookieLine(spec.pin, value, cookies.secure))
   }
 
   // --- what header values may ask for ------------------------------------------------------------------------------------------
@@ -291,9 +292,13 @@ export class ProxiedRequest extends RouteExecution {
   }
 }
 
-/** No backend gives pins. */
-function takeOutPins(head: AnswerHead, cookie: string): void {
-  head.removeLines('set-cookie', (line) => setsCookie(line, cookie))
+/** No backend gives pins or takes them, nor previews. */
+function takeOutOurs(head: AnswerHead, { release, previews }: EdgeRelease): void {
+  const { cookie } = release.spec.pin
+  head.removeLines(
+    'set-cookie',
+    (line) => setsCookie(line, cookie) || (previews !== undefined && setsCookie(line, previews.cookie)),
+  )
 }
 
 /** What the browser holds is of the version that was asked first. */

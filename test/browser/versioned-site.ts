@@ -80,6 +80,9 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
     // What a click on a link does not leave the page for: a file that is saved, and nothing at all.
     case '/export':
       return send('text/csv', version, { 'content-disposition': 'attachment; filename="export.csv"' })
+    // The same without a word about saving it: browsers cannot show such types.
+    case '/file':
+      return send(searchParams.get('type') ?? '', version)
     case '/away':
       return send('text/plain', '', { location: searchParams.get('to') ?? '/' }, 302)
     case '/nothing':

@@ -7,6 +7,14 @@ import { chromium } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { describeWithPages, openIn, partsOf, versionsOf, whole } from './page-stage.ts'
 
+const savedTypes = [
+  'text/rtf',
+  'text/tab-separated-values',
+  'image/tiff',
+  'font/woff2',
+  'message/rfc822',
+  'model/gltf-binary',
+]
 const promoted = { stable: 'v2', draining: ['v1'] }
 
 describeWithPages('visits', (stage) => {
@@ -23,6 +31,7 @@ describeWithPages('visits', (stage) => {
     it.each([
       ['a file that is saved', '/export'],
       ['a file that is saved, behind a redirect', '/away?to=/export'],
+      ...savedTypes.map((type): [string, string] => [`a file of a type that is saved, ${type}`, `/file?type=${type}`]),
       ['an answer of nothing', '/nothing'],
     ])('%s, asked for after a promotion, leaves the open page its version', async (_, path) => {
       const { page } = await stage.open(stage.url(scheme))

@@ -1,7 +1,7 @@
 // Step 4 of docs/affinity.md: reading the pin. Each row is a page load; a pin that holds keeps v2, anything else is stable.
 
 import type { Case, CaseGroup, PinCookie } from './case.ts'
-import { page } from './case.ts'
+import { api, page } from './case.ts'
 
 function config(more = ''): string {
   return `
@@ -148,10 +148,27 @@ export const pin: readonly CaseGroup[] = [
         name: '__Host-graylane',
       }),
       {
-        says: 'the __Host- form counts on https only',
+        says: 'the __Host- form tells of https where a proxy in front does not: browsers send it over TLS alone',
+        path: '/api/devices',
+        headers: api,
+        pins: [v1, { ...v2, name: '__Host-graylane' }],
+        expect: { version: 'v2', reason: 'pin', pinIn: 'held', pin: 'kept' },
+      },
+      {
+        says: 'and the next pin takes its place',
         headers: page,
-        pins: [{ ...v2, name: '__Host-graylane' }],
-        expect: { version: 'v1', reason: 'stable', pinIn: 'none' },
+        pins: [{ ...v2, name: '__Host-graylane', epoch: 2 }],
+        expect: {
+          version: 'v1',
+          pinIn: 'stale',
+          setCookie: '__Host-graylane=VALUE; Path=/; Max-Age=633600; HttpOnly; SameSite=Lax; Secure',
+        },
+      },
+      {
+        says: 'its name in a value tells nothing',
+        headers: page,
+        cookies: ['a=__Host-graylane=1'],
+        expect: { version: 'v1', setCookie: 'graylane=VALUE; Path=/; Max-Age=633600; HttpOnly; SameSite=Lax' },
       },
     ],
   },

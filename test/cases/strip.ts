@@ -121,6 +121,12 @@ export const strip: readonly CaseGroup[] = [
         expect: { ...stable, reason: 'pin', pin: 'kept', answer: { 'set-cookie': 'session=1; Path=/' } },
       },
       {
+        says: 'nor does a backend end a preview, whose page would go on by the pin',
+        headers: [...page, 'x-echo-set-cookie: graylane-preview=; Path=/; Max-Age=0'],
+        pins: [{ pin: 'v1' }],
+        expect: { ...stable, reason: 'pin', answer: { 'set-cookie': null } },
+      },
+      {
         says: "a backend's x-version does not pass for ours",
         headers: [...page, 'x-echo-x-version: v9'],
         expect: { ...stable, answer: { 'x-version': 'v1' } },
