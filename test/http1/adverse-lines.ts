@@ -122,6 +122,18 @@ const requestLine: readonly CorpusCase[] = [
   ...['CONNECT corpus.test:80', 'CONNECT /a', 'connect corpus.test:80', 'TRACE /a', 'trace /a', 'Trace /a'].map(
     (start) => refused(start, line(`${start} HTTP/1.1`), { allowed_status: [400, 405, 501] }),
   ),
+  ...[
+    'HEAD /a HTTP/1.2',
+    'HEAD /a',
+    'HEAD  /a HTTP/1.1',
+    'HEAD a HTTP/1.1',
+    '\r\nHEAD https://corpus.test/a HTTP/1.1',
+  ].map((start) =>
+    refused(`${shown(start)} without a body`, line(start), {
+      allowed_status: [400, 421, 505],
+      never_client: ['\r\n\r\n[^]'],
+    }),
+  ),
   refused('two empty lines too many', `\r\n\r\n\r\n${get('')}`),
   refused('LF in front', `\n${get('')}`),
   refused('CR in front', `\r${get('')}`),

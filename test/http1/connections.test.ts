@@ -24,6 +24,8 @@ describe('upstream connections', () => {
     ['speaks HTTP/1.0', () => ok('x').replace('HTTP/1.1', 'HTTP/1.0')],
     ['sends bytes behind it', () => `${ok('x')}HTTP/1.1 200 OK\r\n`],
     ['announces a body for HEAD', () => 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n'],
+    ['says nothing of a body for HEAD', () => 'HTTP/1.1 200 OK\r\n\r\n'],
+    ['announces chunks with 304', () => 'HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n'],
     ['sends a body with 204', () => 'HTTP/1.1 204 No Content\r\nContent-Length: 1\r\n\r\nx'],
   ])('are not used again when the answer %s', async (what, reply) => {
     await play(answering(reply))

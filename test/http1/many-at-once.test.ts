@@ -64,4 +64,23 @@ describe('many requests at once', () => {
     for (const [i, line] of lines.entries()) expect((await line.message()).body).toBe(`/${i}`)
     expect(bodies).toEqual(lines.map(() => body))
   })
+
+  it('take nothing for an answer that came before the request was sent', async () => {
+    await play(async (line) => {
+      for (;;) {
+        const { head } = await line.message()
+        const [, path] = head.split(' ')
+        if (path !== '/held') line.write(ok(path!))
+      }
+    })
+    for (let i = 0; i < 3; i++) set.client().write(get('/held'))
+    await until(() => set.proxy.server.activeRequests === 3 && set.upstream.lines.length === 3)
+    const client = set.client()
+    expect((await client.write(get('/1')).message()).body).toBe('/1')
+    // Both have arrived when the proxy looks next, the request in front: it takes the connection, and finds those bytes on it.
+    client.write(get('/2'))
+    set.upstream.lines[3]!.write(ok('poison'))
+    expect((await client.message()).body).toBe('/2')
+    expect(set.upstream.lines.length).toBe(5)
+  })
 })

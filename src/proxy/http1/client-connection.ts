@@ -10,7 +10,14 @@ import { Timed } from './deadlines.ts'
 import { edgeResponse } from './edge-response.ts'
 import { Http1Exchange } from './http1-exchange.ts'
 import { Outlet } from './outlet.ts'
-import { giveBackRequestHead, parseRequest, passesLimit, refusalOf, takeRequestHead } from './request-head.ts'
+import {
+  beginsHead,
+  giveBackRequestHead,
+  parseRequest,
+  passesLimit,
+  refusalOf,
+  takeRequestHead,
+} from './request-head.ts'
 import type { RequestMessage } from './request-head.ts'
 import { listenTo, type SocketUser } from './socket-events.ts'
 
@@ -174,7 +181,7 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
       if (this.requestRead || this.#paused) this.#exchange.onDeadline()
       else this.#exchange.onBadBody('request-timeout')
     } else if (!this.requestRead) this.destroy()
-    else if (this.#pending !== null) this.#refuse('request-timeout')
+    else if (this.#pending !== null) this.#refuse('request-timeout', this.#pending)
     else this.close()
   }
 
@@ -252,7 +259,7 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
       return
     }
     giveBackRequestHead(head)
-    if (length < 0) this.#refuse(refusalOf(length))
+    if (length < 0) this.#refuse(refusalOf(length), buffer)
     else {
       // The time for a head starts with its first byte; a byte now and then wins nothing.
       if (this.#pending === null) this.owner.deadlines.set(this, this.owner.limits.headTimeoutMs)
@@ -264,7 +271,7 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
   #begin(head: RequestMessage, buffer: Buffer, headEnd: number): void {
     if (head.scheme !== '' && (head.scheme === 'https') !== this.encrypted) {
       giveBackRequestHead(head)
-      this.#refuse('wrong-scheme')
+      this.#refuse('wrong-scheme', buffer)
       return
     }
     const { owner } = this
@@ -349,10 +356,11 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
     else if (this.requestRead) this.#next()
   }
 
-  #refuse(refusal: Refusal): void {
+  /** `bytes`: what the request began with. */
+  #refuse(refusal: Refusal, bytes: Buffer): void {
     const answer = this.owner.handler.refuse(this, refusal)
     this.#requests++
-    this.socket.write(edgeResponse(answer, 'close', true), 'latin1')
+    this.socket.write(edgeResponse(answer, 'close', !beginsHead(bytes)), 'latin1')
     this.close()
   }
 

@@ -42,9 +42,14 @@ export class Outlet {
     return this.#socket
   }
 
+  /** Something is to be written at the end of this turn. */
+  get waits(): boolean {
+    return this.#place !== -1
+  }
+
   /** Nothing waits to be written, here or in the socket. */
   get empty(): boolean {
-    return this.#place === -1 && this.#socket.writableLength === 0
+    return !this.waits && this.#socket.writableLength === 0
   }
 
   /** Writes before the event loop waits again. */

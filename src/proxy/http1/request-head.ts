@@ -85,6 +85,11 @@ export function passesLimit(before: number, more: number, { headBytes, targetByt
   return before + more >= headBytes || (before < line && before + more >= line)
 }
 
+/** Whether a request asks for no content, be it only begun, or refused: that answer has none either (RFC 9110 9.3.2). */
+export function beginsHead(bytes: Buffer): boolean {
+  return bytes.toString('latin1', 0, BEFORE_TARGET).trimStart().startsWith('HEAD ')
+}
+
 /** What a negative result of parseRequest says. */
 export function refusalOf(result: number): Refusal {
   switch (result) {

@@ -105,6 +105,8 @@ export class UpstreamConnection extends PooledConnection {
   }
 
   #onRead(bytes: number): boolean {
+    // The request is not on its way yet: this is no answer to it, whatever it is.
+    if (this.#outlet.waits) return this.breakOff('reset')
     this.silent = false
     this.#buffer.noteRead(bytes)
     const go = this.#take(this.#buffer.slab, HEADROOM, HEADROOM + bytes)
@@ -173,9 +175,8 @@ export class UpstreamConnection extends PooledConnection {
       return user.onHead(head, 'tunnel', buffer, at, end, false)
     }
     if (user.asksHead || status === 204 || status === 304) {
-      // A body where there must be none would be the next request's answer. With 304 a length is customary, so it is believed.
-      const bodyAnnounced = head.chunked || head.contentLength > 0
-      if (end > at || (bodyAnnounced && status !== 304)) this.reusable = false
+      // A body where there must be none would be the next request's answer.
+      if (end > at || announcesBody(head)) this.reusable = false
       this.state = ENDED
       return user.onHead(head, 'none', buffer, at, at, true)
     }
@@ -250,3 +251,9 @@ export class UpstreamConnection extends PooledConnection {
 }
 
 const nothing = Buffer.alloc(0)
+
+/** Of an answer that may have no body. With 304 a length is customary, and 204 needs none; to HEAD only a length of 0 says so. */
+function announcesBody({ status, chunked, contentLength }: ResponseMessage): boolean {
+  if (chunked || status === 304) return chunked
+  return status === 204 ? contentLength > 0 : contentLength !== 0
+}
