@@ -4,7 +4,7 @@
 import type { MemorySample, SoakResult } from '../soak.ts'
 import { lineChart, short } from './charts.ts'
 import { spread, timeOf } from './figures.ts'
-import { growthInTenMinutes, type Point } from './growth.ts'
+import { type Growth, growthInTenMinutes, type Point } from './growth.ts'
 import { table } from './table.ts'
 
 /** Until then caches fill, and the 300 seconds that the dashboard remembers. */
@@ -37,14 +37,14 @@ const heap: Memory = {
 
 /** MiB in ten minutes that the bar is judged by; undefined when the soak was too short, or there was none. */
 export function memoryGrowth(soak: SoakResult | undefined): number | undefined {
-  return soak && growthOf(soak, judgedBy(soak))
+  return soak && growthOf(soak, judgedBy(soak))?.median
 }
 
 function judgedBy(soak: SoakResult): Memory {
   return settled(soak, alive).length > 0 ? alive : resident
 }
 
-function growthOf(soak: SoakResult, memory: Memory): number | undefined {
+function growthOf(soak: SoakResult, memory: Memory): Growth | undefined {
   return growthInTenMinutes(settled(soak, memory), memory.pick)
 }
 
@@ -85,24 +85,26 @@ function judged(soak: SoakResult, outcome: (growth: number | undefined) => strin
     const points = settled(soak, memory)
     if (points.length === 0) return []
     const { min, max } = spread(points.map(({ value }) => value))
-    return [[memory.name, short(min), short(max), growthOf(soak, memory)?.toFixed(2) ?? '–']]
+    const growth = growthOf(soak, memory)
+    const cells = growth && [growth.median.toFixed(2), `${growth.low.toFixed(2)} to ${growth.high.toFixed(2)}`]
+    return [[memory.name, short(min), short(max), ...(cells ?? ['–', '–'])]]
   })
-  return `${table(['MiB after the first five minutes', 'lowest', 'highest', 'growth in ten minutes'], rows, 1)}
+  return `${table(['MiB after the first five minutes', 'lowest', 'highest', 'growth in ten minutes', 'with 95 %'], rows, 1)}
 
-Growth is the median of the slopes between every two minutes (Theil–Sen); for a minute stands the middle of its resident figures, and
-the lowest of what was alive. ${judgedBy(soak) === alive ? judgedByAlive(soak, outcome) : judgedByResident(soak, outcome)}`
+Growth is the median of the slopes between every two minutes (Theil–Sen), with the range that holds it in 95 of 100 cases; for a minute
+stands the middle of its resident figures, and the lowest of what was alive. ${judgedBy(soak) === alive ? judgedByAlive(soak, outcome) : judgedByResident(soak, outcome)}`
 }
 
 function judgedByAlive(soak: SoakResult, outcome: (growth: number | undefined) => string): string {
-  return `The bar, growth of less than 1 MiB, is judged by what is alive: ${outcome(growthOf(soak, alive))}. By resident memory
-it would be: ${outcome(growthOf(soak, resident))}. Alive is what a full collection left, the heap and the buffers outside of it, read after
+  return `The bar, growth of less than 1 MiB, is judged by what is alive: ${outcome(growthOf(soak, alive)?.median)}. By resident memory
+it would be: ${outcome(growthOf(soak, resident)?.median)}. Alive is what a full collection left, the heap and the buffers outside of it, read after
 each one that V8 made of its own accord; of each ten seconds the lowest counts, since bodies on their way are alive, too. Resident is
 also garbage between two collections and memory that V8 holds ready: it goes with the load, by more than the bar. What leaks in
 JavaScript shows in what is alive; what would leak in native code shows in resident memory alone.`
 }
 
 function judgedByResident(soak: SoakResult, outcome: (growth: number | undefined) => string): string {
-  return `The bar, growth of less than 1 MiB, is judged by resident memory, the only one that was noted: ${outcome(growthOf(soak, resident))}. That holds
+  return `The bar, growth of less than 1 MiB, is judged by resident memory, the only one that was noted: ${outcome(growthOf(soak, resident)?.median)}. That holds
 garbage between two collections, too, and swings by more than the bar.`
 }
 

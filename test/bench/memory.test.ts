@@ -115,13 +115,28 @@ describe('growth', () => {
       0.1,
     ],
   ])('%s', (_what, of, pick, expected, within) => {
-    expect(Math.abs(growthInTenMinutes(of, pick)! - expected)).toBeLessThanOrEqual(within)
+    const { median, low, high } = growthInTenMinutes(of, pick)!
+    expect(Math.abs(median - expected)).toBeLessThanOrEqual(within)
+    expect([low <= median, median <= high]).toEqual([true, true])
+  })
+
+  it('comes with a range as wide as the swings make it', () => {
+    const rangeOf = (swing: number): number => {
+      const { low, high } = growthInTenMinutes(
+        points((minute, i) => 40 + minute / 5 + swing * noise(i)),
+        middle,
+      )!
+      expect([low <= 2 + 1e-9, high >= 2 - 1e-9]).toEqual([true, true])
+      return high - low
+    }
+    expect(rangeOf(0)).toBeLessThan(1e-9)
+    expect(rangeOf(10)).toBeGreaterThan(2 * rangeOf(1))
   })
 
   it('is not said of less than five minutes', () => {
     const of = points(() => 300)
     expect(growthInTenMinutes(of.slice(0, 24), middle)).toBeUndefined()
-    expect(growthInTenMinutes(of.slice(0, 30), middle)).toBe(0)
+    expect(growthInTenMinutes(of.slice(0, 30), middle)).toEqual({ median: 0, low: 0, high: 0 })
   })
 })
 
@@ -153,9 +168,9 @@ describe('a soak', () => {
 
   it('is judged by what is alive, and says what resident memory did, too', () => {
     const section = sectionOf(growing(0.5))
-    expect(section).toContain('| alive after a full collection | 60.3 | 61.0 | 0.50 |')
-    expect(section).toContain("| of it V8's heap | 40.3 | 41.0 | 0.50 |")
-    expect(section).toMatch(/\| resident \| 707 \| 728 \| 14\.00 \|/)
+    expect(section).toContain('| alive after a full collection | 60.3 | 61.0 | 0.50 | 0.50 to 0.50 |')
+    expect(section).toContain("| of it V8's heap | 40.3 | 41.0 | 0.50 | 0.50 to 0.50 |")
+    expect(section).toMatch(/\| resident \| 707 \| 728 \| 14\.00 \| 14\.00 to 14\.00 \|/)
     expect(section).toContain('is judged by what is alive: **goal met**')
     expect(section).toContain('By resident memory it would be: **missed**')
     expect(sectionOf(growing(1.1))).toContain('is judged by what is alive: **missed**')
