@@ -29,8 +29,7 @@ function start(own) {
     if (!said?.reload || told) return
     if (!dispatchEvent(new CustomEvent('graylane:stale', { cancelable: true, detail: said }))) return
     told = true
-    for (const type of ['click', 'keydown'])
-      addEventListener(type, () => location.reload(), { capture: true, once: true })
+    for (const type of ['click', 'keydown']) addEventListener(type, reload, { capture: true, once: true })
   }
 
   const { fetch } = globalThis
@@ -94,6 +93,15 @@ function start(own) {
     submit.call(this)
   }
   return own
+}
+
+/** A frame is of the version of the page around it, which has to be loaded anew with it; unless that is a page of another origin. */
+function reload() {
+  try {
+    top.location.reload()
+  } catch {
+    location.reload()
+  }
 }
 
 function versionOfPage() {

@@ -102,6 +102,16 @@ describeWithPages('frames', (stage) => {
     expect(await partsOf(page)).toEqual(whole('v2'))
   })
 
+  it('of a version that was retired meanwhile, a stamped one loads the page around it anew at the next click', async () => {
+    const { page } = await stage.open(shop())
+    const frame = await embed(page, '/frame?stamp')
+    await stage.change(retired)
+    expect(await frame.evaluate(`fetch('/api/version').then(({ status }) => status)`)).toBe(409)
+    await frame.locator('h1').click()
+    await expect.poll(() => page.title()).toBe('v2')
+    expect(page.url()).toBe(shop('/'))
+  })
+
   it('on a page of another site that lets it have cookies, each is a visit, and given a pin', async () => {
     const profile = await mkdtemp(join(tmpdir(), 'graylane-profile-'))
     await mkdir(join(profile, 'Default'))
@@ -132,6 +142,18 @@ describeWithPages('frames', (stage) => {
       expect(await partsOfFrame(await embed(page, shop('/frame')))).toEqual(['v1', 'v1', 'v1'])
       await stage.change(retired)
       await page.reload()
+      expect(await partsOfFrame(await embed(page, shop('/frame')))).toEqual(['v2', 'v2', 'v2'])
+    })
+
+    it('of a version that was retired meanwhile, one says so; its link opens it by itself, and so it is a new visit', async () => {
+      const { page } = await stage.open(portal())
+      const frame = await embed(page, shop('/frame'))
+      await stage.change(retired)
+      await frame.evaluate(`void setTimeout(() => location.reload())`)
+      await frame.getByRole('link', { name: 'Reload the page' }).click()
+      await page.waitForURL(shop('/frame'))
+      expect(await partsOf(page)).toEqual(whole('v2'))
+      await page.goto(portal())
       expect(await partsOfFrame(await embed(page, shop('/frame')))).toEqual(['v2', 'v2', 'v2'])
     })
 
