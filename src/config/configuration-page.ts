@@ -1,5 +1,7 @@
 // docs/configuration.md: every key of routes.yaml, from the JSON Schema that editors read. Written by write-schema.ts.
 
+import { isNotYet } from './schema-parts.ts'
+
 interface Schema {
   readonly $ref?: string
   readonly type?: string | readonly string[]
@@ -104,7 +106,7 @@ function table(schema: Schema, path: string, sections: [string, Schema][]): stri
     (value) => `| *a name* | ${cell(kind(value, path, sections))} | | ${cell(value.description ?? '')} |`,
   )
   const later = Object.entries(schema.properties ?? {})
-    .filter(([, { errorMessage }]) => errorMessage?.endsWith('is not honoured yet') === true)
+    .filter(([, { errorMessage }]) => isNotYet(errorMessage))
     .map(([key]) => `\`${key}\``)
   const note = later.length === 0 ? '' : `\nRefused until they are honoured: ${later.join(', ')}.\n`
   if (rows.length + free.length === 0) return note

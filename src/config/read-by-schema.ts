@@ -6,7 +6,7 @@ import { didYouMean } from '../rules/route-problem.ts'
 import type { Place } from '../rules/types.ts'
 import { Origins, within } from './origins.ts'
 import { quote, quoteIfNeeded, type Report } from './problem.ts'
-import type { Shape } from './schema-parts.ts'
+import { isNotYet, type Shape } from './schema-parts.ts'
 import { likelySlip } from './slips.ts'
 import { isEmpty, type YamlEntry, type YamlMap, type YamlNode, type YamlScalar } from './yaml-tree.ts'
 
@@ -104,7 +104,7 @@ class SchemaReader {
 
   #refuse(shape: Shape, { key, keyPlace }: YamlEntry, path: string): void {
     const message = shape.refusal ?? `${key} is not allowed`
-    const code = message.endsWith('not honoured yet') ? 'not-honoured' : 'slip'
+    const code = isNotYet(message) ? 'not-honoured' : 'slip'
     this.#fail(keyPlace, code, path === '' || code === 'slip' ? message : `${path}.${message}`, within(path, key))
   }
 
@@ -202,7 +202,7 @@ function propertyOf(shape: Shape, key: string): Shape | undefined {
 /** Keys worth suggesting: those of the language, not the slips. */
 function wantedKeys(shape: Shape): readonly string[] {
   return Object.entries(shape.properties ?? {})
-    .filter(([, property]) => property.not === undefined || property.refusal?.endsWith('not honoured yet') === true)
+    .filter(([, property]) => property.not === undefined || isNotYet(property.refusal))
     .map(([key]) => key)
 }
 

@@ -101,7 +101,14 @@ export function Refused(refusal: string): TOptional<ReturnType<typeof Type.Never
 
 /** A key of the agreed language that this release does not carry out: refused rather than dropped in silence. */
 export function NotYet(name: string): ReturnType<typeof Refused> {
-  return Refused(`${name} is not honoured yet`)
+  return Refused(`${name}${notYet}`)
+}
+
+const notYet = ' is not honoured yet'
+
+/** Such a key is a word of the language, and no slip. */
+export function isNotYet(refusal: string | undefined): boolean {
+  return refusal?.endsWith(notYet) === true
 }
 
 // --- forms of texts ------------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ import { basename, dirname, isAbsolute, join } from 'node:path'
 
 /** The safety net under fs.watch: network file systems tell nothing, and inotify runs out of instances and watches. */
 const pollMs = 1000
+/** Of quiet, which end a burst of writes. */
+const debounceMs = 100
 /** Writing that goes on and on is looked at all the same after so many debounce times. */
 const longestDebounce = 5
 /** Coarsest time stamps of a file system in use (FAT). Until a file is older, an equal time proves no equal content. */
@@ -22,8 +24,6 @@ export interface WatchOptions {
   readonly files: readonly string[]
   /** Some content differs from what it was at the last call, or a file came or went. Must not throw. */
   readonly onChange: () => void
-  /** Milliseconds of quiet that end a burst of writes. Default 100. */
-  readonly debounceMs?: number
 }
 
 export interface ConfigurationWatch {
@@ -64,7 +64,6 @@ interface WatchedDirectory {
 
 class FileWatch implements ConfigurationWatch {
   readonly #onChange: () => void
-  readonly #debounceMs: number
   readonly #directories = new Map<string, WatchedDirectory>()
   readonly #poll: NodeJS.Timeout
   #known = new Map<string, Known>()
@@ -78,9 +77,8 @@ class FileWatch implements ConfigurationWatch {
   #polling = false
   #closed = false
 
-  constructor({ files, onChange, debounceMs = 100 }: WatchOptions) {
+  constructor({ files, onChange }: WatchOptions) {
     this.#onChange = onChange
-    this.#debounceMs = debounceMs
     this.#poll = setInterval(() => void this.#pollStamps(), pollMs).unref()
     this.update(files)
   }
@@ -121,14 +119,14 @@ class FileWatch implements ConfigurationWatch {
     if (this.#closed) return
     const now = performance.now()
     this.#burstSince ??= now
-    const latest = this.#burstSince + longestDebounce * this.#debounceMs
+    const latest = this.#burstSince + longestDebounce * debounceMs
     clearTimeout(this.#debounce)
     this.#debounce = setTimeout(
       () => {
         this.#burstSince = undefined
         void this.#look()
       },
-      Math.max(0, Math.min(this.#debounceMs, latest - now)),
+      Math.max(0, Math.min(debounceMs, latest - now)),
     ).unref()
   }
 
