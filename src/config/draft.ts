@@ -54,6 +54,12 @@ export function checkVersion(draft: Draft, owner: object, key: string | number, 
   if (!versions.has(name)) complain(draft, owner, key, 'unknown-name', unlisted('version', name, versions))
 }
 
+/** The same for a service. */
+export function checkService(draft: Draft, owner: object, key: string | number, name: string): void {
+  const { services } = draft.document
+  if (!services.has(name)) complain(draft, owner, key, 'unknown-name', unlisted('service', name, services))
+}
+
 export function unlisted(kind: string, name: string, known: ReadonlyMap<string, unknown>): string {
   return `${kind} ${quote(name)} is not listed${didYouMean(name, known.keys())}`
 }

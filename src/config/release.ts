@@ -4,7 +4,7 @@ import type { PinKey } from '../affinity/types.ts'
 import { hostProblem } from '../rules/hosts.ts'
 import type { ReleaseSpec } from '../rules/types.ts'
 import type { RouteTest } from './configuration.ts'
-import { checkVersion, complain, type Draft, unlisted } from './draft.ts'
+import { checkService, checkVersion, complain, type Draft } from './draft.ts'
 import { grayRuleSpecs } from './gray-rules.ts'
 import { isIp } from './listeners.ts'
 import { identitySpec } from './identities.ts'
@@ -89,12 +89,9 @@ function drainingName(entry: RoutesDocument['draining'][number]): string {
 
 function routeTest(draft: Draft, test: RoutesDocument['tests'][number]): RouteTest {
   const { request, expect } = test
-  const { services } = draft.document
   if (!isIp(request.ip)) complain(draft, request, 'ip', 'value', `${quote(request.ip)} is not an IP address`)
   checkVersion(draft, expect, 'version', expect.version)
-  if (expect.service !== undefined && !services.has(expect.service)) {
-    complain(draft, expect, 'service', 'unknown-name', unlisted('service', expect.service, services))
-  }
+  if (expect.service !== undefined) checkService(draft, expect, 'service', expect.service)
   const { version, service, reason } = expect
   return { request, expect: { version, service, reason }, place: draft.origins.place(test) }
 }

@@ -14,7 +14,7 @@ import {
 } from '../rules/route-actions.ts'
 import { didYouMean } from '../rules/route-problem.ts'
 import type { ServiceMirrorSpec, ServiceSpec } from '../rules/types.ts'
-import { complain, type Draft, unlisted, warn } from './draft.ts'
+import { checkService, checkVersion, complain, type Draft, warn } from './draft.ts'
 import { stringMatch } from './matches.ts'
 import { quote } from './problem.ts'
 import type {
@@ -235,9 +235,8 @@ function mirrorTarget(
   target: MirrorTargetText,
 ): { readonly service: string; readonly version: string } {
   const [service = '', version = ''] = typeof target === 'string' ? target.split('@') : [target.host, target.subset]
-  const { services, versions } = draft.document
-  if (!services.has(service)) complain(draft, owner, key, 'unknown-name', unlisted('service', service, services))
-  if (!versions.has(version)) complain(draft, owner, key, 'unknown-name', unlisted('version', version, versions))
+  checkService(draft, owner, key, service)
+  checkVersion(draft, owner, key, version)
   return { service, version }
 }
 
