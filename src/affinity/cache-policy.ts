@@ -14,7 +14,7 @@ export interface CacheFacts {
   readonly safe: boolean
   readonly status: number
   readonly html: boolean
-  /** JavaScript or a style sheet. */
+  /** JavaScript, a style sheet, or JSON that code imports: what browsers keep in memory, too. */
   readonly code: boolean
   /** The name in the URL, or the app's own word, says that this URL never means other content. */
   readonly hashed: boolean

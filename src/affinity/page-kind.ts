@@ -98,9 +98,19 @@ export function isPageRequest(request: RequestMarks, html: boolean): boolean {
 
 /** Whether a browser asks for a static asset and nothing else: by Sec-Fetch-Dest, or by the first type in Accept. */
 export function asksForAsset(request: RequestMarks): boolean {
+  if (importsModule(request)) return true
   if (hasFetchMetadata(request)) return staticDestinations.has(request.get('sec-fetch-dest') ?? '')
   const accept = request.get('accept')
   return accept !== undefined && (accept.startsWith('text/css') || accept.startsWith('image/'))
+}
+
+/**
+ * Whether code imports it: a module of JSON or of text. By the very Accept that browsers send for these destinations and nothing else (Fetch,
+ * 5.5), on plain http and through a service worker too.
+ */
+export function importsModule(request: Fields): boolean {
+  const accept = request.get('accept')
+  return accept === 'application/json,*/*;q=0.5' || accept === 'text/plain,*/*;q=0.5'
 }
 
 /** A service worker's own script (Service Workers, "Service-Worker"): it stays registered, and is asked for again and again. */

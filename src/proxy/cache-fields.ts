@@ -11,6 +11,7 @@ import {
 } from '../affinity/cache-policy.ts'
 import {
   asksForAsset,
+  importsModule,
   isCodeType,
   isHtmlType,
   isPageRequest,
@@ -164,7 +165,7 @@ class AnswerFacts implements CacheFacts {
 
   get code(): boolean {
     const type = this.#contentType
-    return type !== undefined && isCodeType(type)
+    return (type !== undefined && isCodeType(type)) || importsModule(this.#request)
   }
 
   /** Asked of most answers more than once. */

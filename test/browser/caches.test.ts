@@ -91,6 +91,16 @@ describeWithPages('what the browser keeps', (stage) => {
       expect(errors).toEqual([])
     })
 
+    it('nor a JSON module', async () => {
+      const { page } = await stage.open(`${stage.url(scheme)}/?data`)
+      expect(await page.evaluate('dataVersion')).toBe('v1')
+      await stage.change(promoted)
+      await page.goto(`${stage.url(scheme)}/next?bare`)
+      await goBack(page, '/')
+      expect(await versionsOf(page)).toEqual(['v2', 'v2'])
+      expect(await page.evaluate('dataVersion')).toBe('v2')
+    })
+
     it('an app that takes what the browser has, however old, does not get it of another version', async () => {
       const { page } = await stage.open(stage.url(scheme))
       const logo = `fetch('/logo.svg', { cache: 'force-cache' }).then((answer) => answer.text())`

@@ -64,9 +64,11 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
   switch (pathname) {
     // Both builds have this very script tag, this entity tag and ten minutes of freshness.
     case '/app.js':
+    case '/data.json':
     case '/logo.svg': {
       if (request.headers['if-none-match'] === '"same"') return void response.writeHead(304).end()
       const fields = { etag: '"same"', 'cache-control': 'public, max-age=600' }
+      if (pathname === '/data.json') return send('application/json', JSON.stringify({ version }), fields)
       if (pathname === '/app.js') return script(`globalThis.appVersion = '${version}'`, fields)
       return send('image/svg+xml', `<svg xmlns="http://www.w3.org/2000/svg"><title>${version}</title></svg>`, fields)
     }
@@ -119,7 +121,8 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
 
 /**
  * `?stamp` brings the script tag of graylane/page, `?speculate=/path` prefetches that page, `?link=URL` points somewhere, `?bare` leaves
- * the app's script out, `?picture` shows one, `?early` calls the API before the page is loaded.
+ * the app's script out, `?picture` shows one, `?early` calls the API before the page is loaded, `?data`
+ * imports JSON.
  */
 function pageOf(version: string, wishes: URLSearchParams): string {
   const target = wishes.get('speculate')
@@ -127,6 +130,7 @@ function pageOf(version: string, wishes: URLSearchParams): string {
   const wished = {
     stamp: '<script src="/.graylane/page.js"></script>',
     early: `<script>globalThis.early = fetch('/api/version').then((answer) => answer.json())</script>`,
+    data: `<script type="module">import data from '/data.json' with { type: 'json' }; globalThis.dataVersion = data.version</script>`,
     picture: '<img src="/logo.svg" alt="">',
     speculate: `<script type="speculationrules">${JSON.stringify(rules)}</script>`,
   }
@@ -134,7 +138,7 @@ function pageOf(version: string, wishes: URLSearchParams): string {
   const app = wishes.has('bare') ? '' : '<script src="/app.js"></script>'
   return `<!doctype html><html lang="en"><title>${version}</title>${extra('stamp')}
 <script>globalThis.pageVersion = '${version}'; globalThis.lazyChunk = '${lazyChunk(version)}'</script>
-${extra('early')}${app}${extra('speculate')}
+${extra('early')}${extra('data')}${app}${extra('speculate')}
 <h1>${version}</h1>${extra('picture')}
 <a id="link" href="${wishes.get('link') ?? '/next'}">on</a>
 <form method="post" action="/form"><button id="post">post</button></form>

@@ -113,6 +113,21 @@ const assets: readonly Case[] = [
     headers: [...script, ...said(`content-type: ${type}`, 'cache-control: max-age=600', 'etag: "same"')],
     expect: { answer: { 'cache-control': 'private, no-store', vary: null } },
   })),
+  ...['application/json,*/*;q=0.5', 'text/plain,*/*;q=0.5'].map((accept) => ({
+    says: `so is what code imports without a hash: ${accept}`,
+    path: '/config.json',
+    headers: [`Accept: ${accept}`, ...said('content-type: application/json', 'cache-control: max-age=600')],
+    expect: { answer: { 'cache-control': 'private, no-store', vary: null } },
+  })),
+  {
+    says: 'JSON that a script asks for belongs to its pin and may be kept, whatever else it takes',
+    path: '/config.json',
+    headers: [
+      'Accept: application/json, text/plain, */*',
+      ...said('content-type: application/json', 'cache-control: max-age=600'),
+    ],
+    expect: { answer: { 'cache-control': 'private, no-cache', vary: 'Cookie, x-page-version' } },
+  },
   {
     says: 'a hashed one keeps its year',
     path: '/assets/app-4f9a8b2c.js',
@@ -185,6 +200,12 @@ const mistakes: readonly Case[] = [
     path: '/assets/app-4f9a8b2c.js',
     headers: [...script, ...said('content-type: text/html', `cache-control: ${year}`, 'cdn-cache-control: max-age=60')],
     expect: { answer: { 'cache-control': 'no-store', 'cdn-cache-control': null } },
+  },
+  {
+    says: "nor the app's page under the name of JSON that code imports",
+    path: '/config.json',
+    headers: ['Accept: application/json,*/*;q=0.5', ...said('content-type: text/html', 'cache-control: max-age=60')],
+    expect: { answer: { 'cache-control': 'no-store' } },
   },
   {
     says: 'on plain http the hashed name tells that an asset was asked for',
