@@ -66,6 +66,7 @@ function describe({ state, traffic }: Status): string {
       ? [paint('red', 'the file as it is now was refused:'), ...reload.problems.map((problem) => `  ${problem}`)]
       : []),
     ...state.releases.flatMap((release) => ['', ...releaseLines(release, traffic)]),
+    ...(state.releases.length === 0 && traffic.versions.length > 0 ? ['', ...seenLines(traffic)] : []),
     '',
     crossings(traffic, paint),
   ]
@@ -90,6 +91,20 @@ function releaseLines(release: GatewayState['releases'][number], traffic: Traffi
     ])
   }
   return [`release ${release.name}`, ...columns(rows)]
+}
+
+/** Istio's manifests have no releases: versions are those that were seen, of all namespaces. */
+function seenLines({ versions }: TrafficView): readonly string[] {
+  const rows = versions.map(({ release, version, rate, errors, p50, p99, sockets }) => [
+    release,
+    version === '' ? '-' : version,
+    rate.toFixed(1),
+    `${(100 * errors).toFixed(1)} %`,
+    milliseconds(p50),
+    milliseconds(p99),
+    String(sockets),
+  ])
+  return columns([['namespace', 'version', 'requests/s', 'errors', 'p50', 'p99', 'sockets'], ...rows])
 }
 
 function milliseconds(value: number | undefined): string {

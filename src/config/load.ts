@@ -16,7 +16,7 @@ import type { Shape } from './schema-parts.ts'
 import { limits as limitsSchema, type RoutesDocument, routesDocument } from './schema.ts'
 import { Sources } from './sources.ts'
 import { durationMs, longestTimerMs } from './written-values.ts'
-import { isEmpty, readYaml } from './yaml-tree.ts'
+import { isEmpty, readYaml, type YamlNode } from './yaml-tree.ts'
 
 export { formatProblem, type Problem } from './problem.ts'
 
@@ -72,10 +72,26 @@ async function readDrafts(
     })
     return undefined
   }
+  const manifests = written.find((tree) => has(tree, 'apiVersion') || (has(tree, 'istio') && !has(tree, 'versions')))
+  if (manifests !== undefined) {
+    report({ ...manifests.place, severity: 'error', code: 'manifests', message: manifestsInstead(manifests) })
+    return undefined
+  }
   return written.map((tree) => {
     const { value, origins } = readBySchema(routesDocument, tree, report)
     return { document: value, origins, sources, surroundings, report }
   })
+}
+
+/** Said once: by the schema each of their keys would be unknown. */
+function manifestsInstead(tree: YamlNode): string {
+  return has(tree, 'apiVersion')
+    ? "these are Istio's manifests, and a routes.yaml is wanted: graylane import makes one of them"
+    : "Istio's manifests stand here in place of releases, which are wanted (or istio: does not begin a line): graylane import makes a release of them"
+}
+
+function has(tree: YamlNode, key: string): boolean {
+  return tree.kind === 'map' && tree.entries.some((entry) => entry.key === key)
 }
 
 // --- the whole file --------------------------------------------------------------------------------------------------------------------------

@@ -281,6 +281,25 @@ describe('a verb that was asked for JSON', () => {
     expect(out).toContain('"line": 10')
   })
 
+  it.each([
+    [
+      'manifests',
+      'apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: { name: a }\nspec: {}\n',
+      /these are Istio's manifests, and a routes.yaml is wanted: graylane import/,
+    ],
+    [
+      'a file that names manifests',
+      'listen: [{ port: 0, gateway: 80 }]\nistio: [a.yaml]\n',
+      /Istio's manifests stand here in place of releases/,
+    ],
+  ])('is told once, of %s, that a release is wanted', async (_what, yaml, said) => {
+    await folder.write(yaml)
+    const { code, out } = await graylane(['promote', 'v2', '--config', folder.path, '--json'])
+    const { problems } = JSON.parse(out) as { problems: readonly { message: string; code: string }[] }
+    expect([code, problems.map((problem) => problem.code)]).toEqual([1, ['manifests']])
+    expect(problems[0]?.message).toMatch(said)
+  })
+
   it('preview says in JSON too why it was refused', async () => {
     const { out, err } = await graylane(['preview', 'v9', '--config', folder.path, '--url', 'http://a/', '--json'])
     expect([JSON.parse(out), err]).toEqual([

@@ -85,6 +85,15 @@ describe("the story's manifests, corrected", () => {
     return `127.0.0.1:${gateway}`
   }
 
+  it('are shown by status: the versions that were seen, by namespace', { timeout: 20_000 }, async () => {
+    const gateway = await start()
+    await get(gateway, 'shop.example.com', '/', office)
+    const { admin } = serving!
+    await expect
+      .poll(async () => (await graylane(['status', '--admin', admin])).out, { timeout: 15_000, interval: 500 })
+      .toMatch(/\n +namespace +version +requests\/s +errors [^]*\n +default +v2 +\d\.\d +0\.0 % /)
+  })
+
   it('say so when --port names a port that no Gateway has', async () => {
     await start('--port', '81=0')
     expect(serving?.err).toContain('warning listen: --port 81=0: no Gateway has a server at port 81, but at 80')
