@@ -6,7 +6,8 @@
 export const page = (globalThis[Symbol.for('graylane/page')] ??= start({
   version: undefined,
   header: 'x-page-version',
-  origins: [globalThis.location?.origin],
+  // The location of a frame that a page writes itself has none.
+  origins: [globalThis.origin],
 }))
 
 function start(own) {
@@ -16,6 +17,8 @@ function start(own) {
   const isOurs = (url) => /^(?:http|ws)/.test(url.protocol) && own.origins.includes(url.origin.replace(/^ws/, 'http'))
   const marked = (text) => {
     const url = absolute(text)
+    // A worker that the page writes itself: such a URL takes no query.
+    if (url.protocol === 'blob:') return `${url.href}#${own.header}=${own.version}`
     if (!isOurs(url)) return text
     // The answer to a form keeps the parameter in its URL.
     if (url.searchParams.has(own.header)) url.searchParams.delete(own.header)
@@ -32,17 +35,19 @@ function start(own) {
     for (const type of ['click', 'keydown']) addEventListener(type, reload, { capture: true, once: true })
   }
 
-  const { fetch } = globalThis
-  globalThis.fetch = async (input, init) => {
+  const stamped = (input, init) => {
     const url = input.url ?? input
-    if (isOurs(absolute(url))) {
-      // Without CORS browsers let no header through.
-      if ((init?.mode ?? input.mode) === 'no-cors') input = input.url ? new Request(marked(url), input) : marked(url)
-      const headers = new Headers(init?.headers ?? input.headers)
-      headers.set(own.header, own.version)
-      init = { ...init, headers }
-    }
-    const answer = await fetch(input, init)
+    if (!isOurs(absolute(url))) return [input, init]
+    // Without CORS browsers let no header through.
+    if ((init?.mode ?? input.mode) === 'no-cors') input = input.url ? new Request(marked(url), input) : marked(url)
+    const headers = new Headers(init?.headers ?? input.headers)
+    headers.set(own.header, own.version)
+    return [input, { ...init, headers }]
+  }
+  const { fetch, fetchLater } = globalThis
+  if (fetchLater) globalThis.fetchLater = (input, init) => fetchLater(...stamped(input, init))
+  globalThis.fetch = async (input, init) => {
+    const answer = await fetch(...stamped(input, init))
     if (isProblem(answer.status, answer.headers.get('content-type')))
       answer
         .clone()
@@ -86,7 +91,15 @@ function start(own) {
     const [element, name] = button?.hasAttribute('formaction') ? [button, 'formaction'] : [form, 'action']
     element.setAttribute(name, marked(element.getAttribute(name) || location.href))
   }
-  addEventListener('submit', (event) => event.defaultPrevented || mark(event.target, event.submitter))
+  const onSubmit = (event) => event.defaultPrevented || mark(event.target, event.submitter)
+  addEventListener('submit', onSubmit)
+  // The event of a form in a shadow tree does not leave it.
+  const { attachShadow } = Element.prototype
+  Element.prototype.attachShadow = function (init) {
+    const root = attachShadow.call(this, init)
+    root.addEventListener('submit', onSubmit)
+    return root
+  }
   const { submit } = HTMLFormElement.prototype
   HTMLFormElement.prototype.submit = function () {
     mark(this)
@@ -106,12 +119,22 @@ function reload() {
 
 function versionOfPage() {
   const [{ serverTiming = [] } = {}] = performance.getEntriesByType('navigation')
-  return serverTiming.filter(({ name }) => name === 'graylane').pop()?.description
+  return serverTiming.filter(({ name }) => name === 'graylane').pop()?.description ?? versionAround()
+}
+
+/** A frame that a page writes itself is a part of that page. */
+function versionAround() {
+  try {
+    return location.protocol === 'about:' ? parent[Symbol.for('graylane/page')]?.version : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** What the page has put into the URL of its worker. */
 function versionOfWorker(header) {
-  return new URLSearchParams(globalThis.location?.search).get(header) ?? undefined
+  const { search, hash } = globalThis.location ?? {}
+  return new URLSearchParams(search || hash?.slice(1)).get(header) ?? undefined
 }
 
 function absolute(url) {

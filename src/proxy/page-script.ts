@@ -53,6 +53,6 @@ function scriptText(header: string, origins: readonly string[]): string {
     .replaceAll(/\n\s*/g, '\n')
     .replace('export ', '')
     .replace("'x-page-version'", JSON.stringify(header))
-    .replace('[globalThis.location?.origin]', `[location.origin, ...${JSON.stringify(origins)}]`)
+    .replace('[globalThis.origin]', `[globalThis.origin, ...${JSON.stringify(origins)}]`)
   return `(()=>{${code.trim()}})()\n`
 }

@@ -30,6 +30,14 @@ describeWithPages('workers and forms', (stage) => {
       expect(await workerOf(old.page)).toEqual({ script: 'v2', call: 'v2' })
     })
 
+    /** Of v1, while another tab has brought the browser v2. */
+    const oldTab = async (): Promise<Page> => {
+      const { page } = await stage.open(`${stage.url(scheme)}/?stamp`)
+      await stage.change(promoted)
+      await openIn(await page.context().newPage(), `${stage.url(scheme)}/?stamp`)
+      return page
+    }
+
     it.each([
       ['a button', `document.querySelector('#post').click()`],
       [
@@ -52,6 +60,59 @@ describeWithPages('workers and forms', (stage) => {
       const [{ method, url }] = stage.sites.get('v1')!.asked.slice(before) as [Asked]
       expect([method, url]).toEqual(['POST', url.includes('a=1') ? '/form?a=1' : '/form'])
       expect(old.errors).toEqual([])
+    })
+
+    it('with the stamp, a form in a shadow tree, whose events stay there, goes to the version of its page, too', async () => {
+      const old = await oldTab()
+      const before = stage.sites.get('v1')!.asked.length
+      await old.evaluate(`{
+        const root = document.body.appendChild(document.createElement('div')).attachShadow({ mode: 'closed' })
+        root.append(document.forms[0])
+        root.querySelector('button').click()
+      }`)
+      await old.waitForURL('**/form?*')
+      expect(
+        stage.sites
+          .get('v1')!
+          .asked.slice(before)
+          .map(({ method }) => method),
+      ).toContain('POST')
+    })
+
+    it('with the stamp, a frame that the page writes itself calls as the page, if it has the script', async () => {
+      const old = await oldTab()
+      const called = await old.evaluate(`new Promise((done) => {
+        addEventListener('message', ({ data }) => done(data))
+        const call = "fetch('/api/version').then((answer) => answer.json()).then(({ version }) => parent.postMessage(version))"
+        const srcdoc = '<script src="/.graylane/page.js"></' + 'script><script>' + call + '</' + 'script>'
+        document.body.append(Object.assign(document.createElement('iframe'), { srcdoc }))
+      })`)
+      expect(called).toBe('v1')
+    })
+
+    it('with the stamp, a worker that the page writes itself calls as the page, if it has the script', async () => {
+      const old = await oldTab()
+      const called = await old.evaluate(`new Promise((done) => {
+        const code = \`importScripts('\${origin}/.graylane/page.js')
+          fetch('\${origin}/api/version').then((answer) => answer.json()).then(({ version }) => postMessage(version))\`
+        new Worker(URL.createObjectURL(new Blob([code]))).onmessage = ({ data }) => done(data)
+      })`)
+      expect(called).toBe('v1')
+    })
+
+    it.runIf(scheme === 'https')('with the stamp, a call that the browser makes later says its version', async () => {
+      const old = await oldTab()
+      if (!(await old.evaluate(`'fetchLater' in globalThis`))) return
+      const before = stage.sites.get('v1')!.asked.length
+      await old.evaluate(`fetchLater('/api/version?later', { method: 'POST', activateAfter: 0 })`)
+      await expect
+        .poll(() =>
+          stage.sites
+            .get('v1')!
+            .asked.slice(before)
+            .map(({ url }) => url),
+        )
+        .toContain('/api/version?later')
     })
 
     it('a form that the app takes into its own hands is left alone, as is one that asks for a page', async () => {
