@@ -7,7 +7,8 @@ import graylane from 'graylane/fastify'
 
 /** @param {string} configPath */
 export async function createApp(configPath) {
-  const app = fastify()
+  // What is wrong with a file that was changed is told in the app's log.
+  const app = fastify({ logger: { level: 'warn' } })
   await app.register(graylane, { configPath })
 
   // Routes of the app's own know the version too.

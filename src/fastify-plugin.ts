@@ -4,8 +4,10 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import plugin from 'fastify-plugin'
+import { formatProblem } from './config/problem.ts'
 import { drawSecrets, EdgeInForce } from './edge-in-force.ts'
 import { FastifyReplyHead, FastifyRequestHead } from './fastify-heads.ts'
+import type { Log } from './gateway-event.ts'
 import type { Observer, RequestRecord } from './observe/record.ts'
 import { FieldLine } from './proxy/field-line.ts'
 import type { EdgeListener } from './proxy/edge.ts'
@@ -27,7 +29,7 @@ export interface GraylaneOptions {
   readonly configPath: string
   /** Follow changes of the files (default), or read them once. */
   readonly watch?: boolean
-  /** Lines for people: what was reloaded, what was refused. Default: the app's own log. */
+  /** Lines for people: what was reloaded, what was refused. Default: the app's own log, a refusal with its problems as an error. */
   readonly log?: (line: string) => void
   /** Finished requests, with version and reason; see the access log. */
   readonly observe?: Observer
@@ -60,7 +62,7 @@ async function graylane(app: FastifyInstance, options: GraylaneOptions): Promise
   const reloads = new Reloads({
     path: options.configPath,
     apply: async (snapshot) => void inForce.commit(snapshot, await inForce.prepare(snapshot)),
-    log: options.log ?? ((line) => app.log.info(line)),
+    log: options.log ?? logOf(app),
     count: () => {},
   })
   await reloads.start()
@@ -97,6 +99,14 @@ async function graylane(app: FastifyInstance, options: GraylaneOptions): Promise
 }
 
 export default plugin(graylane, { name: 'graylane', fastify: '5.x' })
+
+/** A refused file is an error there: many an app logs nothing below. */
+function logOf({ log }: FastifyInstance): Log {
+  return (line, event) => {
+    if (event?.event === 'reload-refused') log.error({ problems: event.problems.map(formatProblem) }, line)
+    else log.info(line)
+  }
+}
 
 function nowSeconds(): number {
   return Math.floor(Date.now() / 1000)

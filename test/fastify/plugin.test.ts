@@ -139,6 +139,23 @@ describe('graylane/fastify', () => {
     expect((await get('/whoami', ...page)).body).toBe('v1,stable,,app')
   })
 
+  it("tells a refusal as an error in the app's own log, with its place", async () => {
+    const lines: string[] = []
+    const stream = { write: (line: string) => void lines.push(line) }
+    const path = join(folder, 'told.yaml')
+    const good =
+      'listen: [{ port: 8080 }]\npin: { keys: [{ file: pin.key }] }\nservices: { app: }\nversions: { v1: { app: "http://127.0.0.1:9" } }\nstable: v1\n'
+    await writeFile(path, good)
+    await using app = fastify({ logger: { level: 'warn', stream } })
+    await app.register(graylane, { configPath: path })
+    await writeFile(path, good.replace('stable: v1', 'stable: v9'))
+    await expect.poll(() => lines.join(''), { timeout: 5000 }).toMatch(/stays in force/)
+    expect(JSON.parse(lines[0]!)).toMatchObject({
+      level: 50,
+      problems: [expect.stringMatching(/told\.yaml:5:9: error .*v9/)],
+    })
+  })
+
   it('does not start on a bad one', async () => {
     const path = join(folder, 'bad.yaml')
     await writeFile(path, 'stable: v9\n')
