@@ -68,6 +68,8 @@ export interface EdgeRelease {
   readonly pageScript: PageScript | undefined
   /** The header by which a version is asserted, in every spelling. */
   readonly versionNames: FieldNames
+  /** Those of all releases: none comes in from outside, or a backend that hands fields on would let clients choose for another release. */
+  readonly allVersionNames: FieldNames
   readonly linesOf: ReadonlyMap<string, VersionLines>
   /** What decides which version answers, as caches are told: the pin, and what the page names. */
   readonly varies: FieldLine
@@ -180,6 +182,7 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
     pageScript: compilePageScript(release.spec),
     actionsOf: new Map(release.services.map((service) => [service, compileRouteActions(service.actions, endpointsOf)])),
     versionNames: new FieldNames([header]),
+    allVersionNames: new FieldNames([...new Set(source.table.releases.map(({ spec }) => spec.pin.header))]),
     linesOf: new Map(Array.from(release.spec.versions.keys(), (name) => [name, linesOf(header, name)])),
     varies: FieldLine.lasting('vary', ['Cookie', ...pageHeaders].join(', ')),
     available: availability(release, endpointsOf),

@@ -110,13 +110,26 @@ function handleInternal(
   const edgeRelease = edge.releases.get(found.release) as EdgeRelease
   proxied.belongsTo(edgeRelease)
 
-  const asked = facts.headerLines(found.release.spec.pin.header)[0]
+  const { sourceLabels } = listener.spec
+  const asked = agreed(facts.headerLines(found.release.spec.pin.header))
+  if (asked === null && sourceLabels?.['version'] === undefined) return proxied.fail(edgeErrors.badRequest)
   const byAddress = (): string | undefined => edge.versionAt(found.release, client.peer)
-  const decision = decideInternal(found.release, listener.spec.sourceLabels, asked, byAddress, around.trace)
+  const decision = decideInternal(found.release, sourceLabels, asked ?? undefined, byAddress, around.trace)
   proxied.record.sourceVersion = decision.version
   proxied.decided(decision)
   if (!found.service.pools.has(decision.version)) return proxied.fail(edgeErrors.noService)
   sendTo(proxied, edgeRelease, found.service, facts)
+}
+
+/** The one version that all lines name, joined by somebody on the way or not (RFC 9110 5.3); null when they name two. */
+function agreed(lines: readonly string[]): string | undefined | null {
+  const [first] = lines
+  if (first === undefined || (lines.length === 1 && !first.includes(','))) return first
+  const [version, ...others] = lines
+    .join(',')
+    .split(',')
+    .map((name) => name.trim())
+  return others.every((other) => other === version) ? version : null
 }
 
 /** The last step: what the service does with it. */

@@ -122,7 +122,7 @@ export class ProxiedRequest extends RouteExecution {
   protected override assertOnRequest(head: Head): void {
     const release = this.#release as EdgeRelease
     const pin = release.release.spec.pin
-    head.removeSpellings(release.versionNames)
+    head.removeSpellings(this.#visit === undefined ? release.versionNames : release.allVersionNames)
     if (this.#cookies === undefined) stripCookie(head, pin.cookie)
     else this.#cookies.stripOwn(head, this.#visit!.preview !== undefined)
     if (this.#visit !== undefined) assertConditions(head, this.request.method, this.version)

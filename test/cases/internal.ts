@@ -79,6 +79,8 @@ function called(
   }
 }
 
+const twice = ['x-version: v2, v2', 'x-version: v2']
+
 const versions: readonly Case[] = [
   called("is the listener's fixed label", labelled, '127.0.0.9', [], 'v2', 'source-labels'),
   called(
@@ -91,6 +93,23 @@ const versions: readonly Case[] = [
   ),
   called('is x-version where no label is fixed', internal, '127.0.0.9', ['x-version: v2'], 'v2', 'asked'),
   called('is x-version before the source address', internal, '127.0.1.1', ['x-version: v2'], 'v2', 'asked'),
+  called('is x-version said twice, or joined by somebody between', internal, '127.0.1.4', twice, 'v2', 'asked'),
+  {
+    says: 'is no guess where x-version says two: neither answers',
+    to: internal,
+    from: '127.0.0.9',
+    host: 'mqtt-server',
+    headers: ['x-version: v2', 'x-version: v1'],
+    expect: { status: 400, by: null, code: 'EDGE_BAD_REQUEST' },
+  },
+  called(
+    'is the fixed label all the same',
+    labelled,
+    '127.0.0.9',
+    ['x-version: v3', 'x-version: v1'],
+    'v2',
+    'source-labels',
+  ),
   called('is not an x-version that is not listed', internal, '127.0.0.9', ['x-version: v9'], 'v1', 'default'),
   called(
     'is what the source address says under an x-version that is not listed',

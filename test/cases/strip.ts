@@ -138,4 +138,42 @@ export const strip: readonly CaseGroup[] = [
       },
     ],
   },
+  {
+    title: 'step 2: what does not come in, two releases with a header each',
+    config: `
+name: shop
+hosts: [shop.test]
+listen:
+  - { port: 0, address: 127.0.0.1 }
+  - { port: 0, internal: true, address: 127.0.0.2, from: [127.0.0.0/8] }
+services: { frontend: / }
+versions:
+  v1: { frontend: <frontend v1> }
+stable: v1
+pin: { keys: [{ file: pin.key }], header: x-version }
+---
+name: blog
+hosts: ["*.blog.test"]
+services: { pages: / }
+versions:
+  v1: { pages: <pages v1> }
+  v2: { pages: <pages v2> }
+stable: v1
+pin: { keys: [{ file: pin.key }], header: x-blog-version }
+`,
+    cases: [
+      {
+        says: "another release's version is not chosen from outside either, by way of a backend that hands fields on",
+        headers: [...page, 'X-Blog-Version: v2', 'x_blog_version: v2'],
+        expect: { version: 'v1', upstream: { 'x-blog-version': null, x_blog_version: null } },
+      },
+      {
+        says: 'between services it is handed on',
+        to: 1,
+        host: 'frontend',
+        headers: ['X-Blog-Version: v2'],
+        expect: { version: 'v1', upstream: { 'x-blog-version': 'v2' } },
+      },
+    ],
+  },
 ]
