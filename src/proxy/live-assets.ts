@@ -1,8 +1,8 @@
 // `assets: { tryLive: true }`: an asset that the decided version does not have is looked for in the other versions this browser was given,
 // since a tab of one of them may be asking. Only ever hashed names, whose content is the same wherever it is found.
 
-import { hasHashedName } from '../affinity/cache-policy.ts'
-import { isHtmlType, isWorkerScript } from '../affinity/page-kind.ts'
+import { hasHashedName, isHashed } from '../affinity/cache-policy.ts'
+import { asksForAsset, isCodeType, isHtmlType, isWorkerScript } from '../affinity/page-kind.ts'
 import type { Decision, Service, Visit } from '../rules/types.ts'
 import type { EdgeRelease } from './edge.ts'
 import type { PoolEndpoints } from './pool-endpoints.ts'
@@ -16,9 +16,15 @@ export interface NextPlace {
 
 export class LiveAssets {
   readonly #places: NextPlace[]
+  /** What is asked for is an asset for sure; else its answer has to tell. */
+  readonly #surely: boolean
+  readonly #path: string
+  #elsewhere = false
 
-  private constructor(places: NextPlace[]) {
+  private constructor(places: NextPlace[], surely: boolean, path: string) {
     this.#places = places
+    this.#surely = surely
+    this.#path = path
   }
 
   /** Undefined when this request is for no hashed asset, or there is nowhere else to look. */
@@ -47,12 +53,20 @@ export class LiveAssets {
     if (places.length === 0 || own === undefined) return undefined
     // Found nowhere: the decided version says so itself, in its own words.
     places.push({ decision, pool: own })
-    return new LiveAssets(places)
+    return new LiveAssets(places, asksForAsset(request), path)
   }
 
   /** The place to look in after this answer; undefined when the answer is the one to pass on. */
   after(head: ResponseHead): NextPlace | undefined {
-    return isMissing(head) ? this.#places.shift() : undefined
+    const taken = !isMissing(head) && (this.#surely || !this.#elsewhere || this.#isAsset(head))
+    this.#elsewhere = true
+    return taken ? undefined : this.#places.shift()
+  }
+
+  /** An API may name its answers like files: what another version knows of them is no business of this page. */
+  #isAsset(head: ResponseHead): boolean {
+    const type = head.get('content-type') ?? ''
+    return isCodeType(type) || assetTypes.test(type) || isHashed(this.#path, head.get('cache-control'))
   }
 }
 
@@ -60,6 +74,8 @@ function placeOf(release: EdgeRelease, service: Service, version: string): PoolE
   const pool = service.pools.get(version)
   return pool && release.poolOf.get(pool)
 }
+
+const assetTypes = /^(?:font\/|image\/|audio\/|video\/|application\/wasm)/i
 
 /** 404, or the app's own page in the place of a file (single-page apps answer so to any path). */
 function isMissing(head: ResponseHead): boolean {

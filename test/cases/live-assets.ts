@@ -1,6 +1,6 @@
 // Step 10 of docs/affinity.md: `assets: { tryLive: true }` looks for a hashed asset in the other versions of this browser before it says 404.
 
-import { type Case, type CaseGroup, fetchMetadata, page, secureApi } from './case.ts'
+import { api, type Case, type CaseGroup, fetchMetadata, page, secureApi } from './case.ts'
 
 function config(assets = 'assets: { tryLive: true }'): string {
   return `
@@ -45,6 +45,20 @@ const found: readonly Case[] = [
       upstream: { 'x-version': 'v1' },
       answer: { 'x-version': 'v1' },
     },
+  },
+  {
+    says: 'so does what a script fetches, if it says of itself that it never changes',
+    path: '/assets/words-4f9a8b2c.json',
+    headers: [...secureApi, ...missingIn('v2'), 'x-echo-cache-control: public, max-age=31536000'],
+    pins,
+    expect: { version: 'v1', by: 'site v1', reason: 'asset' },
+  },
+  {
+    says: 'and a script on plain http, where nothing else says what was asked for',
+    path: chunk,
+    headers: [...api, ...missingIn('v2'), 'x-echo-content-type: text/javascript'],
+    pins,
+    expect: { version: 'v1', reason: 'asset' },
   },
   {
     says: 'or from the one before that',
@@ -115,6 +129,21 @@ const notLookedFor: readonly Case[] = [
   expect: { status: 404, version: 'v2', attempts: 1 },
 }))
 
+const notTaken: readonly Case[] = [
+  { says: 'an answer of the API under the name of a file', path: '/api/report-4f9a8b2c.json', headers: secureApi },
+  {
+    says: 'the same on plain http',
+    path: '/api/report-4f9a8b2c.pdf',
+    headers: [...api, 'x-echo-content-type: application/pdf'],
+  },
+].map(({ says, headers, path }) => ({
+  says: `${says} is not taken from another version`,
+  path,
+  headers: [...headers, ...missingIn('v2')],
+  pins,
+  expect: { status: 404, version: 'v2', reason: 'pin' },
+}))
+
 const nowhere: readonly Case[] = [
   {
     says: 'a browser without a pin was given no other version',
@@ -139,7 +168,7 @@ const nowhere: readonly Case[] = [
 ]
 
 export const liveAssets: readonly CaseGroup[] = [
-  { title: 'step 10: tryLive', config: config(), cases: [...found, ...notLookedFor, ...nowhere] },
+  { title: 'step 10: tryLive', config: config(), cases: [...found, ...notLookedFor, ...notTaken, ...nowhere] },
   {
     title: 'step 10: without tryLive',
     config: config(''),
