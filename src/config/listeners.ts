@@ -4,7 +4,7 @@ import type { TrustSpec } from '../affinity/types.ts'
 import { parseAddress, parseCidr } from '../rules/address.ts'
 import { certificateSpecs } from './certificates.ts'
 import type { ListenSpec } from './configuration.ts'
-import { complain, type Draft } from './draft.ts'
+import { complain, type Draft, warn } from './draft.ts'
 import { quote } from './problem.ts'
 import type { RoutesDocument } from './schema.ts'
 
@@ -58,12 +58,20 @@ async function listenSpec(draft: Draft<unknown>, item: ListenerText): Promise<Li
   }
 }
 
-/** Each item is an address or CIDR; reports those that are not. */
-export function checkCidrs(draft: Draft<unknown>, list: readonly string[] | undefined): void {
-  for (const [index, text] of list?.entries() ?? []) {
-    if (parseCidr(text) === undefined)
-      complain(draft, list as readonly string[], index, 'value', `${quote(text)} is not an address or CIDR`)
+/** Each item is an address or CIDR; reports those that are not, and blocks that are written as if they were one address. */
+export function checkCidrs(draft: Draft<unknown>, list: readonly string[] = []): void {
+  for (const [index, text] of list.entries()) {
+    const block = parseCidr(text)?.text
+    if (block === undefined) complain(draft, list, index, 'value', `${quote(text)} is not an address or CIDR`)
+    else if (hasHostBits(text, block))
+      warn(draft, list, index, 'slip', `${quote(text)} is all of ${block}: write that, or the address alone`)
   }
+}
+
+/** `10.1.2.3/8`: cleared, as Envoy does, and hardly meant. @param block the same as a canonical CIDR */
+function hasHostBits(text: string, block: string): boolean {
+  const [address = '', length] = text.split('/')
+  return length !== undefined && parseCidr(address)?.text.split('/')[0] !== block.split('/')[0]
 }
 
 export function trustSpec(draft: Draft<Pick<RoutesDocument, 'trust'>>): TrustSpec {

@@ -21,6 +21,7 @@ const problems = [
   ],
   [/^a share is a percentage: write (.+)$/, '比例要写成百分比：{0}'],
   [/^(".*") is not an address or CIDR$/, '{0} 不是地址或 CIDR'],
+  [/^(".*") is all of (\S+): write that, or the address alone$/, '{0} 是整个 {1}：请写后者，或只写地址'],
   [/^(\S+): (".*") is not a duration such as (.+) or (\S+)$/, '{0}：{1} 不是时长，例如 {2} 或 {3}'],
   [/^(".*"): port (\d+) is not between (\d+) and (\d+)$/, '{0}：端口 {1} 不在 {2} 到 {3} 之间'],
   [/^(.+): there is no such file$/, '{0}：没有这个文件'],
