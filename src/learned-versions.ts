@@ -2,7 +2,8 @@
 // share; a file's own time tells it after a restart.
 
 import { statSync } from 'node:fs'
-import type { ReleaseSpec, Settling } from './rules/types.ts'
+import type { ReleaseSpec } from './rules/release.ts'
+import type { Settling } from './rules/types.ts'
 
 /** By release. Structured-clonable. */
 export type LearnedVersions = ReadonlyMap<string, LearnedRelease>

@@ -2,7 +2,7 @@
 // Believed by nobody here: deciding holds it against the pin's history.
 
 import { queryParameter } from '../rules/query-parameter.ts'
-import type { PageSpec, PinSpec } from '../rules/types.ts'
+import type { PageSpec, PinSpec } from '../rules/release.ts'
 import type { RequestMarks } from './page-kind.ts'
 
 /** The version that the page names, by our own name first; undefined when it names none. */

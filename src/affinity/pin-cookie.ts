@@ -2,7 +2,8 @@
 // Never throws, and never tells a client why its pin was not taken: a signature that fails is no pin.
 
 import { Buffer } from 'node:buffer'
-import type { Pin, PinSpec, ReleaseSpec } from '../rules/types.ts'
+import type { PinSpec, ReleaseSpec } from '../rules/release.ts'
+import type { Pin } from '../rules/types.ts'
 import { cookieEnd, findCookies, nextCookie } from './cookie-field.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { PinFinding, PinKey } from './types.ts'

@@ -3,7 +3,8 @@
 
 import { Buffer } from 'node:buffer'
 import { hash } from 'node:crypto'
-import type { Decision, Pin, PinReading, PinSpec, PinState, ReleaseSpec, Visit } from '../rules/types.ts'
+import type { PinSpec, ReleaseSpec } from '../rules/release.ts'
+import type { Decision, Pin, PinReading, PinState, Visit } from '../rules/types.ts'
 import {
   hasFetchMetadata,
   isHtmlType,

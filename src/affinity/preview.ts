@@ -3,7 +3,8 @@
 
 import { createHmac } from 'node:crypto'
 import { queryParameter } from '../rules/query-parameter.ts'
-import type { PreviewReading, ReleaseSpec } from '../rules/types.ts'
+import type { ReleaseSpec } from '../rules/release.ts'
+import type { PreviewReading } from '../rules/types.ts'
 import { findCookies } from './cookie-field.ts'
 import type { KeyRing } from './key-ring.ts'
 import { withoutParameter } from './page-stamp.ts'

@@ -1,7 +1,7 @@
 // What two configurations say otherwise, in their long form, as sentences: `release shop: pin.ttlSeconds 28800 -> 3600`.
 // Knows nothing of what a key means, except that rules and versions have names. Pure.
 
-import type { GrayRuleSpec, ReleaseSpec } from '../rules/types.ts'
+import type { GrayRuleSpec, ReleaseSpec } from '../rules/release.ts'
 import type { Configuration } from './configuration.ts'
 
 const valuesShown = 5

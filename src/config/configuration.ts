@@ -4,7 +4,8 @@
 import type { Static } from 'typebox'
 import type { PinKey, TrustSpec } from '../affinity/types.ts'
 import type { MeshListenerSpec, MeshSpec } from '../rules/mesh-types.ts'
-import type { Place, ReleaseSpec } from '../rules/types.ts'
+import type { ReleaseSpec } from '../rules/release.ts'
+import type { Place } from '../rules/types.ts'
 import type { OverloadText } from './overload.ts'
 import type { limits, RoutesDocument } from './schema.ts'
 

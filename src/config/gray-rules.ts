@@ -1,6 +1,6 @@
 // `gray` in its long form: each rule with its one condition.
 
-import type { GrayConditionSpec, GrayRuleSpec } from '../rules/types.ts'
+import type { GrayConditionSpec, GrayRuleSpec } from '../rules/release.ts'
 import { checkVersion, complain, complainOfKey, type Draft } from './draft.ts'
 import { addressList, matchSpecs, textList } from './matches.ts'
 import type { GrayRuleText, MatchItemText } from './schema.ts'

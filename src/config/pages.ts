@@ -1,6 +1,6 @@
 // `page` in its long form.
 
-import type { PageSpec } from '../rules/types.ts'
+import type { PageSpec } from '../rules/release.ts'
 import { complain, type Draft, warn } from './draft.ts'
 
 export function pageSpec(draft: Draft): PageSpec {

@@ -2,7 +2,7 @@
 
 import { createKeyRing, type KeyRing, secretBytesAtLeast } from '../affinity/key-ring.ts'
 import type { PinKey } from '../affinity/types.ts'
-import type { PinSpec } from '../rules/types.ts'
+import type { PinSpec } from '../rules/release.ts'
 import type { Configuration } from './configuration.ts'
 import { complain, type Draft } from './draft.ts'
 import { readKey } from './key-source.ts'

@@ -2,7 +2,7 @@
 
 import type { PinKey } from '../affinity/types.ts'
 import { hostProblem } from '../rules/hosts.ts'
-import type { ReleaseSpec } from '../rules/types.ts'
+import type { ReleaseSpec } from '../rules/release.ts'
 import type { RouteTest } from './configuration.ts'
 import { checkService, checkVersion, complain, type Draft } from './draft.ts'
 import { grayRuleSpecs } from './gray-rules.ts'

@@ -13,7 +13,7 @@ import {
   type RewriteSpec,
 } from '../rules/route-actions.ts'
 import { didYouMean } from '../rules/route-problem.ts'
-import type { ServiceMirrorSpec, ServiceSpec } from '../rules/types.ts'
+import type { ServiceMirrorSpec, ServiceSpec } from '../rules/release.ts'
 import { checkService, checkVersion, complain, type Draft, warn } from './draft.ts'
 import { stringMatch } from './matches.ts'
 import { quote } from './problem.ts'

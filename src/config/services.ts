@@ -1,7 +1,8 @@
 // `services` in their long form: Istio's HTTPRoute fields, each under the name and with the checks it has there.
 
 import { parseHeaderFormat } from '../rules/header-format.ts'
-import type { HeaderOperationsSpec, ServiceSpec } from '../rules/types.ts'
+import type { ServiceSpec } from '../rules/release.ts'
+import type { HeaderOperationsSpec } from '../rules/types.ts'
 import { complain, complainOfKey, type Draft } from './draft.ts'
 import { healthCheckSpec } from './health-checks.ts'
 import { lowerCaseKeys, matchSpecs } from './matches.ts'

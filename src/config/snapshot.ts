@@ -3,7 +3,7 @@
 import { compileRoutes } from '../rules/compile.ts'
 import { compileMesh, type MeshTable } from '../rules/mesh-table.ts'
 import type { RouteProblem } from '../rules/route-problem.ts'
-import type { RouteTable } from '../rules/types.ts'
+import type { RouteTable } from '../rules/release.ts'
 import type { Configuration } from './configuration.ts'
 import type { Problem } from './problem.ts'
 

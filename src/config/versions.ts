@@ -1,6 +1,7 @@
 // `versions` in their long form: the pools that each owns, listed or made from a service's `url`.
 
-import type { UpstreamUrl, VersionSpec } from '../rules/types.ts'
+import type { VersionSpec } from '../rules/release.ts'
+import type { UpstreamUrl } from '../rules/types.ts'
 import { checkVersion, complain, complainOfKey, type Draft, unlisted, warn } from './draft.ts'
 import { quote } from './problem.ts'
 import type { ServiceText, VersionText } from './schema.ts'

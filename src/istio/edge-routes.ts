@@ -5,15 +5,8 @@ import type { Configuration } from '../config/configuration.ts'
 import type { Problem } from '../config/problem.ts'
 import { parseAddress } from '../rules/address.ts'
 import { neverHoldsAnywhere } from '../rules/lint.ts'
-import type {
-  GrayRuleSpec,
-  Place,
-  ReleaseSpec,
-  RequestMatchSpec,
-  ServiceSpec,
-  StringMatchSpec,
-  UpstreamUrl,
-} from '../rules/types.ts'
+import type { GrayRuleSpec, ReleaseSpec, ServiceSpec } from '../rules/release.ts'
+import type { Place, RequestMatchSpec, StringMatchSpec, UpstreamUrl } from '../rules/types.ts'
 import { compilePools, type VersionPools } from '../rules/version-pools.ts'
 import { addressPatterns, forwardedForPatterns } from './address-patterns.ts'
 import { alternatives, quoteRegex } from './regex-text.ts'

@@ -2,7 +2,7 @@
 // as istiod translates the same fields.
 
 import type { CorsPolicySpec, FaultSpec, RetriesSpec } from '../rules/route-actions.ts'
-import type { ServiceSpec } from '../rules/types.ts'
+import type { ServiceSpec } from '../rules/release.ts'
 import { stringMatcher } from './envoy-match.ts'
 import { protobufDuration } from './export-names.ts'
 

@@ -2,7 +2,8 @@
 
 import type { Problem } from '../config/problem.ts'
 import type { HealthCheckSpec } from '../rules/health-check.ts'
-import type { ServiceSpec, UpstreamUrl } from '../rules/types.ts'
+import type { ServiceSpec } from '../rules/release.ts'
+import type { UpstreamUrl } from '../rules/types.ts'
 import { protobufDuration } from './export-names.ts'
 import { isAddress } from './export-services.ts'
 

@@ -2,7 +2,8 @@
 // says %VERSION%, and the header by which the next hop knows the version.
 
 import { type CorsPolicySpec, type FaultSpec, grpcStatuses, type RetriesSpec } from '../rules/route-actions.ts'
-import type { HeaderOperationsSpec, ServiceSpec } from '../rules/types.ts'
+import type { ServiceSpec } from '../rules/release.ts'
+import type { HeaderOperationsSpec } from '../rules/types.ts'
 import { stringMatchText } from './export-match.ts'
 import { durationText } from './export-names.ts'
 

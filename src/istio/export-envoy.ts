@@ -3,7 +3,8 @@
 
 import type { Configuration, ListenSpec } from '../config/configuration.ts'
 import type { Problem } from '../config/problem.ts'
-import type { HeaderOperationsSpec, Place, ReleaseSpec, ServiceSpec } from '../rules/types.ts'
+import type { ReleaseSpec, ServiceSpec } from '../rules/release.ts'
+import type { HeaderOperationsSpec, Place } from '../rules/types.ts'
 import { compilePools } from '../rules/version-pools.ts'
 import { type Condition, type EdgeRoute, planEdgeRoutes, type Target } from './edge-routes.ts'
 import { actionFilters, filterSettings, retriesAndMirrors } from './envoy-actions.ts'

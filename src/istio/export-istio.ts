@@ -3,7 +3,7 @@
 
 import type { Configuration } from '../config/configuration.ts'
 import type { Problem } from '../config/problem.ts'
-import type { ReleaseSpec, ServiceSpec } from '../rules/types.ts'
+import type { ReleaseSpec, ServiceSpec } from '../rules/release.ts'
 import { compilePools } from '../rules/version-pools.ts'
 import { type EdgeRoute, planEdgeRoutes, type Target } from './edge-routes.ts'
 import { istioActions } from './export-actions.ts'

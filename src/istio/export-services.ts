@@ -9,7 +9,8 @@ import type {
   OutlierDetectionSpec,
   TrafficPolicySpec,
 } from '../rules/traffic-policy.ts'
-import type { ServiceSpec, UpstreamUrl } from '../rules/types.ts'
+import type { ServiceSpec } from '../rules/release.ts'
+import type { UpstreamUrl } from '../rules/types.ts'
 import { durationText } from './export-names.ts'
 import { Commented } from './write-yaml.ts'
 

@@ -1,7 +1,7 @@
 // Counts every request and every reload of one process, and renders the counts for Prometheus. observe() runs for each request and
 // only adds; everything that costs waits for the scrape. Never takes a label value from a request.
 
-import type { RouteTable } from '../rules/types.ts'
+import type { RouteTable } from '../rules/release.ts'
 import { Accounts, type PlainAccounts } from './accounts.ts'
 import type { PlainCounter } from './counters.ts'
 import { createExposition } from './exposition.ts'

@@ -3,7 +3,8 @@
 
 import { hasHashedName, isHashed } from '../affinity/cache-policy.ts'
 import { asksForAsset, isCodeType, isHtmlType, isWorkerScript } from '../affinity/page-kind.ts'
-import type { Decision, Service, Visit } from '../rules/types.ts'
+import type { Service } from '../rules/release.ts'
+import type { Decision, Visit } from '../rules/types.ts'
 import type { EdgeRelease } from './edge.ts'
 import type { PoolEndpoints } from './pool-endpoints.ts'
 import type { RequestHead, ResponseHead } from './exchange.ts'

@@ -1,7 +1,7 @@
 // WebSockets and streams that are open: how many of each version, and their end when a configuration comes into force in which their
 // version draws nobody any more (`onSwitch` of their service). What came after that switch stays.
 
-import type { Release } from '../rules/types.ts'
+import type { Release } from '../rules/release.ts'
 
 export interface LongConnection {
   readonly release: Release

@@ -3,7 +3,7 @@
 
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { ReleaseSpec } from '../rules/types.ts'
+import type { ReleaseSpec } from '../rules/release.ts'
 import type { EdgeAnswer, RequestHead } from './exchange.ts'
 
 export interface PageScript {

@@ -3,7 +3,8 @@
 
 import { hostProblem, sharedHosts } from './hosts.ts'
 import { didYouMean, type RouteProblem } from './route-problem.ts'
-import type { Place, ReleaseSpec, ServiceSpec, VersionSpec } from './types.ts'
+import type { ReleaseSpec, ServiceSpec, VersionSpec } from './release.ts'
+import type { Place } from './types.ts'
 import { baseCycle } from './version-pools.ts'
 
 type Say = (place: Place, message: string) => void

@@ -8,19 +8,8 @@ import type { MirrorSpec } from './route-actions.ts'
 import type { RouteProblem } from './route-problem.ts'
 import { ruleLabels } from './rule-labels.ts'
 import { compileFirstExplicit, type ExplicitRule } from './rule-index.ts'
-import type {
-  GrayRule,
-  GrayRuleSpec,
-  Pool,
-  Release,
-  ReleaseSpec,
-  RequestFacts,
-  RequestMatchSpec,
-  RouteTable,
-  Service,
-  ServiceSpec,
-  ShareRule,
-} from './types.ts'
+import type { GrayRuleSpec, Release, ReleaseSpec, RouteTable, Service, ServiceSpec, ShareRule } from './release.ts'
+import type { GrayRule, Pool, RequestFacts, RequestMatchSpec } from './types.ts'
 import { compilePools, type VersionPools } from './version-pools.ts'
 
 export type { RouteProblem } from './route-problem.ts'

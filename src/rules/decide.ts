@@ -4,7 +4,8 @@
 import { describeDecision, traceRules } from './describe.ts'
 import { decidePreview } from './preview.ts'
 import { draw } from './share.ts'
-import type { Decision, GrayRule, Pin, Reason, Release, RequestFacts, ShareRule, Step, Visit } from './types.ts'
+import type { Release, ShareRule } from './release.ts'
+import type { Decision, GrayRule, Pin, Reason, RequestFacts, Step, Visit } from './types.ts'
 
 type Trace = (step: Step) => void
 

@@ -1,7 +1,8 @@
 // The sentences of a decision, for `explain`, logs and answers. Never runs while a request is decided, unless somebody asked for a trace.
 
 import { draw } from './share.ts'
-import type { Decision, GrayRule, Release, ShareRule, Step, Visit } from './types.ts'
+import type { Release, ShareRule } from './release.ts'
+import type { Decision, GrayRule, Step, Visit } from './types.ts'
 
 /** Why this version: `rule office (config/routes.yaml:31) matched`. */
 export function describeReason({ reason, rule, version }: Decision): string {

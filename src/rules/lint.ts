@@ -3,7 +3,8 @@
 
 import { coversMatch } from './coverage.ts'
 import { parseAddress } from './address.ts'
-import type { GrayRuleSpec, Place, ReleaseSpec, RequestMatchSpec } from './types.ts'
+import type { GrayRuleSpec, ReleaseSpec } from './release.ts'
+import type { Place, RequestMatchSpec } from './types.ts'
 
 export interface LintFinding {
   readonly place: Place

@@ -1,7 +1,8 @@
 // What a preview does to a decision: it outranks the pin and the rules, but never a page that says it is of another version.
 // Pure, like decide.ts, which asks here first.
 
-import type { Decision, Release, Visit } from './types.ts'
+import type { Release } from './release.ts'
+import type { Decision, Visit } from './types.ts'
 
 /** Undefined where the preview does not matter, and everything is decided as without it. */
 export function decidePreview(release: Release, visit: Visit): Decision | undefined {

@@ -4,7 +4,8 @@
 import { compileFirstMatch, type FirstMatch, type Test, type Way } from './first-match.ts'
 import { compileConditions } from './request-match.ts'
 import type { RouteProblem } from './route-problem.ts'
-import type { GrayConditionSpec, GrayRule } from './types.ts'
+import type { GrayConditionSpec } from './release.ts'
+import type { GrayRule } from './types.ts'
 import { wireTexts } from './wire-text.ts'
 
 export interface ExplicitRule {

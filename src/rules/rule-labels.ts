@@ -1,6 +1,6 @@
 // What people call a gray rule, in logs, metrics of the dashboard and reasons. Hits are counted by it, so no two of a release share one.
 
-import type { GrayRuleSpec } from './types.ts'
+import type { GrayRuleSpec } from './release.ts'
 
 type Named = Pick<GrayRuleSpec, 'name' | 'place'>
 

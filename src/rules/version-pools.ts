@@ -1,7 +1,8 @@
 // Which pool serves a service in a version: its own, or the one its base lends. One Pool object for each that a file lists, so that
 // versions which share a pool share its health.
 
-import type { Pool, ReleaseSpec } from './types.ts'
+import type { ReleaseSpec } from './release.ts'
+import type { Pool } from './types.ts'
 
 export interface VersionPools {
   /** Version, then service, to the pool that serves it. */

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 import { describeDecision, traceRules } from '../../src/rules/describe.ts'
-import type { Decision, GrayRule, Reason, Release, Step, Visit } from '../../src/rules/types.ts'
+import type { Release } from '../../src/rules/release.ts'
+import type { Decision, GrayRule, Reason, Step, Visit } from '../../src/rules/types.ts'
 
 const folder = join(import.meta.dirname, '../../src/admin/dashboard')
 const { chooseWords, words } = (await import(join(folder, 'words.js'))) as {

@@ -1,6 +1,6 @@
 // A release of bare versions: what affinity's tests vary is given, the rest is that of the rules' tests.
 
-import type { PinSpec, ReleaseSpec } from '../../src/rules/types.ts'
+import type { PinSpec, ReleaseSpec } from '../../src/rules/release.ts'
 import { release, type ShortRelease, version } from '../rules/specs.ts'
 
 export function pinSpec(given: Partial<PinSpec> = {}): PinSpec {

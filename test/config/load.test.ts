@@ -5,7 +5,8 @@ import { defaultLimits } from '../../src/proxy/http1/limits.ts'
 import type { Configuration } from '../../src/config/configuration.ts'
 import { loadConfiguration } from '../../src/config/load.ts'
 import { compileConfiguration } from '../../src/config/snapshot.ts'
-import type { GrayRuleSpec, RequestMatchSpec, ServiceSpec } from '../../src/rules/types.ts'
+import type { GrayRuleSpec, ServiceSpec } from '../../src/rules/release.ts'
+import type { RequestMatchSpec } from '../../src/rules/types.ts'
 import { load, loadGood, problemsOf, shortest, withKey } from './configuration-files.ts'
 
 /** Without places, names of files and the hash: what a configuration means. */

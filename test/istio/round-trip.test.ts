@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 
-import type { ServiceSpec } from '../../src/rules/types.ts'
+import type { ServiceSpec } from '../../src/rules/release.ts'
 import { exportIstio } from '../../src/istio/export-istio.ts'
 import { importManifests } from '../../src/istio/import.ts'
 import type { Rehearsal } from '../../src/rehearse.ts'

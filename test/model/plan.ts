@@ -3,7 +3,8 @@
 
 import { defaultOverload } from '../../src/config/overload.ts'
 import type { Configuration } from '../../src/config/configuration.ts'
-import type { GrayConditionSpec, Place, ReleaseSpec, VersionSpec } from '../../src/rules/types.ts'
+import type { GrayConditionSpec, ReleaseSpec, VersionSpec } from '../../src/rules/release.ts'
+import type { Place } from '../../src/rules/types.ts'
 
 export interface PlanRule {
   readonly version: string

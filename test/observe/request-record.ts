@@ -1,7 +1,7 @@
 // A finished request to change a field or two of, and a route table of two services in three versions.
 
 import type { RequestRecord } from '../../src/observe/record.ts'
-import type { RouteTable } from '../../src/rules/types.ts'
+import type { RouteTable } from '../../src/rules/release.ts'
 
 export function requestRecord(changes: Partial<RequestRecord> = {}): RequestRecord {
   return {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { compileRoutes } from '../../src/rules/compile.ts'
 import { ruleLabels } from '../../src/rules/rule-labels.ts'
-import type { ReleaseSpec, RouteTable } from '../../src/rules/types.ts'
+import type { ReleaseSpec, RouteTable } from '../../src/rules/release.ts'
 import {
   exact,
   factsOf,

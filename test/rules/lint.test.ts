@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { lintRelease } from '../../src/rules/lint.ts'
-import type { ReleaseSpec } from '../../src/rules/types.ts'
+import type { ReleaseSpec } from '../../src/rules/release.ts'
 import {
   exact,
   matches,

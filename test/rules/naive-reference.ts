@@ -2,7 +2,8 @@
 // the compiled matchers and the index are compared with it.
 
 import { BlockList, isIPv6 } from 'node:net'
-import type { GrayRuleSpec, RequestMatchSpec, StringMatchSpec } from '../../src/rules/types.ts'
+import type { GrayRuleSpec } from '../../src/rules/release.ts'
+import type { RequestMatchSpec, StringMatchSpec } from '../../src/rules/types.ts'
 import { bytes, type PlainRequest } from './specs.ts'
 
 function fits(spec: StringMatchSpec, value: string, ignoreCase = false): boolean {

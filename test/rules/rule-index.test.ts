@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { compileRoutes } from '../../src/rules/compile.ts'
-import type { GrayRuleSpec, Release, RequestFacts } from '../../src/rules/types.ts'
+import type { GrayRuleSpec, Release } from '../../src/rules/release.ts'
+import type { RequestFacts } from '../../src/rules/types.ts'
 import { naiveFirstExplicit } from './naive-reference.ts'
 import {
   exact,

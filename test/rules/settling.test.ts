@@ -3,7 +3,8 @@
 import { expect, test } from 'vitest'
 import { compileRoutes } from '../../src/rules/compile.ts'
 import { decide } from '../../src/rules/decide.ts'
-import type { Release, Settling, Step } from '../../src/rules/types.ts'
+import type { Release } from '../../src/rules/release.ts'
+import type { Settling, Step } from '../../src/rules/types.ts'
 import { factsOf, held, matches, now, release, request, rule, share, type ShortRelease, stale, visit } from './specs.ts'
 
 const everywhere = matches({ clientIp: ['0.0.0.0/0'] })

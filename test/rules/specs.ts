@@ -3,19 +3,21 @@
 import { Buffer } from 'node:buffer'
 import { parseAddress } from '../../src/rules/address.ts'
 import type {
-  Address,
   GrayConditionSpec,
   GrayRuleSpec,
-  Pin,
   PinSpec,
-  Place,
   ReleaseSpec,
+  ServiceSpec,
+  VersionSpec,
+} from '../../src/rules/release.ts'
+import type {
+  Address,
+  Pin,
+  Place,
   RequestFacts,
   RequestMatchSpec,
-  ServiceSpec,
   StringMatchSpec,
   UpstreamUrl,
-  VersionSpec,
   Visit,
 } from '../../src/rules/types.ts'
 
