@@ -221,6 +221,8 @@ export class ProxiedRequest extends RouteExecution {
     const release = this.#release as EdgeRelease
     const spec = release.release.spec.pin
     if (head.get('set-cookie') !== undefined) takeOutOurs(head, release)
+    // It would lead browsers past the edge, pin and all (RFC 7838): what names the backend's own ways is no word of the site.
+    head.remove('alt-svc')
     this.changeAnswer(head)
     const { asserted, timing } = this.#lines
     head.setLine(asserted)

@@ -127,6 +127,11 @@ export const strip: readonly CaseGroup[] = [
         expect: { ...stable, reason: 'pin', answer: { 'set-cookie': null } },
       },
       {
+        says: 'a backend leads no browser past the edge by Alt-Svc',
+        headers: [...page, 'x-echo-alt-svc: h2="v2.internal:8443"'],
+        expect: { ...stable, answer: { 'alt-svc': null } },
+      },
+      {
         says: "a backend's x-version does not pass for ours",
         headers: [...page, 'x-echo-x-version: v9'],
         expect: { ...stable, answer: { 'x-version': 'v1' } },

@@ -67,6 +67,7 @@ const names = [
   'sec-fetch-user',
   'upgrade-insecure-requests',
   'server',
+  'alt-svc',
 ]
 
 const idByName = new Map(names.map((name, id) => [name, id]))
