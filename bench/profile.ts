@@ -1,7 +1,6 @@
-// `pnpm bench --profile`: where the time of a small GET goes, everything on, by function. The profiler of Node samples the one process;
-// what the kernel does for a call counts to the function that called.
+// `pnpm bench --profile`: where the time of a small GET goes, everything on, by function. By perf where it is installed; else by the
+// profiler of Node, for which a system call is a part of the function that made it.
 
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -9,6 +8,9 @@ import { onStage } from './bench.ts'
 import { graylane, ownVersion } from './contenders/graylane.ts'
 import { loadGenerator } from './load/load-generator.ts'
 import { currentLoad, describeMachine, type Machine } from './machine.ts'
+import { nodeProfiler } from './node-profiler.ts'
+import { perf } from './perf.ts'
+import { costOfTree } from './process-tree.ts'
 import { browserHeaders } from './scenarios.ts'
 import { assemble, startBackend } from './stage.ts'
 
@@ -17,8 +19,34 @@ export interface ProfileResult {
   readonly version: string
   readonly machine: Machine
   readonly requests: number
-  /** Share of the process' busy time, 0 to 1, with the functions it calls left out. */
+  /** Undefined in results of the time when it was always Node's. */
+  readonly profiler?: string
+  /** CPU time of a request, what the profiler adds included. */
+  readonly microseconds?: number | undefined
+  /** Share of the process' busy time, 0 to 1, by whose code it is. Empty where the profiler does not tell. */
+  readonly layers?: readonly { readonly name: string; readonly share: number }[]
+  /** The same by function, with the functions it calls left out. */
   readonly functions: readonly { readonly name: string; readonly place: string; readonly share: number }[]
+}
+
+export interface FunctionTime {
+  readonly name: string
+  /** `URL:LINE` of JavaScript; '' for all other code. */
+  readonly place: string
+  /** Whose code it is; '' where the profiler does not tell. */
+  readonly layer: string
+  /** Of the busy time, 0 to 1, with the functions it calls left out. */
+  readonly share: number
+}
+
+export interface Profiler {
+  readonly name: string
+  /** Options that the profiled Node starts with. */
+  readonly nodeArgs: readonly string[]
+  /** Looks at the process for so long. */
+  sample(id: number, seconds: number): Promise<void>
+  /** What was seen. Called when the process has ended. */
+  functions(id: number): Promise<readonly FunctionTime[]>
 }
 
 const seconds = 5
@@ -30,64 +58,63 @@ export function profile(say: (line: string) => void): Promise<ProfileResult> {
     const startedAt = new Date().toISOString()
     const loadBefore = currentLoad()
     const generator = await loadGenerator(children, folder)
-    const nodeArgs = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=200', '--no-warnings']
-    const contender = graylane({ name: 'graylane', about: 'profiled', log: true, nodeArgs })
+    const profiler = (await perf(folder, children)) ?? nodeProfiler(folder, seconds)
+    const contender = graylane({ name: 'graylane', about: 'profiled', log: true, nodeArgs: profiler.nodeArgs })
     const backends = await startBackend(children)
     const { checked } = await assemble([contender], backends, folder, children, say)
     const [one] = checked
-    if (one?.child === undefined) throw new Error('graylane answers wrongly: nothing to profile')
+    const id = one?.child?.pid
+    if (one?.child === undefined || id === undefined) throw new Error('graylane answers wrongly: nothing to profile')
+
     const headers = browserHeaders(one.verdict.pins.v2)
     const load = { port: one.port, method: 'GET', path: '/', headers, bodyBytes: 0, newConnections: false } as const
-    await generator.run({ ...load, connections: 64, seconds: 2 })
-    const { requests } = await generator.run({ ...load, connections: 64, seconds })
+    await generator.run({ ...load, connections: 64, seconds: 5 })
+    const before = costOfTree(id)?.cpuSeconds
+    const [{ requests }] = await Promise.all([
+      generator.run({ ...load, connections: 64, seconds }),
+      profiler.sample(id, seconds),
+    ])
+    const after = costOfTree(id)?.cpuSeconds
     await children.end(one.child)
-    const [file] = (await readdir(folder)).filter((name) => name.endsWith('.cpuprofile'))
-    if (file === undefined) throw new Error('the profiler wrote nothing')
-    const functions = selfTimes(JSON.parse(await readFile(join(folder, file), 'utf8')) as CpuProfile).slice(0, shown)
+
+    const times = await profiler.functions(id)
+    const functions = times
+      .toSorted((a, b) => b.share - a.share)
+      .slice(0, shown)
+      .map(({ name, place, layer, share }) => ({ name, place: place === '' ? layer : placeOf(place), share }))
     for (const { name, place, share } of functions) say(`${(share * 100).toFixed(1).padStart(5)} %  ${name}  ${place}`)
-    return { startedAt, version: await ownVersion(), machine: describeMachine(loadBefore), requests, functions }
+    return {
+      startedAt,
+      version: await ownVersion(),
+      machine: describeMachine(loadBefore),
+      requests,
+      profiler: profiler.name,
+      microseconds: before === undefined || after === undefined ? undefined : ((after - before) / requests) * 1e6,
+      layers: layersOf(times),
+      functions,
+    }
   })
 }
 
-/** What `--cpu-prof` writes. */
-interface CpuProfile {
-  readonly nodes: readonly {
-    readonly id: number
-    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
-  }[]
-  readonly samples: readonly number[]
-  readonly timeDeltas: readonly number[]
-  /** Microseconds of one clock. */
-  readonly startTime: number
-  readonly endTime: number
-}
-
-/** Of the last seconds only: start and warm-up come before, and the process ended right after the load. */
-function selfTimes({ nodes, samples, timeDeltas, startTime, endTime }: CpuProfile): ProfileResult['functions'] {
-  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
-  const times = new Map<string, number>()
-  let busy = 0
-  let now = startTime
-  for (const [i, id] of samples.entries()) {
-    const frame = frames.get(id)!
-    const delta = timeDeltas[i] ?? 0
-    now += delta
-    if (now < endTime - seconds * 1e6 || frame.functionName === '(idle)') continue
-    const key = `${frame.functionName || '(anonymous)'}\n${placeOf(frame.url, frame.lineNumber)}`
-    times.set(key, (times.get(key) ?? 0) + delta)
-    busy += delta
+function layersOf(times: readonly FunctionTime[]): NonNullable<ProfileResult['layers']> {
+  const layers = new Map<string, number>()
+  for (const { layer, place, share } of times) {
+    const name = layer === 'JavaScript' ? whoseScript(place) : layer
+    if (name !== '') layers.set(name, (layers.get(name) ?? 0) + share)
   }
-  const sorted = [...times].toSorted(([, a], [, b]) => b - a)
-  return sorted.map(([key, micros]) => {
-    const [name, place] = key.split('\n') as [string, string]
-    return { name, place, share: micros / busy }
-  })
+  return [...layers].map(([name, share]) => ({ name, share })).toSorted((a, b) => b.share - a.share)
 }
 
-/** `src/proxy/http1/head.ts:174`, or the module of Node; lines count from 1. */
-function placeOf(url: string, line: number): string {
-  if (url === '') return ''
+function whoseScript(place: string): string {
+  if (place.startsWith('node:')) return "Node's JavaScript"
+  return place.includes('/node_modules/') ? "packages' JavaScript" : "graylane's JavaScript"
+}
+
+/** `src/proxy/http1/head.ts:174`, a package's file, or the module of Node. */
+function placeOf(place: string): string {
+  const line = place.slice(place.lastIndexOf(':'))
+  const url = place.slice(0, -line.length)
   const path = url.startsWith('file://') ? fileURLToPath(url).slice(root.length + 1) : url
   const packaged = path.lastIndexOf('node_modules/')
-  return `${packaged < 0 ? path : path.slice(packaged + 'node_modules/'.length)}:${line + 1}`
+  return `${packaged < 0 ? path : path.slice(packaged + 'node_modules/'.length)}${line}`
 }

@@ -244,21 +244,37 @@ answer is compared with the page's. A crossing is an answer of another version.
 ${table(heads, rows, 1)}`
 }
 
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
+}
+
 function profileSection(profile: ProfileResult | undefined): string {
   if (profile === undefined) return ''
-  const rows = profile.functions
+  const { version, profiler, microseconds, layers = [] } = profile
+  const each =
+    microseconds === undefined ? '' : ` A request took ${microseconds.toFixed(1)} CPU µs, the profiler's work included.`
+  const note =
+    profiler === 'perf'
+      ? `By perf.${each}`
+      : 'A system call counts to the function that made it: the writes are the kernel’s work.'
+  const whose = layers.map(({ name, share }) => [
+    name,
+    percent(share),
+    ...(microseconds === undefined ? [] : [(share * microseconds).toFixed(1)]),
+  ])
+  const heads = ['whose code', 'share', ...(microseconds === undefined ? [] : ['CPU µs a request'])]
+  const functions = profile.functions
     .slice(0, 25)
     .map(({ name, place, share }) => [
-      `\`${name}\``,
-      place === '' ? 'Node, V8' : `\`${place}\``,
-      `${(share * 100).toFixed(1)} %`,
+      `\`${name.replaceAll('|', '\\|')}\``,
+      place === '' ? 'Node, V8' : /[/:]/.test(place) ? `\`${place}\`` : place,
+      percent(share),
     ])
   return `## Where the time goes
 
-\`pnpm bench --profile\`, small GET, everything on, ${profile.version}: share of the busy time by function, without what it calls. A system
-call counts to the function that made it: the writes are the kernel's work.
-
-${table(['function', 'where', 'share'], rows, 2)}`
+\`pnpm bench --profile\`, small GET, everything on, ${version}: share of the busy time, without what a function calls. ${note}
+${whose.length === 0 ? '' : `\n${table(heads, whose, 1)}\n`}
+${table(['function', 'where', 'share'], functions, 2)}`
 }
 
 function microSection(micro: MicroResult | undefined): string {

@@ -19,13 +19,13 @@ export const sabotages: readonly Sabotage[] = [
   {
     sentence: 'step 2: x-version of a client never enters',
     file: proxied,
-    code: 'head.removeSpellings(release.versionNames)',
+    code: 'head.removeSpellings(this.#visit === undefined ? release.versionNames : release.allVersionNames)',
     instead: '',
   },
   {
     sentence: 'step 2: a backend cannot write the pin',
     file: proxied,
-    code: '(line) => setsCookie(line, cookie)',
+    code: '(line) => setsCookie(line, cookie) || (previews !== undefined && setsCookie(line, previews.cookie))',
     instead: '() => false',
   },
   {
