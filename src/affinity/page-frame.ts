@@ -1,6 +1,7 @@
 // Does a frame show a part of a page that is open, whose pin must stay what it is, or is it a visit of its own? Told by what browsers say of
 // who loads it and of the page around it; where they do not say, no page may lose its pin.
 
+import { withoutPort } from '../rules/address.ts'
 import type { Fields } from './types.ts'
 
 /** Whether a release's pin is held by pages of that host too; the port does not count. */
@@ -46,9 +47,6 @@ function hostOf(url: string | undefined): string | undefined {
   return bareHost(url.slice(start + 3, end === -1 ? undefined : end))
 }
 
-/** Lower case, without the port; IPv6 keeps its brackets. */
 function bareHost(authority: string): string {
-  const colon = authority.lastIndexOf(':')
-  // The last colon of `[::1]` stands inside the brackets.
-  return (colon === -1 || authority.endsWith(']') ? authority : authority.slice(0, colon)).toLowerCase()
+  return withoutPort(authority).toLowerCase()
 }

@@ -30,6 +30,8 @@ export interface PreviewLink {
 export interface PreviewReader {
   /** Name of the cookie, without the `__Host-` that https adds. */
   readonly cookie: string
+  /** Its name on https. */
+  readonly secureCookie: string
   /** Undefined when the query holds no link. */
   openLink(query: string, encrypted: boolean, nowSeconds: number): PreviewLink | undefined
   /** Undefined when no genuine preview came. @param cookieField all Cookie lines, joined by `; ` */
@@ -57,6 +59,7 @@ export function createPreviewReader(release: ReleaseSpec, keyRing: KeyRing): Pre
 
   return {
     cookie,
+    secureCookie,
     openLink(query, encrypted, nowSeconds) {
       if (!query.includes(previewParameter)) return undefined
       const token = queryParameter(query, previewParameter)

@@ -76,35 +76,31 @@ function describe({ state, traffic }: Status): string {
 }
 
 function releaseLines(release: GatewayState['releases'][number], traffic: TrafficView): string[] {
-  const rows = [['version', 'is', 'requests/s', 'errors', 'p50', 'p99', 'pins in 5 min', 'sockets']]
+  const rows = [['version', 'is', ...loadHeads, 'pins in 5 min', 'sockets']]
   for (const { name, role } of release.versions) {
     const seen = traffic.versions.find((one) => one.release === release.name && one.version === name)
-    rows.push([
-      name,
-      role,
-      (seen?.rate ?? 0).toFixed(1),
-      `${(100 * (seen?.errors ?? 0)).toFixed(1)} %`,
-      milliseconds(seen?.p50),
-      milliseconds(seen?.p99),
-      String(seen?.pins.fiveMinutes ?? 0),
-      String(seen?.sockets ?? 0),
-    ])
+    rows.push([name, role, ...loadOf(seen), String(seen?.pins.fiveMinutes ?? 0), String(seen?.sockets ?? 0)])
   }
   return [`release ${release.name}`, ...columns(rows)]
 }
 
 /** Istio's manifests have no releases: versions are those that were seen, of all namespaces. */
 function seenLines({ versions }: TrafficView): readonly string[] {
-  const rows = versions.map(({ release, version, rate, errors, p50, p99, sockets }) => [
-    release,
-    version === '' ? '-' : version,
-    rate.toFixed(1),
-    `${(100 * errors).toFixed(1)} %`,
-    milliseconds(p50),
-    milliseconds(p99),
-    String(sockets),
+  const rows = versions.map((seen) => [
+    seen.release,
+    seen.version === '' ? '-' : seen.version,
+    ...loadOf(seen),
+    String(seen.sockets),
   ])
-  return columns([['namespace', 'version', 'requests/s', 'errors', 'p50', 'p99', 'sockets'], ...rows])
+  return columns([['namespace', 'version', ...loadHeads, 'sockets'], ...rows])
+}
+
+const loadHeads = ['requests/s', 'errors', 'p50', 'p99']
+
+/** Of a version over the last minute; undefined: nothing of it was seen. */
+function loadOf(seen: TrafficView['versions'][number] | undefined): readonly string[] {
+  const { rate = 0, errors = 0, p50, p99 } = seen ?? {}
+  return [rate.toFixed(1), `${(100 * errors).toFixed(1)} %`, milliseconds(p50), milliseconds(p99)]
 }
 
 function milliseconds(value: number | undefined): string {

@@ -16,7 +16,7 @@ import type { Shape } from './schema-parts.ts'
 import { limits as limitsSchema, type RoutesDocument, routesDocument } from './schema.ts'
 import { Sources } from './sources.ts'
 import { durationMs, longestTimerMs } from './written-values.ts'
-import { isEmpty, readYaml, type YamlNode } from './yaml-tree.ts'
+import { entryAt, isEmpty, readYaml, type YamlNode } from './yaml-tree.ts'
 
 export { formatProblem, type Problem } from './problem.ts'
 
@@ -91,7 +91,7 @@ function manifestsInstead(tree: YamlNode): string {
 }
 
 function has(tree: YamlNode, key: string): boolean {
-  return tree.kind === 'map' && tree.entries.some((entry) => entry.key === key)
+  return entryAt(tree, key) !== undefined
 }
 
 // --- the whole file --------------------------------------------------------------------------------------------------------------------------

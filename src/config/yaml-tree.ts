@@ -35,6 +35,11 @@ export interface YamlList {
   readonly place: Place
 }
 
+/** Undefined where there is no such key, or no map. */
+export function entryAt(node: YamlNode | undefined, key: string): YamlEntry | undefined {
+  return node?.kind === 'map' ? node.entries.find((entry) => entry.key === key) : undefined
+}
+
 /** Nothing was written, not even an empty text in quotes. */
 export function isEmpty(node: YamlNode): boolean {
   return node.kind === 'scalar' && node.text === '' && !node.quoted

@@ -3,7 +3,7 @@
 
 import { Origins } from '../config/origins.ts'
 import type { Problem } from '../config/problem.ts'
-import type { YamlEntry, YamlNode } from '../config/yaml-tree.ts'
+import { entryAt, type YamlNode } from '../config/yaml-tree.ts'
 import type { Place } from '../rules/types.ts'
 import { findKind, isIstioApi, type KindReading, notHonoured } from './kinds.ts'
 import { mapOf, message, string } from './message.ts'
@@ -178,10 +178,6 @@ class ManifestReader {
   #say(severity: Problem['severity'], place: Place, code: string, text: string): void {
     this.#problems.push({ ...place, severity, code, message: text })
   }
-}
-
-function entryAt(node: YamlNode | undefined, key: string): YamlEntry | undefined {
-  return node?.kind === 'map' ? node.entries.find((entry) => entry.key === key) : undefined
 }
 
 /** Somebody named a folder, or an order, in which a routes.yaml lies. */

@@ -2,7 +2,7 @@
 
 import { Origins } from '../config/origins.ts'
 import { decodeSource } from '../config/source-text.ts'
-import { readYaml, type YamlNode } from '../config/yaml-tree.ts'
+import { entryAt, readYaml, type YamlNode } from '../config/yaml-tree.ts'
 import type { Message } from './message.ts'
 import { meshConfig, type MeshConfig } from './model-mesh-config.ts'
 import { readMessage, type Reading } from './read-message.ts'
@@ -67,5 +67,5 @@ function parseInner(text: string, place: YamlNode['place'], reading: Reading): Y
 }
 
 function at(node: YamlNode | undefined, key: string): YamlNode | undefined {
-  return node?.kind === 'map' ? node.entries.find((entry) => entry.key === key)?.value : undefined
+  return entryAt(node, key)?.value
 }

@@ -134,7 +134,11 @@ export const closedListener: EdgeListener = {
 /** Throws on a header value or a certificate that cannot be compiled: such a configuration is refused as a whole. */
 export function compileEdge(source: EdgeSource): Edge {
   const mesh = source.mesh && compileMeshEdge(source.mesh, source.endpoints)
-  const releases = new Map(source.table.releases.map((release) => [release, compileRelease(release, source)]))
+  const headers = new Set(source.table.releases.map(({ spec }) => spec.pin.header))
+  const allVersionNames = new FieldNames([...headers])
+  const releases = new Map(
+    source.table.releases.map((release) => [release, compileRelease(release, source, allVersionNames)]),
+  )
   return Object.freeze({
     id: source.id,
     table: source.table,
@@ -162,7 +166,7 @@ function compileListener(spec: ListenerSpec, { instance, tls, mesh }: EdgeSource
   }
 }
 
-function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
+function compileRelease(release: Release, source: EdgeSource, allVersionNames: FieldNames): EdgeRelease {
   const keyRing = source.keysOf(release.name)
   const { header, pageHeader } = release.spec.pin
   const pageHeaders = [pageHeader, ...(release.spec.page?.headers ?? [])]
@@ -183,7 +187,7 @@ function compileRelease(release: Release, source: EdgeSource): EdgeRelease {
     pageScript: compilePageScript(release.spec),
     actionsOf: new Map(release.services.map((service) => [service, compileRouteActions(service.actions, endpointsOf)])),
     versionNames: new FieldNames([header]),
-    allVersionNames: new FieldNames([...new Set(source.table.releases.map(({ spec }) => spec.pin.header))]),
+    allVersionNames,
     linesOf: new Map(Array.from(release.spec.versions.keys(), (name) => [name, linesOf(header, name)])),
     varies: FieldLine.lasting('vary', ['Cookie', ...pageHeaders].join(', ')),
     available: availability(release, endpointsOf),

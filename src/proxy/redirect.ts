@@ -1,5 +1,6 @@
 // Istio's HTTPRedirect and HTTPDirectResponse as Envoy answers them: nothing is forwarded.
 
+import { withoutPort } from '../rules/address.ts'
 import type { DirectResponseSpec, RedirectSpec } from '../rules/route-actions.ts'
 import type { RequestFacts, StringMatchSpec } from '../rules/types.ts'
 import type { EdgeAnswer } from './exchange.ts'
@@ -40,11 +41,6 @@ function withPort(host: string, port: number | undefined, newScheme: string, sch
 
 function defaultPort(scheme: string): number {
   return scheme === 'https' ? 443 : 80
-}
-
-function withoutPort(host: string): string {
-  const colon = host.lastIndexOf(':')
-  return colon < 0 || host.endsWith(']') ? host : host.slice(0, colon)
 }
 
 /**

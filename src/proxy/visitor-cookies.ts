@@ -40,7 +40,7 @@ export class VisitorCookies {
     const { release, previews } = this.#release
     if (release.spec.pin.domain !== undefined) return false
     if (nextCookie(field, pinCookieName(release.spec.pin, true), 0) !== -1) return true
-    return this.#mayPreview && nextCookie(field, `__Host-${previews!.cookie}`, 0) !== -1
+    return this.#mayPreview && nextCookie(field, previews!.secureCookie, 0) !== -1
   }
 
   holdsFor(release: EdgeRelease, field: string | undefined, encrypted: boolean): boolean {

@@ -1,6 +1,7 @@
 // Which release a Host belongs to, by Istio's rules for wildcards, and which service a mesh name means.
 // Ports and case never count here.
 
+import { withoutPort } from './address.ts'
 import { asciiLowerCase } from './wire-text.ts'
 
 /** Finds by a Host value as sent. */
@@ -96,12 +97,9 @@ export function findByMeshName<T>(authority: string, find: (name: string) => T |
   return namespace > 0 ? find(name.slice(0, namespace)) : undefined
 }
 
-/** Lower case, without the port; IPv6 keeps its brackets. */
+/** In lower case, without the port. */
 function hostOf(authority: string): string {
-  const colon = authority.lastIndexOf(':')
-  // The last colon of `[::1]` stands inside the brackets.
-  const host = colon === -1 || authority.endsWith(']') ? authority : authority.slice(0, colon)
-  return asciiLowerCase(host)
+  return asciiLowerCase(withoutPort(authority))
 }
 
 function suffixesOf<T>(suffixes: Map<number, Map<string, T>>, length: number): Map<string, T> {

@@ -40,6 +40,11 @@ export function isDigit(code: number): boolean {
   return code >= 48 && code <= 57
 }
 
+/** White space inside a line (OWS, RFC 9110 5.6.3). */
+export function isBlank(code: number): boolean {
+  return code === SP || code === TAB
+}
+
 function isAlphanumeric(code: number): boolean {
   return isDigit(code) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
 }

@@ -1,7 +1,7 @@
 // The chunked coding (RFC 9112 7.1), read strictly and incrementally. Data is moved together inside the buffer it came in, so that
 // whatever is sent on is framed anew: extensions and trailers are counted, checked and dropped, never copied.
 
-import { CR, LF, SP, TAB, hexValue, tokenByte, valueByte } from './bytes.ts'
+import { CR, LF, hexValue, isBlank, tokenByte, valueByte } from './bytes.ts'
 
 /** Zeros in front are allowed (RFC 9112 7.1), but nobody needs more than a 64-bit number has. */
 const MAX_SIZE_DIGITS = 16
@@ -196,8 +196,4 @@ export class ChunkedDecoder {
         return code === LF ? MORE : BROKEN
     }
   }
-}
-
-function isBlank(code: number): boolean {
-  return code === SP || code === TAB
 }

@@ -1,7 +1,7 @@
 // The field section of a head, request or response: strict RFC 9112 section 5, one pass, nothing repaired.
 // What the framing and hop-by-hop fields say is settled here; nothing is thrown and no byte is read twice by different rules.
 
-import { COLON, CR, LF, SP, TAB, isDigit, lowerByte, tokenByte, valueByte } from './bytes.ts'
+import { COLON, CR, LF, SP, TAB, isBlank, isDigit, lowerByte, tokenByte, valueByte } from './bytes.ts'
 import {
   CONNECTION,
   CONTENT_LENGTH,
@@ -129,10 +129,6 @@ function withoutBlanks(text: string): string {
   while (from < to && isBlank(text.charCodeAt(from))) from++
   while (to > from && isBlank(text.charCodeAt(to - 1))) to--
   return text.slice(from, to)
-}
-
-function isBlank(code: number): boolean {
-  return code === SP || code === TAB
 }
 
 /** A decimal number of 1 to 15 digits (below 2^53), nothing else; -1 for anything else. */
