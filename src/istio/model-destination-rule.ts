@@ -17,6 +17,9 @@ import {
 } from './message.ts'
 import { clientTls, portSelector, workloadSelector } from './model-shared.ts'
 
+const cookieAttributes = list(nested(message('Attribute', { name: string, value: string })))
+export type CookieAttributes = ValueOf<typeof cookieAttributes>
+
 export const consistentHash = message(
   'ConsistentHashLB',
   {
@@ -26,7 +29,7 @@ export const consistentHash = message(
         name: string,
         path: string,
         ttl: duration,
-        attributes: list(nested(message('Attribute', { name: string, value: string }))),
+        attributes: cookieAttributes,
       }),
     ),
     useSourceIp: bool,

@@ -154,6 +154,7 @@ const tlsRoute = message('TLSRoute', {
   match: list(nested(message('TLSMatchAttributes', { sniHosts: list(string), ...l4Match }))),
   route: l4Route,
 })
+export type TlsRoute = ValueOf<typeof tlsRoute>
 
 const tcpRoute = message('TCPRoute', {
   match: list(nested(message('L4MatchAttributes', l4Match))),

@@ -109,7 +109,7 @@ function resolved(
     case 'DYNAMIC_DNS':
       return []
     case 'STATIC':
-      return endpoints.filter(({ address }) => !address.startsWith('unix://'))
+      return endpoints.filter(({ address }) => address !== '' && !address.startsWith('unix://'))
     case 'DNS':
     case 'DNS_ROUND_ROBIN':
       // A name stands for its addresses, whose labels are not known.

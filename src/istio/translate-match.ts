@@ -80,7 +80,8 @@ function stringMatchSpec(match: StringMatch | undefined, origins: Origins | unde
   if (match === undefined) return undefined
   if (match.exact !== undefined) return { kind: 'exact', value: match.exact }
   if (match.prefix !== undefined) return { kind: 'prefix', value: match.prefix }
-  if (match.regex === undefined) return { kind: 'present' }
+  // `*` is no regex: Istio takes it for "present".
+  if (match.regex === undefined || match.regex === '*') return { kind: 'present' }
   const place = origins?.place(match, 'regex') ?? { file: '', line: 1, column: 1 }
   return { kind: 'regex', value: match.regex, place }
 }

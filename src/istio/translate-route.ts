@@ -129,7 +129,7 @@ function redirectSpec(redirect: HttpRedirect): RedirectSpec {
     ...text('prefixRewrite', prefixRewrite),
     ...text('authority', authority),
     ...text('scheme', scheme),
-    ...(port === undefined ? {} : { port }),
+    ...(port === undefined || port === 0 ? {} : { port }),
     ...(derivePort === undefined ? {} : { derivePort }),
     redirectCode: redirectCode || 301,
   }

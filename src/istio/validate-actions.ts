@@ -7,6 +7,7 @@ import type {
   CorsPolicy,
   HttpDirectResponse,
   HttpFaultInjection,
+  HttpMatchRequest,
   HttpRedirect,
   HttpRetry,
   HttpRewrite,
@@ -21,7 +22,7 @@ export function checkDuration(owner: object, key: string, ms: number | undefined
   if (problem !== undefined) findings.error(owner, key, problem)
 }
 
-export function checkRedirect(redirect: HttpRedirect, findings: Findings): void {
+export function checkRedirect(redirect: HttpRedirect, matches: readonly HttpMatchRequest[], findings: Findings): void {
   const { uri, prefixRewrite, authority, port, derivePort, scheme, redirectCode } = redirect
   const given = [uri, prefixRewrite, authority, scheme].some((text) => text !== undefined && text !== '')
   if (!given && port === undefined && derivePort === undefined) {
@@ -30,7 +31,16 @@ export function checkRedirect(redirect: HttpRedirect, findings: Findings): void 
   if (uri !== undefined && uri !== '' && prefixRewrite !== undefined && prefixRewrite !== '') {
     findings.error(redirect, 'prefixRewrite', 'redirect cannot specify both URI and prefix rewrite')
   }
-  if (port !== undefined) {
+  const others = matches.filter(({ uri: asked }) => asked !== undefined && asked.prefix === undefined)
+  if (prefixRewrite !== undefined && prefixRewrite !== '' && others.length > 0) {
+    findings.error(
+      redirect,
+      'prefixRewrite',
+      'redirect prefix_rewrite requires all URI matches to use prefix match type',
+    )
+  }
+  // 0 says as much as no port.
+  if (port !== undefined && port !== 0) {
     const problem = portProblem(port)
     if (problem !== undefined) findings.error(redirect, 'port', problem)
   }
@@ -137,8 +147,6 @@ export function checkFault(fault: HttpFaultInjection, findings: Findings): void 
         'percent',
         'percent is deprecated, and means nothing beside percentage: write percentage: {value: ...}',
       )
-      if (delay.percent < 0 || delay.percent > 100)
-        findings.error(delay, 'percent', `percentage ${delay.percent} is not in range 0..100`)
     }
     checkPercentage(delay.percentage, findings)
     checkDuration(delay, 'fixedDelay', delay.fixedDelay, findings)

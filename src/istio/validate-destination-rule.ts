@@ -3,6 +3,7 @@
 import type { Findings } from './findings.ts'
 import type {
   ConnectionPool,
+  CookieAttributes,
   DestinationRuleSpec,
   LoadBalancer,
   OutlierDetection,
@@ -28,6 +29,11 @@ export function checkDestinationRule(spec: DestinationRuleSpec, namespace: strin
   }
   checkExportTo(namespace, spec.exportTo, findings)
   if (spec.workloadSelector !== undefined) {
+    const elsewhere = (spec.exportTo ?? []).findIndex((name) => name !== '.' && name !== namespace)
+    if (elsewhere !== -1) {
+      const message = 'destination rule with workload selector cannot have exportTo beyond current namespace'
+      findings.error(spec.exportTo as object, elsewhere, message)
+    }
     findings.notHonoured(spec, 'workloadSelector', 'workloadSelector is not honoured: the rule holds for every caller')
   }
 }
@@ -41,7 +47,14 @@ function checkTrafficPolicy(policy: TrafficPolicy, findings: Findings): void {
     const number = port.port?.number
     const problem = number === undefined ? 'traffic policy port is required' : portProblem(number)
     if (problem !== undefined) findings.error(port, 'port', problem)
+    const { port: _, ...parts } = port
+    if (Object.values(parts).every((value) => value === undefined)) {
+      findings.error(port, undefined, 'port traffic policy must have at least one field')
+    }
     checkParts(port, findings)
+  }
+  if (policy.tunnel !== undefined && policy.proxyProtocol !== undefined) {
+    findings.error(policy, 'proxyProtocol', 'tunnel and proxyProtocol must not be set together')
   }
   for (const key of ['tunnel', 'proxyProtocol', 'retryBudget'] as const) {
     if (policy[key] !== undefined) findings.notHonoured(policy, key, `${key} is not honoured`)
@@ -67,6 +80,7 @@ function checkLoadBalancer(settings: LoadBalancer, findings: Findings): void {
   if (hash?.httpCookie !== undefined && (hash.httpCookie.name ?? '') === '') {
     findings.error(hash.httpCookie, undefined, 'name required for HttpCookie')
   }
+  checkAttributes(hash?.httpCookie?.attributes, findings)
   if (hash?.minimumRingSize !== undefined) {
     if (hash.ringHash !== undefined || hash.maglev !== undefined) {
       findings.error(hash, 'minimumRingSize', 'only one of MinimumRingSize or Maglev/Ringhash can be specified')
@@ -77,13 +91,11 @@ function checkLoadBalancer(settings: LoadBalancer, findings: Findings): void {
         "consistent hash MinimumRingSize is deprecated, use ConsistentHashLB's RingHash configuration instead",
       )
   }
-  const { tableSize } = hash?.maglev ?? {}
-  if (tableSize !== undefined && tableSize !== 0 && (tableSize >= 5_000_011 || !isPrime(tableSize))) {
-    findings.error(
-      hash?.maglev as object,
-      'tableSize',
-      'tableSize must be a prime number for maglev, less than 5000011',
-    )
+  const { tableSize = 0 } = hash?.maglev ?? {}
+  if (hash?.maglev !== undefined && tableSize === 0) {
+    findings.error(hash.maglev, undefined, 'tableSize must be set for maglev')
+  } else if (hash?.maglev !== undefined && (tableSize >= 5_000_011 || !isPrime(tableSize))) {
+    findings.error(hash.maglev, 'tableSize', 'tableSize must be a prime number for maglev, less than 5000011')
   }
   if (warmup !== undefined && warmupDurationSecs !== undefined) {
     findings.error(settings, 'warmupDurationSecs', 'only one of warmupDurationSecs or warmup can be set')
@@ -95,9 +107,23 @@ function checkLoadBalancer(settings: LoadBalancer, findings: Findings): void {
       findings.error(warmup, 'minimumPercent', 'minimumPercent value should be between 0 and 100')
     if (aggression < 1) findings.error(warmup, 'aggression', 'aggression should be greater than or equal to 1')
   }
+  if (settings.localityLbSetting !== undefined && settings.zoneAwareLbSetting !== undefined) {
+    const message = 'only one of localityLbSetting and zoneAwareLbSetting can be set'
+    findings.error(settings, 'zoneAwareLbSetting', message)
+  }
   for (const key of ['localityLbSetting', 'zoneAwareLbSetting'] as const) {
     if (settings[key] !== undefined)
       findings.notHonoured(settings, key, `${key} is not honoured: there are no localities here`)
+  }
+}
+
+function checkAttributes(attributes: CookieAttributes = [], findings: Findings): void {
+  const names = new Set<string>()
+  for (const attribute of attributes) {
+    const { name = '' } = attribute
+    if (name === '') findings.error(attribute, undefined, 'cookie attribute name cannot be empty')
+    else if (names.has(name)) findings.error(attribute, 'name', `duplicate cookie attribute name: ${name}`)
+    names.add(name)
   }
 }
 
@@ -126,10 +152,11 @@ function checkConnectionPool(pool: ConnectionPool, findings: Findings): void {
   if (tcp !== undefined) {
     checkDuration(tcp, 'connectTimeout', tcp.connectTimeout, findings)
     checkDuration(tcp, 'maxConnectionDuration', tcp.maxConnectionDuration, findings)
+    if (tcp.idleTimeout !== 0) checkDuration(tcp, 'idleTimeout', tcp.idleTimeout, findings)
     sayUnheeded(tcp.tcpKeepalive, ['probes', 'interval'], 'the system decides', findings)
   }
   if (http === undefined) return
-  if (http.idleTimeout !== 0) checkDuration(http, 'idleTimeout', http.idleTimeout, findings)
+  checkDuration(http, 'idleTimeout', http.idleTimeout, findings)
   const upgrades = http.h2UpgradePolicy === 'UPGRADE'
   if (upgrades && http.useClientProtocol === true) {
     findings.error(http, 'useClientProtocol', 'use client protocol must not be true when H2UpgradePolicy is UPGRADE')
@@ -194,24 +221,26 @@ function checkTls(tls: ClientTls, findings: Findings): void {
   sayUnheeded(tls, ['caCrl'], 'revocation lists are not read', findings)
   const files = ['clientCertificate', 'privateKey'] as const
   if (mode === 'ISTIO_MUTUAL') {
-    for (const key of [...files, 'caCertificates'] as const) {
-      if ((tls[key] ?? '') !== '') findings.error(tls, key, `${key} is not applicable to ISTIO_MUTUAL`)
-    }
     findings.notHonoured(
       tls,
       'mode',
       'ISTIO_MUTUAL needs the certificates of a mesh: connections are made in plain text',
     )
   }
-  if (insecureSkipVerify === true && caCertificates !== '') {
-    findings.error(tls, 'caCertificates', 'cannot specify CaCertificates when InsecureSkipVerify is set')
+  if (insecureSkipVerify === true && (mode === 'SIMPLE' || mode === 'MUTUAL')) {
+    const message = 'cannot specify CaCertificates or SubjectAltNames when InsecureSkipVerify is set true'
+    if (caCertificates !== '') findings.error(tls, 'caCertificates', message)
+    if (tls.subjectAltNames !== undefined) findings.error(tls, 'subjectAltNames', message)
+    if (mode === 'SIMPLE' && credentialName !== '') {
+      findings.error(tls, 'credentialName', 'cannot specify CredentialName when InsecureSkipVerify is set true')
+    }
   }
   if (mode === 'MUTUAL' && credentialName === '') {
     for (const key of files)
       if ((tls[key] ?? '') === '') findings.error(tls, undefined, `${key} is required for MUTUAL`)
   }
-  if (credentialName !== '') {
-    for (const key of [...files, 'caCertificates'] as const) {
+  if (credentialName !== '' && (mode === 'SIMPLE' || mode === 'MUTUAL')) {
+    for (const key of [...files, 'caCertificates', 'caCrl'] as const) {
       if ((tls[key] ?? '') !== '')
         findings.error(tls, key, `cannot specify client certificates or CA certificate when credentialName is set`)
     }

@@ -3,28 +3,36 @@
 import { isIP } from 'node:net'
 import type { Findings } from './findings.ts'
 import type { GatewaySpec, Server, ServerTls } from './model-gateway.ts'
-import { checkLabels, isIpAddress, isLabel, portProblem, wildcardDomainProblem } from './validate-names.ts'
+import {
+  checkLabels,
+  isIpAddress,
+  isLabel,
+  portProblem,
+  unixAddressProblem,
+  wildcardDomainProblem,
+} from './validate-names.ts'
 
-const protocols = ['HTTP', 'HTTPS', 'GRPC', 'GRPC-WEB', 'HTTP2', 'MONGO', 'TCP', 'TLS']
-const httpProtocols = ['HTTP', 'GRPC', 'GRPC-WEB', 'HTTP2']
+const httpProtocols = ['HTTP', 'GRPC', 'GRPC-WEB', 'HTTP2', 'HTTP_PROXY']
+const protocols = [...httpProtocols, 'HTTPS', 'MONGO', 'MYSQL', 'REDIS', 'TCP', 'TLS', 'UDP']
 
 /** Plain HTTP as a listener sees it: what is HTTP/2 or gRPC in name alone is served as HTTP/1.1 too. */
 export function isHttp(protocol: string | undefined): boolean {
   return httpProtocols.includes((protocol ?? '').toUpperCase())
 }
 
-export function checkGateway(spec: GatewaySpec, findings: Findings): void {
+export function checkGateway(spec: GatewaySpec, name: string, findings: Findings): void {
+  if (!isLabel(name)) findings.error(spec, undefined, `invalid gateway name: ${JSON.stringify(name)}`)
   const servers = spec.servers ?? []
   if (servers.length === 0) findings.error(spec, undefined, 'gateway must have at least one server')
   checkLabels(spec.selector, findings)
   const names = new Set<string>()
   for (const server of servers) {
     checkServer(server, findings)
-    const name = server.port?.name ?? ''
-    if (name !== '' && names.has(name)) {
-      findings.error(server.port as object, 'name', `port names in servers must be unique: duplicate name ${name}`)
+    const portName = server.port?.name ?? ''
+    if (portName !== '' && names.has(portName)) {
+      findings.error(server.port as object, 'name', `port names in servers must be unique: duplicate name ${portName}`)
     }
-    names.add(name)
+    names.add(portName)
   }
 }
 
@@ -35,10 +43,17 @@ function checkServer(server: Server, findings: Findings): void {
     const problem = serverHostProblem(host)
     if (problem !== undefined) findings.error(server.hosts as object, index, problem)
   }
-  const unix = bind.startsWith('unix:')
+  const unix = bind.startsWith('unix://')
   if (bind !== '' && !unix && isIP(bind) === 0)
     findings.error(server, 'bind', `${JSON.stringify(bind)} is not a valid IP`)
-  if (unix) findings.notHonoured(server, 'bind', 'unix sockets are not bound here')
+  if (unix) {
+    findings.notHonoured(server, 'bind', 'unix sockets are not bound here')
+    const problem = unixAddressProblem(bind.slice('unix://'.length))
+    if (problem !== undefined) findings.error(server, 'bind', problem)
+    if ((port?.number ?? 0) !== 0) {
+      findings.error(port as object, 'number', 'port number must be 0 for unix domain socket')
+    }
+  }
   if ((server.defaultEndpoint ?? '') !== '') {
     findings.notHonoured(
       server,
@@ -94,21 +109,40 @@ function checkTls(server: Server, protocol: string, tls: ServerTls | undefined, 
     return
   }
   if (tls === undefined) return
+  const { mode = 'PASSTHROUGH' } = tls
   if (!isHttp(protocol)) findings.error(server, 'tls', 'server cannot have TLS settings for non HTTPS/TLS ports')
-  else if (Object.keys(tls).some((key) => key !== 'httpsRedirect' && tls[key as keyof ServerTls] !== undefined)) {
+  else if (!mode.endsWith('PASSTHROUGH') || certificateFiles.some((key) => (tls[key] ?? '') !== '')) {
     findings.error(server, 'tls', 'server cannot have TLS settings for plain text HTTP ports')
   }
 }
 
+const certificateFiles = ['serverCertificate', 'privateKey', 'caCertificates'] as const
+
+/** An HTTPS server is not served here; but what is wrong in it makes Istio refuse the HTTP servers of its Gateway too. */
 function checkCertificates(tls: ServerTls, findings: Findings): void {
   const { mode = 'PASSTHROUGH', credentialName = '', credentialNames = [], tlsCertificates } = tls
-  const fromSecret = credentialName !== '' || credentialNames.length > 0 || tlsCertificates === true
-  if ((mode === 'SIMPLE' || mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL') && !fromSecret) {
-    if ((tls.serverCertificate ?? '') === '')
-      findings.error(tls, undefined, `${mode} TLS requires a server certificate`)
-    if ((tls.privateKey ?? '') === '') findings.error(tls, undefined, `${mode} TLS requires a private key`)
+  const given = (key: (typeof certificateFiles)[number]): boolean => (tls[key] ?? '') !== ''
+  const fromSecret = credentialName !== '' || credentialNames.length > 0
+  if (mode === 'ISTIO_MUTUAL') {
+    for (const key of [...certificateFiles, 'credentialName'] as const) {
+      if ((tls[key] ?? '') !== '') findings.error(tls, key, `ISTIO_MUTUAL TLS cannot have associated ${key}`)
+    }
+    return
   }
-  if (mode === 'MUTUAL' && !fromSecret && (tls.caCertificates ?? '') === '') {
-    findings.error(tls, undefined, 'MUTUAL TLS requires a client CA bundle')
+  const sources = [given('serverCertificate') && given('privateKey'), credentialName !== '', tlsCertificates === true]
+  if ([...sources, credentialNames.length > 0].filter(Boolean).length > 1) {
+    const message =
+      'only one of credential_name, credential_names, server_certificate/private_key, tls_certificates should be specified'
+    findings.error(tls, undefined, message)
+  }
+  if (mode.endsWith('PASSTHROUGH') || fromSecret) return
+  if (tlsCertificates !== true && !given('serverCertificate')) {
+    findings.error(tls, undefined, `${mode} TLS requires a server certificate`)
+  }
+  if (tlsCertificates !== true && !given('privateKey')) {
+    findings.error(tls, undefined, `${mode} TLS requires a private key`)
+  }
+  if (mode !== 'SIMPLE' && !given('caCertificates')) {
+    findings.error(tls, undefined, `${mode} TLS requires a client CA bundle`)
   }
 }

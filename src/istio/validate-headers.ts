@@ -52,8 +52,8 @@ function operationNameProblem(name: string, mayNameHost: boolean): string | unde
 
 /** Envoy's format words stand between percent signs; `%%` is one percent sign. */
 function valueProblem(value: string): string | undefined {
-  // A NUL, CR or LF would end the header.
-  if (/[\0\r\n]/.test(value)) return `invalid header value ${JSON.stringify(value)}`
+  // oxlint-disable-next-line no-control-regex -- no field value holds one but the tab (RFC 9110 5.5)
+  if (/[\u0000-\u0008\u000A-\u001F\u007F]/.test(value)) return `invalid header value ${JSON.stringify(value)}`
   let at = value.indexOf('%')
   while (at !== -1) {
     if (value[at + 1] === '%') at = value.indexOf('%', at + 2)

@@ -3,7 +3,7 @@
 import type { Findings } from './findings.ts'
 import type { HttpMatchRequest, StringMatch } from './model-virtual-service.ts'
 import { headerNameProblem } from './validate-headers.ts'
-import { checkGatewayNames, checkLabels, portProblem } from './validate-names.ts'
+import { checkGatewayNames, checkLabels, isLabel, portProblem } from './validate-names.ts'
 import { checkRegexOf, checkStringMatch } from './validate-string-match.ts'
 
 const claim = /^@request\.auth\.claims[.[]/
@@ -16,9 +16,12 @@ export function checkMatch(match: HttpMatchRequest, atGateway: boolean, findings
     checkHeader(match.headers as object, name, header, 'headers', atGateway, findings)
   }
   for (const [name, header] of match.withoutHeaders ?? []) {
-    checkHeader(match.withoutHeaders as object, name, header, 'withoutHeaders', atGateway, findings)
+    // Here alone Istio's validation lets `*` pass, which its code takes for "present".
+    const asked = header?.regex === '*' ? null : header
+    checkHeader(match.withoutHeaders as object, name, asked, 'withoutHeaders', atGateway, findings)
   }
-  for (const field of ['uri', 'scheme', 'method', 'authority'] as const) checkRegexOf(match[field], field, findings)
+  checkRegexOf(match.uri, 'uri', findings)
+  for (const field of ['scheme', 'method', 'authority'] as const) checkStringMatch(match[field], field, findings)
   for (const [, parameter] of match.queryParams ?? []) checkStringMatch(parameter ?? undefined, 'queryParams', findings)
   if (match.queryParams?.has('') === true) {
     // Istio lets it pass; Envoy then refuses the route table of the whole port, for every host on it.
@@ -33,6 +36,10 @@ export function checkMatch(match: HttpMatchRequest, atGateway: boolean, findings
     if (problem !== undefined && match.port !== 0) findings.error(match, 'port', problem)
   }
   checkLabels(match.sourceLabels, findings)
+  const { sourceNamespace = '' } = match
+  if (sourceNamespace !== '' && !isLabel(sourceNamespace)) {
+    findings.error(match, 'sourceNamespace', `sourceNamespace match ${sourceNamespace} is invalid`)
+  }
 }
 
 function checkHeader(

@@ -50,6 +50,13 @@ export function isIpAddress(text: string): boolean {
   return isIP(text) !== 0
 }
 
+/** What follows `unix://`: an absolute path to a file, or an abstract name (`@name`). */
+export function unixAddressProblem(address: string): string | undefined {
+  if (address === '') return 'unix address must not be empty'
+  if (address.startsWith('@') || (address.startsWith('/') && !address.endsWith('/'))) return undefined
+  return `${address} is not an absolute path to a file`
+}
+
 export function portProblem(port: number): string | undefined {
   return port >= 1 && port <= 65_535 ? undefined : `port number ${port} must be in the range 1..65535`
 }
@@ -73,7 +80,7 @@ export function checkLabels(labels: ReadonlyMap<string, string | null> | undefin
   }
 }
 
-/** Names of Gateways: `name`, `namespace/name`, `./name`, `mesh`; of old also `name.namespace`. */
+/** Names of Gateways: `name`, `namespace/name`, `mesh`; of old also `name.namespace`. What of `./name` Istio's code knows its validation refuses. */
 export function checkGatewayNames(names: readonly string[] | undefined, findings: Findings): void {
   for (const [index, name] of (names ?? []).entries()) {
     const say = (message: string): void => findings.error(names as object, index, message)
@@ -91,7 +98,7 @@ export function checkGatewayNames(names: readonly string[] | undefined, findings
     const namespace = name.slice(0, slash)
     const own = name.slice(slash + 1)
     if (namespace === '' || own === '') say('config namespace and gateway name cannot be empty')
-    else if (namespace !== '.' && !isLabel(namespace)) say(`invalid value for namespace: ${JSON.stringify(namespace)}`)
+    else if (!isLabel(namespace)) say(`invalid value for namespace: ${JSON.stringify(namespace)}`)
     else if (!isLabel(own)) say(`invalid value for gateway name: ${JSON.stringify(own)}`)
   }
 }

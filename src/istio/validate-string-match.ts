@@ -4,14 +4,14 @@ import { compileRegex, longestPattern } from '../rules/regex.ts'
 import type { Findings } from './findings.ts'
 import type { StringMatch } from './model-virtual-service.ts'
 
-/** Of headers and query parameters: a prefix has to say something. `where` is the field's name in messages. */
+/** Of everything but uri: a prefix has to say something. `where` is the field's name in messages. */
 export function checkStringMatch(match: StringMatch | undefined, where: string, findings: Findings): void {
   if (match?.prefix === '')
     findings.error(match, 'prefix', `${JSON.stringify(where)}: prefix string match should not be empty`)
   checkRegexOf(match, where, findings)
 }
 
-/** Of uri, scheme, method and authority, where Istio looks at the regex alone: an empty prefix takes everything. */
+/** Of uri, where an empty prefix takes everything. */
 export function checkRegexOf(match: StringMatch | undefined, where: string, findings: Findings): void {
   if (match?.regex === undefined) return
   const problem = regexProblem(match.regex)

@@ -2,7 +2,7 @@
 
 import type { Findings } from './findings.ts'
 import type { Destination } from './model-shared.ts'
-import type { HttpRoute, HttpRouteDestination, VirtualServiceSpec } from './model-virtual-service.ts'
+import type { HttpRoute, HttpRouteDestination, TlsRoute, VirtualServiceSpec } from './model-virtual-service.ts'
 import {
   checkAuthorityOnce,
   checkCors,
@@ -16,6 +16,7 @@ import {
 } from './validate-actions.ts'
 import { checkHeaders } from './validate-headers.ts'
 import { checkMatch } from './validate-match.ts'
+import { covers } from './names.ts'
 import {
   checkExportTo,
   checkGatewayNames,
@@ -40,7 +41,7 @@ export function checkVirtualService(spec: VirtualServiceSpec, namespace: string,
   if (http.length === 0 && tls.length === 0 && tcp.length === 0) {
     findings.error(spec, undefined, 'http, tcp or tls must be provided in virtual service')
   }
-  const atGateway = gateways.some((name) => name !== 'mesh')
+  const atGateway = gateways.length > 0 && !gateways.includes('mesh')
   for (const route of http) {
     checkHttpRoute(route, isDelegate, findings)
     for (const match of route.match ?? []) checkMatch(match, atGateway, findings)
@@ -49,8 +50,12 @@ export function checkVirtualService(spec: VirtualServiceSpec, namespace: string,
     ['tls', tls],
     ['tcp', tcp],
   ] as const) {
-    for (const route of routes)
-      for (const target of route.route ?? []) checkDestination(target, 'destination', target.destination, findings)
+    for (const route of routes) {
+      if (key === 'tls') checkSniHosts(route, hosts, findings)
+      if ((route.route ?? []).length === 0) findings.error(route, undefined, `${key.toUpperCase()} route is required`)
+      checkShares(route.route, findings)
+      for (const target of route.route ?? []) checkTarget(target, findings)
+    }
     if (routes.length > 0) findings.notHonoured(spec, key, `${key} routes are not honoured: only HTTP is routed here`)
   }
   checkExportTo(namespace, spec.exportTo, findings)
@@ -89,7 +94,7 @@ function checkHttpRoute(route: HttpRoute, isDelegate: boolean, findings: Finding
     if (mirror.destination === undefined) findings.error(mirror, undefined, 'destination is required')
     checkDestination(mirror, 'destination', mirror.destination, findings)
   }
-  if (route.redirect !== undefined) checkRedirect(route.redirect, findings)
+  if (route.redirect !== undefined) checkRedirect(route.redirect, route.match ?? [], findings)
   if (route.directResponse !== undefined) checkDirectResponse(route.directResponse, findings)
   if (route.retries !== undefined) checkRetries(route.retries, findings)
   if (route.rewrite !== undefined) checkRewrite(route.rewrite, findings)
@@ -122,11 +127,16 @@ function checkConflicts(route: HttpRoute, findings: Findings): void {
 }
 
 function checkDestinations(route: HttpRoute, findings: Findings): void {
-  const destinations = route.route ?? []
-  let total = 0
-  for (const target of destinations) {
+  for (const target of route.route ?? []) {
     checkHeaders(target.headers, findings)
     checkTarget(target, findings)
+  }
+  checkShares(route.route, findings)
+}
+
+function checkShares(destinations: readonly Target[] = [], findings: Findings): void {
+  let total = 0
+  for (const target of destinations) {
     const { weight = 0 } = target
     if (weight < 0) findings.error(target, 'weight', `weight ${weight} < 0`)
     total += weight
@@ -134,7 +144,25 @@ function checkDestinations(route: HttpRoute, findings: Findings): void {
   if (destinations.length > 1 && total === 0) findings.error(destinations, undefined, 'total destination weight = 0')
 }
 
-function checkTarget(target: HttpRouteDestination, findings: Findings): void {
+/** Of HTTP, TLS and TCP routes. */
+type Target = Pick<HttpRouteDestination, 'destination' | 'weight'>
+
+/** We route no TLS; but what is wrong there makes Istio refuse the http routes beside it too. */
+function checkSniHosts(route: TlsRoute, hosts: readonly string[], findings: Findings): void {
+  const { match = [] } = route
+  if (match.length === 0) findings.error(route, undefined, 'TLS route must have at least one match condition')
+  for (const item of match) {
+    const { sniHosts = [] } = item
+    if (sniHosts.length === 0) findings.error(item, undefined, 'TLS match must have at least one SNI host')
+    for (const [index, sni] of sniHosts.entries()) {
+      if (isIpAddress(sni) || hosts.some((host) => covers(host, sni))) continue
+      const message = `SNI host ${JSON.stringify(sni)} is not a compatible subset of any of the virtual service hosts: [${hosts.join(', ')}]`
+      findings.error(sniHosts, index, message)
+    }
+  }
+}
+
+function checkTarget(target: Target, findings: Findings): void {
   if (target.destination === undefined) findings.error(target, undefined, 'destination is required')
   checkDestination(target, 'destination', target.destination, findings)
 }

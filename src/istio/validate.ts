@@ -14,7 +14,7 @@ export function validate(resource: AnyResource, origins: Origins): readonly Prob
   const { namespace } = resource.metadata
   switch (resource.kind) {
     case 'Gateway':
-      checkGateway(resource.spec, findings)
+      checkGateway(resource.spec, resource.metadata.name, findings)
       break
     case 'VirtualService':
       checkVirtualService(resource.spec, namespace, findings)
