@@ -11,12 +11,22 @@ export interface OutlierCounts {
   /** Milliseconds of the monotonic clock; -1 while it takes part. */
   ejectedUntil: number
   ejectedSince: number
-  /** How often it was ejected; fewer again for every interval that it lasts. */
+  /** When it came back last; -1 for never. */
+  backSince: number
+  /** How often it was ejected in a row; one fewer for each sweep that finds it back. */
   ejections: number
 }
 
 export function noOutlier(): OutlierCounts {
-  return { inARow5xx: 0, inARowGateway: 0, inARowLocal: 0, ejectedUntil: -1, ejectedSince: -1, ejections: 0 }
+  return {
+    inARow5xx: 0,
+    inARowGateway: 0,
+    inARowLocal: 0,
+    ejectedUntil: -1,
+    ejectedSince: -1,
+    backSince: -1,
+    ejections: 0,
+  }
 }
 
 const longestEjectionMs = 300_000
@@ -40,6 +50,7 @@ export class OutlierDetection<E extends { readonly outlier: OutlierCounts }> {
   isEjected({ outlier }: E): boolean {
     if (outlier.ejectedUntil < 0) return false
     if (this.#now() < outlier.ejectedUntil) return true
+    outlier.backSince = outlier.ejectedUntil
     outlier.ejectedUntil = -1
     outlier.inARow5xx = outlier.inARowGateway = outlier.inARowLocal = 0
     return false
@@ -80,9 +91,11 @@ export class OutlierDetection<E extends { readonly outlier: OutlierCounts }> {
     if (this.isEjected(endpoint) || !this.#mayEjectOneMore()) return
     const { intervalMs, baseEjectionTimeMs } = this.#spec
     const now = this.#now()
-    const healthyMs = outlier.ejectedSince < 0 ? 0 : now - outlier.ejectedSince
-    outlier.ejections = Math.max(0, outlier.ejections - Math.floor(healthyMs / intervalMs)) + 1
     const longest = Math.max(longestEjectionMs, baseEjectionTimeMs)
+    const sweepsBack = outlier.backSince < 0 ? 0 : Math.floor((now - outlier.backSince) / intervalMs)
+    outlier.ejections = Math.max(0, outlier.ejections - sweepsBack)
+    // Envoy counts no further than the longest time needs: whoever is well again is soon forgiven.
+    if (outlier.ejections * baseEjectionTimeMs < longest + baseEjectionTimeMs) outlier.ejections++
     const until = now + Math.min(baseEjectionTimeMs * outlier.ejections, longest)
     outlier.ejectedSince = now
     outlier.ejectedUntil = this.#firstSweep + Math.ceil((until - this.#firstSweep) / intervalMs) * intervalMs

@@ -63,17 +63,33 @@ describe('outlier detection', () => {
     expect(outliers.isEjected(first)).toBe(false)
   })
 
-  it('leaves it out longer each time, at most 300 s', () => {
+  it('leaves it out longer each time that it fails again at once, 300 s at most', () => {
     const { clock, first, meets } = detection({ consecutive5xxErrors: 1 })
-    const times: number[] = []
-    for (let i = 0; i < 12; i++) {
+    const seconds = Array.from({ length: 12 }, () => {
       meets(500)
-      times.push((first.outlier.ejectedUntil - clock.now) / 1000)
+      const out = first.outlier.ejectedUntil - clock.now
+      clock.now = first.outlier.ejectedUntil
+      return out / 1000
+    })
+    expect(seconds).toEqual([30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 300, 300])
+  })
+
+  it.each([
+    ['two fewer after two sweeps', 3, 20_000, 60],
+    ['none fewer before the first', 3, 9_999, 120],
+    ['as new after an hour', 3, 3_600_000, 30],
+    ['from eleven down, however often it failed', 50, 100_000, 60],
+  ])('forgets an ejection for each sweep that finds it back: %s', (_says, before, backMs, expected) => {
+    const { clock, first, meets } = detection({ consecutive5xxErrors: 1 })
+    for (let i = 0; i < before; i++) {
+      meets(500)
       clock.now = first.outlier.ejectedUntil
     }
-    expect(times[0]).toBe(30)
-    expect(times[1]).toBeLessThanOrEqual(60)
-    expect(Math.max(...times)).toBeLessThanOrEqual(300)
+    clock.now += backMs
+    const now = clock.now
+    meets(500)
+    // Until the first sweep after its time.
+    expect(Math.floor((first.outlier.ejectedUntil - now) / 10_000) * 10).toBe(expected)
   })
 
   it.each([
