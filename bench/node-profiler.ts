@@ -5,7 +5,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { FunctionTime, Profiler } from './profile.ts'
+import type { FunctionTime, Profiler } from './profiler.ts'
 
 export function nodeProfiler(folder: string, seconds: number): Profiler {
   return {

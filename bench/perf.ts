@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import type { Children } from './children.ts'
-import type { FunctionTime, Profiler } from './profile.ts'
+import type { FunctionTime, Profiler } from './profiler.ts'
 
 const run = promisify(execFile)
 const samplesPerSecond = 999

@@ -11,6 +11,7 @@ import { currentLoad, describeMachine, type Machine } from './machine.ts'
 import { nodeProfiler } from './node-profiler.ts'
 import { perf } from './perf.ts'
 import { costOfTree } from './process-tree.ts'
+import type { FunctionTime } from './profiler.ts'
 import { browserHeaders } from './scenarios.ts'
 import { assemble, startBackend } from './stage.ts'
 
@@ -27,26 +28,6 @@ export interface ProfileResult {
   readonly layers?: readonly { readonly name: string; readonly share: number }[]
   /** The same by function, with the functions it calls left out. */
   readonly functions: readonly { readonly name: string; readonly place: string; readonly share: number }[]
-}
-
-export interface FunctionTime {
-  readonly name: string
-  /** `URL:LINE` of JavaScript; '' for all other code. */
-  readonly place: string
-  /** Whose code it is; '' where the profiler does not tell. */
-  readonly layer: string
-  /** Of the busy time, 0 to 1, with the functions it calls left out. */
-  readonly share: number
-}
-
-export interface Profiler {
-  readonly name: string
-  /** Options that the profiled Node starts with. */
-  readonly nodeArgs: readonly string[]
-  /** Looks at the process for so long. */
-  sample(id: number, seconds: number): Promise<void>
-  /** What was seen. Called when the process has ended. */
-  functions(id: number): Promise<readonly FunctionTime[]>
 }
 
 const seconds = 5

@@ -6,13 +6,13 @@ import fastifyStatic from '@fastify/static'
 import { fastify, type FastifyInstance } from 'fastify'
 import { type Propagation, propagateVersion } from '../src/propagate/propagate.ts'
 import type { Build } from './frontend/build.ts'
-import { serve, type RunningServer, type Seat } from './listen.ts'
+import { serve, type RunningServer, type PartAddress } from './listen.ts'
 
 /**
- * Serves the build at the seat. `internalUrl` is graylane's internal listener.
+ * Serves the build at that address. `internalUrl` is graylane's internal listener.
  * Throws an Error that names the address when it is taken.
  */
-export async function startFrontend(build: Build, seat: Seat, internalUrl: string): Promise<RunningServer> {
+export async function startFrontend(build: Build, at: PartAddress, internalUrl: string): Promise<RunningServer> {
   const server = fastify({ forceCloseConnections: true })
   const propagation = propagateVersion({ served: build.version })
   await server.register(propagation.fastify)
@@ -25,8 +25,8 @@ export async function startFrontend(build: Build, seat: Seat, internalUrl: strin
       reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache')
     },
   })
-  await server.register(registerBackendCalls, { internalUrl, sourceAddress: seat.host, propagation })
-  return serve(server, seat)
+  await server.register(registerBackendCalls, { internalUrl, sourceAddress: at.host, propagation })
+  return serve(server, at)
 }
 
 /**

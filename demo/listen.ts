@@ -5,18 +5,18 @@ import { createServer, type AddressInfo, type Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
 /** An address that a part of the demo needs, and what it is for. Port 0 lets the kernel choose. */
-export interface Seat {
+export interface PartAddress {
   readonly part: string
   readonly host: string
   readonly port: number
 }
 
 /** Listens, and gives the port. Throws an Error that names the address and the part when it cannot. */
-export function listen(server: Server, seat: Seat): Promise<number> {
+export function listen(server: Server, at: PartAddress): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
-  const onError = (error: NodeJS.ErrnoException): void => reject(seatError(seat, error))
+  const onError = (error: NodeJS.ErrnoException): void => reject(listenError(at, error))
   server.once('error', onError)
-  server.listen({ host: seat.host, port: seat.port }, () => {
+  server.listen({ host: at.host, port: at.port }, () => {
     server.removeListener('error', onError)
     resolve((server.address() as AddressInfo).port)
   })
@@ -29,20 +29,20 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
-/** Starts it at the seat. Throws an Error that names the address and the part when it cannot. */
-export async function serve(server: FastifyInstance, seat: Seat): Promise<RunningServer> {
+/** Starts it at that address. Throws an Error that names the address and the part when it cannot. */
+export async function serve(server: FastifyInstance, at: PartAddress): Promise<RunningServer> {
   try {
-    const url = await server.listen({ host: seat.host, port: seat.port })
-    return { host: seat.host, port: Number(new URL(url).port), close: () => server.close() }
+    const url = await server.listen({ host: at.host, port: at.port })
+    return { host: at.host, port: Number(new URL(url).port), close: () => server.close() }
   } catch (error) {
     await server.close()
-    throw seatError(seat, error as NodeJS.ErrnoException)
+    throw listenError(at, error as NodeJS.ErrnoException)
   }
 }
 
 /** Throws an Error that names every taken address when one of them cannot be had. Leaves all of them free. */
-export async function checkSeats(seats: readonly Seat[]): Promise<void> {
-  const tries = await Promise.all(seats.map(trySeat))
+export async function checkAddresses(addresses: readonly PartAddress[]): Promise<void> {
+  const tries = await Promise.all(addresses.map(tryAddress))
   const problems = tries.filter((problem) => problem !== undefined)
   if (problems.length > 0) throw new Error(problems.join('\n'))
 }
@@ -62,15 +62,15 @@ export async function reservePorts(count: number): Promise<{ ports: number[]; re
   }
 }
 
-/** What went wrong at a seat, in words for the one who started the demo. */
-function seatError(seat: Seat, error: NodeJS.ErrnoException): Error {
-  const place = `${seat.host}:${seat.port}`
+/** What went wrong at an address, in words for the one who started the demo. */
+function listenError(at: PartAddress, error: NodeJS.ErrnoException): Error {
+  const place = `${at.host}:${at.port}`
   if (error.code === 'EADDRINUSE') {
     return new Error(
-      `${place} is taken: ${seat.part} needs it. End what listens there (another demo?), or use --ports auto.`,
+      `${place} is taken: ${at.part} needs it. End what listens there (another demo?), or use --ports auto.`,
     )
   }
-  return new Error(`${seat.part} cannot listen on ${place}: ${error.message}`, { cause: error })
+  return new Error(`${at.part} cannot listen on ${place}: ${error.message}`, { cause: error })
 }
 
 export function closeServer(server: Server): Promise<void> {
@@ -79,10 +79,10 @@ export function closeServer(server: Server): Promise<void> {
   })
 }
 
-async function trySeat(seat: Seat): Promise<string | undefined> {
+async function tryAddress(at: PartAddress): Promise<string | undefined> {
   const server = createServer()
   try {
-    await listen(server, seat)
+    await listen(server, at)
     await closeServer(server)
     return undefined
   } catch (error) {

@@ -5,17 +5,17 @@ import { fastify, type FastifyInstance } from 'fastify'
 import { connectAsync, type MqttClient } from 'mqtt'
 import { propagateVersion } from '../src/propagate/propagate.ts'
 import { devicesOf } from './devices.ts'
-import { serve, type RunningServer, type Seat } from './listen.ts'
+import { serve, type RunningServer, type PartAddress } from './listen.ts'
 
 /**
  * Subscribes to the devices of that version, waits until each of them was heard, then listens.
  * Throws an Error that names the address when it is taken.
  */
-export async function startMqttServer(version: string, seat: Seat, brokerUrl: string): Promise<RunningServer> {
+export async function startMqttServer(version: string, at: PartAddress, brokerUrl: string): Promise<RunningServer> {
   const client = await connectAsync(brokerUrl, { clientId: `mqtt-server-${version}` })
   try {
     const online = await listenToDevices(client, devicesOf(version))
-    const server = await serve(deviceApi(version, online), seat)
+    const server = await serve(deviceApi(version, online), at)
     return {
       ...server,
       async close() {

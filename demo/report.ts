@@ -81,8 +81,8 @@ export function invitation({
     "  as a tester (v3)     in the page's console: document.cookie = 'user=jason'; location.reload()",
     `                       or: curl -i -H 'x-user: jason' ${edgeUrl}`,
     '  as somebody new      a private window: the pin keeps a browser on its version',
-    '  roll out             stable: v2 and draining: [v1] in the file below: open pages stay v1, the next load is v2',
-    `                       ${configPath}`,
+    `  roll out             npx -y pnpm@12 graylane promote v2 --config ${configPath}`,
+    '                       open pages stay v1, the next load is v2',
     `  the dashboard        open ${adminUrl}/`,
     `  what it counted      curl ${adminUrl}/metrics`,
   ]

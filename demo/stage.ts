@@ -7,7 +7,7 @@ import { startDevices } from './devices.ts'
 import { buildPages, type Build } from './frontend/build.ts'
 import { startFrontend } from './frontend-server.ts'
 import { startGateway, type GatewayProcess } from './gateway-process.ts'
-import { checkSeats, reservePorts, type RunningServer, type Seat } from './listen.ts'
+import { checkAddresses, reservePorts, type RunningServer, type PartAddress } from './listen.ts'
 import { startMqttServer } from './mqtt-server.ts'
 import { readWhose, type Whose } from './whose.ts'
 
@@ -81,15 +81,15 @@ async function startParts(options: StageOptions, cast: Cast): Promise<Omit<Stage
   const moved = new Map<string, string>()
   for (const [index, build] of builds.entries()) {
     const internalUrl = `http://127.0.0.1:${ports.internal}`
-    const release = await startRelease(
+    const started = await startVersion(
       build,
       index,
       { brokerUrl: broker.url, internalUrl, any: options.anyPorts },
       cast,
     )
-    tick(`release ${build.version}`, `frontend ${placeOf(release.frontend)}, mqtt-server ${placeOf(release.backend)}`)
-    moved.set(`${release.frontend.host}:8080`, placeOf(release.frontend))
-    moved.set(`${release.backend.host}:8000`, placeOf(release.backend))
+    tick(`version ${build.version}`, `frontend ${placeOf(started.frontend)}, mqtt-server ${placeOf(started.backend)}`)
+    moved.set(`${started.frontend.host}:8080`, placeOf(started.frontend))
+    moved.set(`${started.backend.host}:8000`, placeOf(started.backend))
   }
   const whose = await readWhose(builds)
   const copy = await copyOnLoopback(options.configPath, ports, moved)
@@ -101,15 +101,15 @@ async function startParts(options: StageOptions, cast: Cast): Promise<Omit<Stage
   return { edgeUrl, adminUrl: `http://127.0.0.1:${ports.admin}`, configPath: copy.path, whose, gateway }
 }
 
-async function startRelease(
+async function startVersion(
   build: Build,
   index: number,
   { brokerUrl, internalUrl, any }: { brokerUrl: string; internalUrl: string; any: boolean },
   cast: Cast,
 ): Promise<{ frontend: RunningServer; backend: RunningServer }> {
-  const backendSeat = seatOf('mqtt-server', index, any ? 0 : 8000)
-  const backend = cast.keep(await startMqttServer(build.version, backendSeat, brokerUrl))
-  const frontend = cast.keep(await startFrontend(build, seatOf('frontend', index, any ? 0 : 8080), internalUrl))
+  const backendAddress = addressOf('mqtt-server', index, any ? 0 : 8000)
+  const backend = cast.keep(await startMqttServer(build.version, backendAddress, brokerUrl))
+  const frontend = cast.keep(await startFrontend(build, addressOf('frontend', index, any ? 0 : 8080), internalUrl))
   return { frontend, backend }
 }
 
@@ -117,11 +117,11 @@ async function startRelease(
 async function configuredPorts(options: StageOptions): Promise<Ports> {
   const { edge, internal } = await readPorts(options.configPath)
   const host = '127.0.0.1'
-  await checkSeats([
+  await checkAddresses([
     { part: 'the edge of graylane', host, port: edge },
     { part: "graylane's internal listener", host, port: internal },
     { part: "graylane's admin port", host, port: adminPort },
-    ...versions.flatMap((_, index) => [seatOf('frontend', index, 8080), seatOf('mqtt-server', index, 8000)]),
+    ...versions.flatMap((_, index) => [addressOf('frontend', index, 8080), addressOf('mqtt-server', index, 8000)]),
   ])
   return { edge, internal, admin: adminPort, release: async () => undefined }
 }
@@ -134,8 +134,8 @@ async function anyPorts(options: StageOptions, cast: Cast): Promise<Ports> {
   return { edge, internal, admin, release: reserved.release }
 }
 
-/** Release vN lives at 127.0.1.N: loopback addresses need no set-up and tell callers apart. */
-function seatOf(service: string, index: number, port: number): Seat {
+/** vN lives at 127.0.1.N: loopback addresses need no set-up and tell callers apart. */
+function addressOf(service: string, index: number, port: number): PartAddress {
   return { part: `${service} ${versions[index]}`, host: `127.0.1.${index + 1}`, port }
 }
 

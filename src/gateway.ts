@@ -30,13 +30,13 @@ import { answerRefusal } from './proxy/refusals.ts'
 import type { LookUp } from './proxy/resolve.ts'
 import { isSecure, UpstreamTrust } from './proxy/tls/upstream-trust.ts'
 import { type ReloadResult, Reloads } from './reloads.ts'
-import type { Seat, Source } from './seat.ts'
+import type { ConfigurationSource, WorkerContext } from './worker-context.ts'
 
 export { FollowingEndpoints, type HealthSign, LeadingEndpoints, type OutEndpoint } from './proxy/shared-health.ts'
 export type { InternalPort, ManifestOptions } from './any-configuration.ts'
 export { packageVersion } from './package-version.ts'
 export { ConfigurationError, type ReloadResult } from './reloads.ts'
-export type { Seat, Source } from './seat.ts'
+export type { ConfigurationSource, WorkerContext } from './worker-context.ts'
 
 export interface GatewayOptions {
   /** Path of routes.yaml, or of Istio's manifests: a file or a directory. */
@@ -56,7 +56,7 @@ export interface GatewayOptions {
   /** How hard it is pressed; by default this process is asked. */
   readonly pressure?: () => Pressure
   /** What this gateway has in common with those that serve the same ports beside it; without it, it stands alone. */
-  readonly seat?: Seat
+  readonly worker?: WorkerContext
 }
 
 export interface ListenerInfo extends BoundPort {
@@ -70,7 +70,7 @@ export type GatewayState = 'starting' | 'ready' | 'draining' | 'closed'
 export interface Gateway {
   readonly state: GatewayState
   readonly metrics: Metrics
-  /** The last minutes, second by second; empty where a seat takes them. */
+  /** The last minutes, second by second; empty in a worker, whose primary has them. */
   readonly traffic: TrafficRing
   listeners(): readonly ListenerInfo[]
   configuration(): Configuration
@@ -91,7 +91,7 @@ export interface Gateway {
 /** A gateway whose reload is in two steps, so that several can take them together. */
 export interface PhasedGateway extends Gateway {
   /** Does everything that can fail: loads, compiles, resolves, binds. Changes nothing that requests see. */
-  prepare(source: Source): Promise<PreparedReload | { readonly problems: readonly Problem[] }>
+  prepare(source: ConfigurationSource): Promise<PreparedReload | { readonly problems: readonly Problem[] }>
 }
 
 /** Exactly one of the two is called, at once or later. */
@@ -141,8 +141,8 @@ class RunningGateway implements PhasedGateway {
     this.#randomBytes = options.randomBytes ?? systemRandomBytes
     this.metrics = createMetrics({ build: packageVersion() })
     this.#inForce = new EdgeInForce({
-      endpoints: options.seat?.endpoints ?? new Endpoints(() => performance.now()),
-      secrets: options.seat?.secrets ?? drawSecrets(this.#randomBytes),
+      endpoints: options.worker?.endpoints ?? new Endpoints(() => performance.now()),
+      secrets: options.worker?.secrets ?? drawSecrets(this.#randomBytes),
       nowSeconds: this.#nowSeconds,
       randomBytes: this.#randomBytes,
       lookUp: options.lookUp,
@@ -152,7 +152,7 @@ class RunningGateway implements PhasedGateway {
     })
     this.reloads = new Reloads({
       path: options.configPath,
-      load: options.seat?.load ?? createLoader(options.manifests),
+      load: options.worker?.load ?? createLoader(options.manifests),
       apply: (snapshot) => this.#apply(snapshot),
       log: options.log ?? (() => {}),
       count: (ok, changed) => this.metrics.reloaded(ok, changed),
@@ -174,9 +174,9 @@ class RunningGateway implements PhasedGateway {
       lostLogLines: () => this.#accessLog?.lostLines() ?? 0,
       pools: () => this.#inForce.poolFigures(),
     })
-    const report = this.#options.seat?.onTraffic ?? ((traffic) => this.traffic.add(this, traffic))
+    const report = this.#options.worker?.onTraffic ?? ((traffic) => this.traffic.add(this, traffic))
     this.#stopReports = reportTraffic(this.metrics.traffic, report)
-    if (this.#options.seat === undefined) this.#inForce.startProbing(this.#upstreams.trust)
+    if (this.#options.worker === undefined) this.#inForce.startProbing(this.#upstreams.trust)
     if (this.#options.watch !== false) this.reloads.watch()
     this.state = 'ready'
   }
@@ -222,10 +222,10 @@ class RunningGateway implements PhasedGateway {
 
   /** Puts a snapshot to use: everything that can fail comes before the swap, which is one assignment. */
   async #apply(snapshot: Snapshot): Promise<void> {
-    this.#commit(await this.#prepare(snapshot, this.#options.seat))
+    this.#commit(await this.#prepare(snapshot, this.#options.worker))
   }
 
-  async #prepare(snapshot: Snapshot, source?: Source): Promise<Prepared> {
+  async #prepare(snapshot: Snapshot, source?: ConfigurationSource): Promise<Prepared> {
     const { configuration } = snapshot
     const edge = await this.#inForce.prepare(snapshot, source?.learned)
     this.#startEngine(configuration)
@@ -271,7 +271,7 @@ class RunningGateway implements PhasedGateway {
     this.#dropLog(accessLog)
   }
 
-  async prepare(source: Source): Promise<PreparedReload | { readonly problems: readonly Problem[] }> {
+  async prepare(source: ConfigurationSource): Promise<PreparedReload | { readonly problems: readonly Problem[] }> {
     let prepared: Prepared | undefined
     const { problems } = await createReloader({
       path: this.#options.configPath,
@@ -286,7 +286,7 @@ class RunningGateway implements PhasedGateway {
   #accessLogFor({ accessLog: { path, format } }: Configuration): AccessLog {
     const inForce = this.#inForce.snapshot?.configuration.accessLog
     if (this.#accessLog !== undefined && path === inForce?.path && format === inForce.format) return this.#accessLog
-    return createAccessLog({ path, format, standardOutput: this.#options.seat?.standardOutput })
+    return createAccessLog({ path, format, standardOutput: this.#options.worker?.standardOutput })
   }
 
   #dropLog(log: AccessLog): void {

@@ -1,4 +1,4 @@
-// Builds the page three times, once for each release, into demo/frontend/dist/vN: hashed JS and CSS and one lazy chunk.
+// Builds the page three times, once for each version, into demo/frontend/dist/vN: hashed JS and CSS and one lazy chunk.
 // Never builds what is already there from the same source, and never leaves a half-built directory behind.
 
 import { createHash, randomUUID } from 'node:crypto'
@@ -63,16 +63,18 @@ async function isFresh(build: Build, stamp: string): Promise<boolean> {
 }
 
 async function viteConfig(version: string, outDir: string): Promise<InlineConfig> {
-  const directory = join(pageDirectory, 'releases', version)
-  const { release } = (await import(join(directory, 'release.ts'))) as { release: { version: string; button: string } }
+  const directory = join(pageDirectory, 'versions', version)
+  const { frontend } = (await import(join(directory, 'frontend.ts'))) as {
+    frontend: { version: string; button: string }
+  }
   return {
     configFile: false,
     root: pageDirectory,
     logLevel: 'error',
-    resolve: { alias: { '@release': directory, 'graylane/page': pageStamp } },
+    resolve: { alias: { '@version': directory, 'graylane/page': pageStamp } },
     define: {
-      'import.meta.env.RELEASE_VERSION': JSON.stringify(release.version),
-      'import.meta.env.RELEASE_BUTTON': JSON.stringify(release.button),
+      'import.meta.env.FRONTEND_VERSION': JSON.stringify(frontend.version),
+      'import.meta.env.FRONTEND_BUTTON': JSON.stringify(frontend.button),
     },
     build: { outDir, emptyOutDir: false, target: 'esnext', modulePreload: { polyfill: false } },
   }

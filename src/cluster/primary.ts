@@ -21,7 +21,7 @@ import { commitAll, prepareAll } from './switch-together.ts'
 import { Tallies } from './tallies.ts'
 import { tryPort } from './try-port.ts'
 import type { WorkerProcess } from './worker-process.ts'
-import { type WorkerInfo, WorkerSeat } from './worker-seat.ts'
+import { type WorkerInfo, WorkerSlot } from './worker-slot.ts'
 
 /** For workers to end once their drain is over. */
 const exitLimitMs = 2000
@@ -60,7 +60,7 @@ class Primary implements Cluster {
   readonly #inForce: EdgeInForce
   readonly reloads: Reloads
   readonly #tallies = new Tallies()
-  readonly #seats: readonly WorkerSeat[]
+  readonly #slots: readonly WorkerSlot[]
   readonly #standardOutput = openStandardOutput()
   /** Given to every worker that starts: the files on disk may be others, or bad, by then. */
   #content: Content = { files: new Map(), ports: new Map(), learned: new Map() }
@@ -93,7 +93,7 @@ class Primary implements Cluster {
       log,
       count: (ok, changed) => this.metrics.reloaded(ok, changed),
     })
-    this.#seats = Array.from({ length: workers }, () => this.#newSeat())
+    this.#slots = Array.from({ length: workers }, () => this.#newSlot())
   }
 
   async start(): Promise<void> {
@@ -105,14 +105,14 @@ class Primary implements Cluster {
     }
     this.#inForce.startProbing()
     this.reloads.watch()
-    for (const seat of this.#seats) seat.keep()
+    for (const slot of this.#slots) slot.keep()
     this.#life = 'ready'
   }
 
   // --- workers -----------------------------------------------------------------------------------------------------------------
 
-  #newSeat(): WorkerSeat {
-    return new WorkerSeat({
+  #newSlot(): WorkerSlot {
+    return new WorkerSlot({
       start: (worker) => this.#startWorker(worker),
       onSign: (sign) => this.#health.hear(sign),
       onLog: (text, lines) => this.#standardOutput.write(Buffer.from(text, 'latin1'), lines),
@@ -129,7 +129,7 @@ class Primary implements Cluster {
 
   /** All that there are, also those that do not serve yet. */
   #workers(): WorkerProcess[] {
-    return this.#seats.flatMap(({ worker }) => worker ?? [])
+    return this.#slots.flatMap(({ worker }) => worker ?? [])
   }
 
   /** Those to whom a configuration was given. */
@@ -160,7 +160,7 @@ class Primary implements Cluster {
     for (let attempt = 1; ; attempt++) {
       this.#content = await this.#contentOf(snapshot.configuration, this.#inForce.learnedBy(edge))
       try {
-        await Promise.all(this.#seats.map((seat) => seat.fill()))
+        await Promise.all(this.#slots.map((slot) => slot.fill()))
         break
       } catch (error) {
         await this.#killAll()
@@ -227,7 +227,7 @@ class Primary implements Cluster {
   }
 
   workers(): readonly WorkerInfo[] {
-    return this.#seats.map(({ info }) => info)
+    return this.#slots.map(({ info }) => info)
   }
 
   listeners(): ReturnType<Gateway['listeners']> {
@@ -258,7 +258,7 @@ class Primary implements Cluster {
 
   async drain({ delayMs, deadlineMs }: { readonly delayMs: number; readonly deadlineMs: number }): Promise<void> {
     this.#life = 'draining'
-    for (const seat of this.#seats) seat.release()
+    for (const slot of this.#slots) slot.release()
     this.reloads.close()
     // A reload under way ends first: a worker takes one thing after the other.
     await this.#switching

@@ -11,7 +11,7 @@ import {
   type OutEndpoint,
   type PhasedGateway,
   type PreparedReload,
-  type Source,
+  type ConfigurationSource,
 } from '../gateway.ts'
 import type { Log } from '../gateway-event.ts'
 import { type LogSink, maxPendingBytes } from '../observe/log-sink.ts'
@@ -91,7 +91,7 @@ class Worker {
   }
 
   async #start({ configPath, content, secrets, out }: Questions['start']): Promise<Answers['start']> {
-    const seat = {
+    const context = {
       ...sourceOf(content),
       secrets,
       endpoints: this.#endpoints,
@@ -100,7 +100,7 @@ class Worker {
     }
     this.#out = out
     try {
-      const gateway = await createGateway({ configPath, watch: false, seat, log: this.#log })
+      const gateway = await createGateway({ configPath, watch: false, worker: context, log: this.#log })
       this.#gateway = gateway
       // There are endpoints only now; the list may be a newer one.
       this.#follow(this.#out)
@@ -130,7 +130,7 @@ class Worker {
   }
 }
 
-function sourceOf({ files, ports, manifests, learned }: Content): Source {
+function sourceOf({ files, ports, manifests, learned }: Content): ConfigurationSource {
   const read = (path: string): Promise<Uint8Array | string> =>
     Promise.resolve(files.get(path) ?? 'the primary did not read this file')
   return { load: (path) => loadAnyConfiguration(path, { read }, manifests), ports, learned }

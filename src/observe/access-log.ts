@@ -48,9 +48,9 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
 }
 
 const lineWriters: Readonly<Record<LogFormat, typeof createLineWriter>> = {
-  json: (lines) => createLineWriter(lines),
-  istio: (lines) => createIstioTextWriter(lines),
-  'istio-json': (lines) => createIstioJsonWriter(lines),
+  json: createLineWriter,
+  istio: createIstioTextWriter,
+  'istio-json': createIstioJsonWriter,
 }
 
 function accessLogTo(sink: LogSink, now: () => number, createWriter: typeof createLineWriter): AccessLog {

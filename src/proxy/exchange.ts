@@ -62,13 +62,13 @@ export interface ResponseHead extends Head {
   readonly status: number
 }
 
-/** What the engine knows of a listening socket; `L` is whatever the gateway wants to find again at a request. */
+/** Where to listen. */
 export interface ListenerOptions {
   readonly port: number
   readonly address: string
 }
 
-/** One client connection. */
+/** One client connection; `listener` is whatever the gateway gave its listening socket, to find it again at a request. */
 export interface Connection<L = unknown> {
   readonly listener: L
   readonly remoteAddress: string

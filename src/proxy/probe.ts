@@ -1,4 +1,5 @@
-// Brings endpoints back: those that are out are asked for a connection twice a second, HTTPS ones for a handshake. An endpoint that is in is never probed here.
+// Brings endpoints back: those that are out are asked for a connection twice a second, HTTPS ones for a handshake. An endpoint that is
+// in is never probed here.
 
 import { connect } from 'node:net'
 import type { Endpoints, EndpointState } from './endpoints.ts'

@@ -41,10 +41,10 @@ export function compileMesh(
   const problems: RouteProblem[] = []
   const report: Report = (problem) => problems.push(problem)
   // A VirtualService has the same routes under each of its hosts, and behind each gateway port.
-  const virtualHosts = new Map<readonly MeshRouteSpec[], FirstMatch<MeshRoute>>()
+  const compiled = new Map<readonly MeshRouteSpec[], FirstMatch<MeshRoute>>()
   const routesOf = (routes: readonly MeshRouteSpec[]): FirstMatch<MeshRoute> => {
-    const known = virtualHosts.get(routes) ?? compileRoutes(routes, report)
-    virtualHosts.set(routes, known)
+    const known = compiled.get(routes) ?? compileRoutes(routes, report)
+    compiled.set(routes, known)
     return known
   }
   const listeners = new Map(

@@ -34,8 +34,8 @@ function policyOf(spec: ReleaseSpec, service: string): Pick<Pool, 'trafficPolicy
 }
 
 /**
- * The version itself, its base, the base's base and so on; without a base, stable. Its own name as base ends it there. Ends where it would go round: after a promotion the
- * new stable may have the old one as its base, whose own base is by default the new stable.
+ * The version itself, its base, the base's base and so on; without a base, stable. Its own name as base ends it there. Ends where it
+ * would go round: after a promotion the new stable may have the old one as its base, whose own base is by default the new stable.
  */
 function lendersOf(spec: ReleaseSpec, version: string): ReadonlySet<string> {
   const lenders = new Set<string>()

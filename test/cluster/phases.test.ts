@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { loadConfiguration } from '../../src/config/load.ts'
-import { createGateway, type PhasedGateway, type PreparedReload, type Source } from '../../src/gateway.ts'
+import { createGateway, type PhasedGateway, type PreparedReload, type ConfigurationSource } from '../../src/gateway.ts'
 import { tryPort } from '../../src/cluster/try-port.ts'
 import { routes, routesFolder, type RoutesFolder } from '../cli/routes.ts'
 
@@ -21,7 +21,7 @@ afterEach(async () => {
 })
 
 /** Listens on one more port, which is this one. */
-function oneMore(port: number): Source {
+function oneMore(port: number): ConfigurationSource {
   const yaml = routes({}, 'accessLog: off').replace('listen:\n', 'listen:\n  - { port: 0, address: 127.0.0.2 }\n')
   const read = (path: string) =>
     Promise.resolve(path === folder.path ? Buffer.from(yaml) : Buffer.from('some other key, of 32 bytes or more'))
@@ -32,7 +32,7 @@ function oneMore(port: number): Source {
   }
 }
 
-async function prepared(source: Source): Promise<PreparedReload> {
+async function prepared(source: ConfigurationSource): Promise<PreparedReload> {
   const answer = await gateway.prepare(source)
   if (!('commit' in answer)) throw new Error(JSON.stringify(answer.problems))
   return answer

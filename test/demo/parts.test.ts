@@ -8,7 +8,7 @@ import { startBroker } from '../../demo/broker.ts'
 import { startDevices } from '../../demo/devices.ts'
 import { buildPages } from '../../demo/frontend/build.ts'
 import { startFrontend } from '../../demo/frontend-server.ts'
-import { checkSeats, listen } from '../../demo/listen.ts'
+import { checkAddresses, listen } from '../../demo/listen.ts'
 import { startMqttServer } from '../../demo/mqtt-server.ts'
 
 const closers: (() => Promise<unknown>)[] = []
@@ -104,11 +104,11 @@ describe('a taken address', () => {
     const server = createServer()
     const port = await listen(server, { part: 'the first', host: '127.0.1.1', port: 0 })
     closers.push(async () => server.close())
-    const seats = [
+    const addresses = [
       { part: 'frontend v1', host: '127.0.1.1', port },
       { part: 'frontend v2', host: '127.0.1.2', port: 0 },
     ]
-    await expect(checkSeats(seats)).rejects.toThrow(`127.0.1.1:${port} is taken: frontend v1 needs it.`)
-    await expect(checkSeats(seats)).rejects.not.toThrow('frontend v2')
+    await expect(checkAddresses(addresses)).rejects.toThrow(`127.0.1.1:${port} is taken: frontend v1 needs it.`)
+    await expect(checkAddresses(addresses)).rejects.not.toThrow('frontend v2')
   })
 })

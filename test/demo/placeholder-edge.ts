@@ -13,15 +13,15 @@ import { readWhose, type Whose } from '../../demo/whose.ts'
 /** Which version answers, and which one x-version says. */
 export type Choose = (message: IncomingMessage) => { serve: string; say: string }
 
-export interface Releases {
+export interface Versions {
   readonly whose: Whose
-  /** A placeholder edge before all three releases; gives its URL. */
+  /** A placeholder edge before all three versions; gives its URL. */
   edge(choose: Choose): Promise<string>
   close(): Promise<void>
 }
 
 /** All parts of the demo but graylane; server-side calls are answered by the version that x-version or the address tells. */
-export async function startReleases(): Promise<Releases> {
+export async function startVersions(): Promise<Versions> {
   const closers: (() => Promise<unknown>)[] = []
   const pools = new Map<string, RunningServer>()
   const open = async (choose: Choose): Promise<string> => {
@@ -45,9 +45,9 @@ export async function startReleases(): Promise<Releases> {
   const devices = await startDevices(broker.url)
   const { builds } = await buildPages(['v1', 'v2', 'v3'])
   for (const [index, build] of builds.entries()) {
-    const seat = { part: build.version, host: `127.0.1.${index + 1}`, port: 0 }
-    pools.set(`${build.version} mqtt-server`, await startMqttServer(build.version, seat, broker.url))
-    pools.set(`${build.version} frontend`, await startFrontend(build, seat, internalUrl))
+    const at = { part: build.version, host: `127.0.1.${index + 1}`, port: 0 }
+    pools.set(`${build.version} mqtt-server`, await startMqttServer(build.version, at, broker.url))
+    pools.set(`${build.version} frontend`, await startFrontend(build, at, internalUrl))
   }
   return {
     whose: await readWhose(builds),

@@ -4,17 +4,17 @@ import type { IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { verdictOf, tableOf } from '../../demo/report.ts'
 import { playStory } from '../../demo/story.ts'
-import { startReleases, type Releases } from './placeholder-edge.ts'
+import { startVersions, type Versions } from './placeholder-edge.ts'
 
-let releases: Releases
+let versions: Versions
 beforeAll(async () => {
-  releases = await startReleases()
+  versions = await startVersions()
 })
-afterAll(() => releases.close())
+afterAll(() => versions.close())
 
 describe('the story, judged', () => {
   it('finds nothing when every answer is of the version its visitor should have', async () => {
-    const story = await playStory(await releases.edge(honest), releases.whose)
+    const story = await playStory(await versions.edge(honest), versions.whose)
     expect(story.crossings).toEqual([])
     expect(story.failures).toEqual([])
     expect(story.answers).toBe(26 * 7)
@@ -29,11 +29,11 @@ describe('the story, judged', () => {
   })
 
   it('counts every API call that another version answers', async () => {
-    const edge = await releases.edge((message) => {
+    const edge = await versions.edge((message) => {
       const { serve, say } = honest(message)
       return { serve: message.url === '/api/devices' && serve === 'v1' ? 'v2' : serve, say }
     })
-    const story = await playStory(edge, releases.whose)
+    const story = await playStory(edge, versions.whose)
     expect(story.crossings).toHaveLength(9)
     expect(story.failures).toEqual([])
     expect(verdictOf(story)).toContain(
@@ -43,11 +43,11 @@ describe('the story, judged', () => {
   })
 
   it('takes an x-version that contradicts the content for a crossing, even when the content is right', async () => {
-    const edge = await releases.edge((message) => {
+    const edge = await versions.edge((message) => {
       const { serve } = honest(message)
       return { serve, say: message.url?.endsWith('.css') === true ? 'v3' : serve }
     })
-    const story = await playStory(edge, releases.whose)
+    const story = await playStory(edge, versions.whose)
     expect(story.crossings).toHaveLength(18)
     expect(story.crossings[0]).toBe(
       "address not on the list, 192.168.0.57: style of a v1 page is v1's by content, v3 by x-version",
@@ -56,17 +56,17 @@ describe('the story, judged', () => {
 
   it('sees what weights do to one page: its files are missing or of another version', async () => {
     let turn = 0
-    const edge = await releases.edge(() => {
+    const edge = await versions.edge(() => {
       const version = turn++ % 2 === 0 ? 'v1' : 'v2'
       return { serve: version, say: version }
     })
-    const story = await playStory(edge, releases.whose)
+    const story = await playStory(edge, versions.whose)
     expect(story.crossings.length).toBeGreaterThan(0)
     expect(story.failures.join('\n')).toContain('got status 404')
   })
 
   it('calls it a failure when a listed address gets the stable version, though nothing crosses', async () => {
-    const story = await playStory(await releases.edge(() => ({ serve: 'v1', say: 'v1' })), releases.whose)
+    const story = await playStory(await versions.edge(() => ({ serve: 'v1', say: 'v1' })), versions.whose)
     expect(story.crossings).toEqual([])
     expect(story.failures).toContain('address on the list, 192.168.0.58: got the page of v1 instead of v2')
   })

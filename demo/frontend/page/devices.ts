@@ -1,7 +1,7 @@
 // The lazily loaded part: asks for the devices over both of the story's ways, from the browser and from the page's server.
 // Loaded by the first click only, so that a page that was opened earlier asks for a hashed file of its own build later.
 
-import { listText } from '@release/list.ts'
+import { listText } from '@version/list.ts'
 import type { DeviceList } from './show.ts'
 
 export { listText }

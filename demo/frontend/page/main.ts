@@ -1,21 +1,21 @@
-// The page of one release: says which version each of its own parts is, and loads the device lists on a click.
+// The page of one version: says which version each of its own parts is, and loads the device lists on a click.
 // It asks for its lists by relative paths and never names a version: which one answers is the edge's business. The first import lets two
-// tabs of two releases stay apart.
+// tabs of two versions stay apart.
 
 // oxlint-disable-next-line import/no-unassigned-import -- it works by being loaded
 import 'graylane/page'
-import { release } from '@release/release.ts'
+import { frontend } from '@version/frontend.ts'
 import { showAnswer, showLists, showVerdict } from './show.ts'
 
-const pageVersion = document.documentElement.dataset['release'] ?? ''
+const pageVersion = document.documentElement.dataset['version'] ?? ''
 
 showAnswer('Page', pageVersion)
-showAnswer('Script', release.version)
-showAnswer('Style', getComputedStyle(document.documentElement).getPropertyValue('--release').replaceAll('"', ''))
+showAnswer('Script', frontend.version)
+showAnswer('Style', getComputedStyle(document.documentElement).getPropertyValue('--version').replaceAll('"', ''))
 
 const button = document.querySelector<HTMLButtonElement>('#load')
 if (button !== null) {
-  button.textContent = release.button
+  button.textContent = frontend.button
   button.addEventListener('click', () => void loadDevices(button))
 }
 

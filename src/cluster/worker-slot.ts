@@ -10,7 +10,7 @@ import { WorkerProcess } from './worker-process.ts'
 /** From the fork until it says hello. */
 const helloLimitMs = 60_000
 
-export interface SeatOwner {
+export interface SlotOwner {
   /** Resolves when this worker serves; rejects with why it cannot. */
   readonly start: (worker: WorkerProcess) => Promise<void>
   readonly onSign: (sign: HealthSign) => void
@@ -29,15 +29,15 @@ export interface WorkerInfo {
   readonly restarts: number
 }
 
-export class WorkerSeat {
-  readonly #owner: SeatOwner
+export class WorkerSlot {
+  readonly #owner: SlotOwner
   #worker: WorkerProcess | undefined
   #kept = false
   #delayMs = 0
   #restarts = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(owner: SeatOwner) {
+  constructor(owner: SlotOwner) {
     this.#owner = owner
   }
 
@@ -80,7 +80,7 @@ export class WorkerSeat {
     }
   }
 
-  /** From now on the seat is filled again when its worker ends. */
+  /** From now on the slot is filled again when its worker ends. */
   keep(): void {
     this.#kept = true
     if (this.#worker === undefined) this.#fillLater(0)

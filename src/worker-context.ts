@@ -8,7 +8,7 @@ import type { PlainTraffic } from './observe/traffic-counter.ts'
 import type { Endpoints } from './proxy/endpoints.ts'
 
 /** Given to each worker by the process that started it. */
-export interface Seat extends Source {
+export interface WorkerContext extends ConfigurationSource {
   readonly secrets: Secrets
   /** Their health is decided elsewhere: nothing is probed here. */
   readonly endpoints: Endpoints
@@ -19,7 +19,7 @@ export interface Seat extends Source {
 }
 
 /** A configuration that is not read from disk. */
-export interface Source {
+export interface ConfigurationSource {
   readonly load: (path: string) => Promise<Loaded>
   /** Since when its versions are known. */
   readonly learned: LearnedVersions

@@ -1,3 +1,0 @@
-// What is new in frontend v1: the text on its button.
-
-export const release = { version: 'v1', button: 'V11' }

@@ -1,3 +1,0 @@
-// What is new in frontend v3: the text on its button.
-
-export const release = { version: 'v3', button: 'V33' }

@@ -1,0 +1,3 @@
+// What is new in frontend v2: the text on its button.
+
+export const frontend = { version: 'v2', button: 'V22' }
