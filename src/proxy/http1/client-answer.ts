@@ -68,13 +68,19 @@ export abstract class ClientAnswer<L> {
     if (timeoutMs < preciseBelowMs) this.timer = setTimeout(() => this.onOverdue(), timeoutMs)
   }
 
-  /** Milliseconds until the whole answer is overdue; 0 when there is no such limit or it has passed. */
-  protected timeLeft(): number {
-    return this.timeoutAt === 0 ? 0 : Math.max(0, this.timeoutAt - this.connection.owner.deadlines.now)
+  /** It becomes a tunnel, which may last. */
+  protected endTimeout(): void {
+    clearTimeout(this.timer)
+    this.timeoutAt = 0
+  }
+
+  /** Milliseconds until the whole answer is overdue; Infinity without such a limit. */
+  get timeLeft(): number {
+    return this.timeoutAt === 0 ? Infinity : Math.max(0, this.timeoutAt - this.connection.owner.deadlines.now)
   }
 
   protected get overdue(): boolean {
-    return this.timeoutAt !== 0 && this.timeLeft() === 0
+    return this.timeLeft === 0
   }
 
   /** What is reported at the end. `received`: bytes of the request's body, or of the tunnel that it became. */
@@ -223,7 +229,7 @@ export abstract class ClientAnswer<L> {
     if (ended && !lent) this.releaseUpstream()
     // The stall timer of the socket sees bytes trickle away; our deadlines do not.
     socket.setTimeout(connection.owner.limits.writeStallTimeoutMs)
-    if (connection.ended) connection.waitFor(0)
+    if (connection.ended) connection.waitFor(this.timeLeft)
     socket.write(EMPTY, (error) => {
       if (error) return
       socket.setTimeout(0)
@@ -251,7 +257,7 @@ export abstract class ClientAnswer<L> {
     if (!this.asksHead) this.bytesSent += Buffer.byteLength(answer.body)
     this.framingSent += text.length - this.bytesSent
     connection.socket.write(text, 'latin1')
-    connection.waitFor(0)
+    connection.waitFor(Infinity)
     if (connection.socket.writableLength > 0) this.waitForClient(true, false)
     else this.finish('done')
   }

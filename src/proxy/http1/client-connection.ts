@@ -126,8 +126,9 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
   }
 
   waitFor(afterMs: number): void {
-    if (afterMs > 0) this.owner.deadlines.set(this, afterMs)
-    else this.owner.deadlines.clear(this)
+    // While something waits to be written, the stall timer of the socket watches.
+    const doubted = this.ended && !this.#exchange?.tunnel && this.outlet.empty
+    this.owner.deadlines.set(this, doubted ? Math.min(afterMs, HALF_CLOSED_MS) : afterMs)
   }
 
   resumeReading(): void {
@@ -145,8 +146,8 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
 
   noteProgress(): void {
     if (!this.ended || this.#exchange === null) return
-    const { tunnel } = this.#exchange
-    this.owner.deadlines.set(this, tunnel !== null ? this.owner.limits.idleTimeoutMs : HALF_CLOSED_MS)
+    const { tunnel, timeLeft } = this.#exchange
+    this.waitFor(tunnel !== null ? this.owner.limits.idleTimeoutMs : timeLeft)
   }
 
   exchangeDone(persist: boolean): void {
@@ -275,7 +276,8 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
       return
     }
     const { owner } = this
-    owner.deadlines.clear(this)
+    if (this.ended) this.waitFor(Infinity)
+    else owner.deadlines.clear(this)
     owner.activeRequests++
     this.#requests++
     const exchange = (this.#exchange = new Http1Exchange(this, head))
@@ -369,7 +371,7 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
     const exchange = this.#exchange
     if (this.#lingering) return
     if (exchange !== null && exchange.tunnel !== null) exchange.tunnel.onClientEnd()
-    else if (exchange !== null && this.requestRead) this.owner.deadlines.set(this, HALF_CLOSED_MS)
+    else if (exchange !== null && this.requestRead) this.waitFor(exchange.timeLeft)
     // Cut off inside a message, or nothing left to say.
     else if (exchange !== null || !this.requestRead) this.destroy()
     else this.socket.end()

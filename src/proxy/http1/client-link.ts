@@ -39,7 +39,7 @@ export interface ClientLink<L> extends Connection<L> {
   readonly restIsShort: boolean
   pauseReading(): void
   resumeReading(): void
-  /** No client deadline while the client is the one who waits; `afterMs` 0 for none. */
+  /** No client deadline while the client is the one who waits; `afterMs` Infinity for none. A half-closed one is not believed for long. */
   waitFor(afterMs: number): void
   /** Something was written: a half-closed client has shown that it may still be there. */
   noteProgress(): void

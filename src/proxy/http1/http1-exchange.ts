@@ -160,7 +160,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   onTurn(upstream: UpstreamLink): void {
     if (this.#waitingIn !== null) {
       this.#waitingIn = null
-      this.connection.waitFor(this.timeLeft())
+      this.connection.waitFor(this.timeLeft)
     }
     this.#upstream = upstream
     upstream.assign(this)
@@ -256,9 +256,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     if (found === 'overflow') this.#fail('overflow')
     else if (found === 'waiting') {
       this.#waitingIn = pool
-      const left = this.timeLeft()
-      const longest = owner.limits.connectTimeoutMs
-      this.connection.waitFor(left > 0 ? Math.min(left, longest) : longest)
+      this.connection.waitFor(Math.min(this.timeLeft, owner.limits.connectTimeoutMs))
     } else this.onTurn(found)
   }
 
@@ -283,6 +281,8 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   #startTry(replay: Replay): void {
     replay.startTry(() => {
       this.#dropUpstream()
+      // If it waited for a connection, that wait had an end of its own.
+      this.connection.waitFor(this.timeLeft)
       this.#failAttempt('try-timeout')
     })
     replay.copy(this.#headText())
@@ -353,6 +353,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
 
   /** RFC 6455: from the 101 on both sides are bytes. */
   #openTunnel(text: string, buffer: Buffer, from: number, to: number): boolean {
+    this.endTimeout()
     const tunnel = (this.tunnel = new Tunnel(this.connection, this.#upstream!))
     const go = this.relay(text, buffer, from, to, false)
     tunnel.open(this.connection.takePending())

@@ -19,7 +19,7 @@ export class Tunnel<L> {
     this.#upstream = upstream
     client.socket.setKeepAlive(true, KEEPALIVE_MS)
     upstream.socket.setKeepAlive(true, KEEPALIVE_MS)
-    client.waitFor(0)
+    client.waitFor(Infinity)
     client.resumeReading()
   }
 
