@@ -40,6 +40,12 @@ export const lintCodes = {
     finds: 'several VirtualServices of one host at one gateway: their order is that of their age',
   },
   GL016: { severity: 'info', finds: 'no rule for everybody else: they get 404' },
+  GL017: {
+    severity: 'warning',
+    finds:
+      'a destination with no endpoint, where other services have some; in routes.yaml a service with no pool in any version',
+  },
+  GL018: { severity: 'info', finds: 'files that say of no service what runs behind it' },
 } as const satisfies Readonly<Record<string, LintCode>>
 
 export type LintCodeName = keyof typeof lintCodes

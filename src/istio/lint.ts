@@ -9,6 +9,7 @@ import { analyzeReferences } from './analyze-references.ts'
 import { analyzeRules } from './analyze-rules.ts'
 import { type LintCodeName, lintCodes } from './lint-codes.ts'
 import { lintComments } from './lint-comments.ts'
+import { lintEndpoints } from './lint-endpoints.ts'
 import { lintMatches } from './lint-matches.ts'
 import { lintRelease, type SayLint } from './lint-release.ts'
 import { lintWorkloads } from './lint-workloads.ts'
@@ -37,6 +38,7 @@ export function lint(manifests: Manifests, texts: ReadonlyMap<string, string> = 
   lintMatches(manifests, analysis, say)
   lintRelease(manifests, say)
   lintWorkloads(manifests, say)
+  lintEndpoints(manifests, analysis, say)
   for (const [file, text] of texts) {
     lintComments(file, text, (place, message) => add(place, 'GL013', message, originOf(manifests, place)))
   }

@@ -93,7 +93,8 @@ function checkRules(spec: ReleaseSpec, say: Say): void {
   }
 }
 
-function needsPool(service: ServiceSpec): boolean {
+/** Whether its requests are forwarded. */
+export function needsPool(service: Pick<ServiceSpec, 'redirect' | 'directResponse'>): boolean {
   return service.redirect === undefined && service.directResponse === undefined
 }
 

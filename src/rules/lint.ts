@@ -3,6 +3,7 @@
 
 import { coversMatch } from './coverage.ts'
 import { parseAddress } from './address.ts'
+import { needsPool } from './check-names.ts'
 import type { GrayRuleSpec, ReleaseSpec } from './release.ts'
 import type { Place, RequestMatchSpec } from './types.ts'
 
@@ -23,6 +24,7 @@ export function lintRelease(spec: ReleaseSpec, internal = false): readonly LintF
   lintOrder(spec, say)
   for (const rule of spec.gray) lintRule(spec, rule, say)
   if (!internal) lintServices(spec, say)
+  lintPoolless(spec, say)
   lintPools(spec, say)
   return found.toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column)
 }
@@ -162,6 +164,15 @@ function lintServices(spec: ReleaseSpec, say: Say): void {
 
 function everyVersionHas(spec: ReleaseSpec, service: string): boolean {
   return [...spec.versions.values()].every(({ pools }) => pools.has(service))
+}
+
+/** A service that no version can serve: its requests go on as if it were not listed. */
+function lintPoolless(spec: ReleaseSpec, say: Say): void {
+  for (const { name, place, ...service } of spec.services) {
+    if (!needsPool(service) || [...spec.versions.values()].some(({ pools }) => pools.has(name))) continue
+    const message = `service ${name} has no pool in any version: its requests go to the next service that matches, else they get 404; list its pool under versions`
+    say(place, 'GL017', message)
+  }
 }
 
 /** Two versions with the same pools are one build under two names. */

@@ -146,6 +146,23 @@ metadata: { name: api-${version} }
 spec: { template: { metadata: { labels: { app: api, version: ${version} } }, spec: { containers: [{ name: api, image: "${image}" }] } } }
 `
 
+const stopped = (version: string): string =>
+  workload(version, `api:${version}`).replace('spec: {', 'spec: { replicas: 0,')
+
+/** v1 runs, and v2 is for whoever asks for it. */
+const deployed: string[] = [
+  gateway,
+  'apiVersion: v1\nkind: Service\nmetadata: { name: api }\nspec: { selector: { app: api }, ports: [{ port: 80 }] }',
+  `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api }
+spec: { host: api, subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }] }
+`,
+  routes(`- { match: [{ headers: { x-user: {} } }], ${to('api', 'v2')} }\n- ${to('api', 'v1')}`),
+  workload('v1', 'api:1'),
+]
+
 interface Row {
   readonly code: string
   readonly says: RegExp
@@ -306,6 +323,24 @@ const rows: Row[] = [
     has: front(`- { match: [{ headers: { x-user: {} } }], ${to('frontend', 'v2')} }`),
     hasNot: front(rest),
   },
+  {
+    code: 'GL017',
+    says: /subset v2 of api has no endpoint: none of the pods.* so its requests get 503/,
+    has: [...deployed, stopped('v2')],
+    hasNot: [...deployed, workload('v2', 'api:2')],
+  },
+  {
+    code: 'GL017',
+    says: /^api has no endpoint/,
+    has: [gateway, pair, service('api', []), routes(`- ${to('api')}`)],
+    hasNot: [gateway, pair, service('api', ['v1']), routes(`- ${to('api')}`)],
+  },
+  {
+    code: 'GL018',
+    says: /nothing in these files says what runs behind subset v2 of api, or behind any service/,
+    has: deployed.slice(0, -1),
+    hasNot: deployed,
+  },
   // Of istioctl's codes those that the corpus has no case of.
   {
     code: 'IST0101',
@@ -392,6 +427,12 @@ describe('check of manifests', () => {
       expect(found(hasNot).filter((one) => one.code === code)).toEqual([])
     },
   )
+
+  it('says of a subset without pods only once that its requests get 503', () => {
+    const codes = found(deployed).map(({ code }) => code)
+    expect(codes).toContain('IST0173')
+    expect(codes).not.toContain('GL017')
+  })
 
   it('has a case for each of our codes', () => {
     const tried = new Set([...rows.map(({ code }) => code), 'GL013'])

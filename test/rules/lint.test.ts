@@ -119,6 +119,25 @@ const rows: Row[] = [
     hasNot: { services: [service('api', [{ uri: prefix('/api/') }]), service('frontend')] },
   },
   {
+    says: /service chat has no pool in any version: its requests go to the next service that matches, else they get 404/,
+    has: { services: [service('chat', [{ uri: prefix('/chat/') }]), service('api', [{ uri: prefix('/api/') }])] },
+    // One that v2 alone has is new in v2.
+    hasNot: {
+      services: [service('chat', [{ uri: prefix('/chat/') }]), service('frontend')],
+      versions: [version('v1', { frontend: ['f1'] }), version('v2', { frontend: ['f2'], chat: ['c2'] })],
+    },
+  },
+  {
+    says: /service chat has no pool/,
+    has: { services: [service('chat', [{ uri: prefix('/chat/') }])] },
+    hasNot: {
+      services: [
+        service('chat', [{ uri: prefix('/chat/') }], { directResponse: { status: 410, body: '' } }),
+        service('frontend'),
+      ],
+    },
+  },
+  {
     says: /version v2 has the pools of v1/,
     has: { versions: [version('v1', { frontend: ['f'], api: ['a'] }), version('v2', { api: ['a'], frontend: ['f'] })] },
     hasNot: {},
