@@ -15,6 +15,12 @@ export interface EdgeError {
 
 export const edgeErrors = {
   badRequest: { code: 'EDGE_BAD_REQUEST', status: 400, flag: 'DPE', title: 'The request is not valid HTTP' },
+  plainHttp: {
+    code: 'EDGE_PLAIN_HTTP',
+    status: 400,
+    flag: 'DPE',
+    title: 'Plain HTTP was sent to a port for HTTPS: the address begins with https://',
+  },
   badTarget: { code: 'EDGE_BAD_TARGET', status: 400, flag: 'DPE', title: 'The request target is not acceptable' },
   forbidden: {
     code: 'EDGE_FORBIDDEN',

@@ -143,13 +143,20 @@ describeWithOpenssl('HTTPS at the edge', () => {
 
   describe('connections that never get to speak HTTP', () => {
     test.each([
-      { sent: 'plain HTTP', bytes: 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' },
       { sent: 'a record of nonsense', bytes: '\x16\x03\x01\x00\x05hello' },
       { sent: 'noise', bytes: '\x00\xff\x80'.repeat(5000) },
     ])('$sent ends that connection and is counted', async ({ bytes }) => {
       const before = (await edge.metric(failures, { reason: 'error' })) ?? 0
       expect(await sendBytes(edge.port, bytes)).not.toContain('HTTP')
       await until(async () => (await edge.metric(failures, { reason: 'error' })) === before + 1, 'counted')
+    })
+
+    test.each(['GET', 'HEAD', 'POST'])('plain HTTP by %s is told so, and counted', async (method) => {
+      const before = (await edge.metric(failures, { reason: 'error' })) ?? 0
+      const answer = await sendBytes(edge.port, `${method} / HTTP/1.1\r\nHost: a\r\n\r\n`)
+      expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[^]*\r\nconnection: close\r\n[^]*EDGE_PLAIN_HTTP/)
+      await until(async () => (await edge.metric(failures, { reason: 'error' })) === before + 1, 'counted')
+      await until(async () => (await edge.metric('graylane_connections_open')) === 0, 'closed')
     })
 
     test('two hundred half-open handshakes hold up nobody, and end after headTimeout', async () => {
@@ -242,7 +249,7 @@ describeWithOpenssl('HTTPS at the edge', () => {
     await moving.gateway.reload()
     expect(moving.gateway.listeners()).toMatchObject([{ port, secure: true }])
     expect((await ask(port)).certificate).toBe('site')
-    await expect(plain()).rejects.toThrow('no answer')
+    expect(await plain()).toBe(400)
     await moving.write('{ port: 0, address: 127.0.0.1 }', backend.url)
     await moving.gateway.reload()
     expect(await plain()).toBe(200)

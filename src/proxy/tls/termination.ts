@@ -4,6 +4,8 @@
 import { constants } from 'node:crypto'
 import type { Socket } from 'node:net'
 import tls from 'node:tls'
+import { edgeAnswer, edgeErrors } from '../edge-answers.ts'
+import { edgeResponse } from '../http1/edge-response.ts'
 
 /** A certificate chain and its private key, both in PEM, checked before they come here. */
 export interface ServerCertificate {
@@ -63,6 +65,9 @@ export class TlsTermination {
       // A client that offers others only is told so by an alert (RFC 7301 3.2); one without ALPN speaks HTTP/1.1.
       ALPNProtocols: ['http/1.1'],
     })
+    secured.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ERR_SSL_HTTP_REQUEST') tellPlainHttp(socket)
+    })
     this.#watch(secured)
     return secured
   }
@@ -98,6 +103,14 @@ function contextOf({ chain, secret }: ServerCertificate, ticketKeys: Buffer): tl
     // Renegotiation (TLS 1.2) lets a client make us work; no browser asks for it.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   })
+}
+
+/**
+ * OpenSSL knows HTTP by its first bytes, when nothing has been encrypted yet. As nginx does it (its 497): whoever typed http:// is told,
+ * where a reset would say nothing. The TLS socket closes the one below next.
+ */
+function tellPlainHttp(socket: Socket): void {
+  socket.write(edgeResponse(edgeAnswer(edgeErrors.plainHttp, undefined), 'close', true), 'latin1')
 }
 
 function ignoreError(): void {
