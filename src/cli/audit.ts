@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { adminOptions, adminUsage, openAdmin } from './admin-client.ts'
 import { readCoupling, type Coupling, since } from './coupling.ts'
+import { sayReason } from './say-problems.ts'
 import { columns, painter } from './terminal.ts'
 import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
@@ -44,7 +45,7 @@ export async function run(args: string[]): Promise<ExitCode> {
     }
   } catch (error) {
     if (error instanceof UsageError) throw error
-    process.stderr.write(`graylane audit: ${(error as Error).message}\n`)
+    sayReason('graylane audit', (error as Error).message, values.json)
     return 2
   }
   process.stdout.write(values.json ? `${JSON.stringify(coupling, undefined, 2)}\n` : describe(coupling))

@@ -2,6 +2,7 @@
 // The parts themselves stand in demo/ and need the development packages: they are loaded when asked for, never by other verbs.
 
 import { join, relative } from 'node:path'
+import { sayReason } from './say-problems.ts'
 import { painter } from './terminal.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
@@ -32,15 +33,26 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 export async function run(args: string[]): Promise<ExitCode> {
   const options = readOptions(args)
   const abort = new AbortController()
+  let answered = false
   const stop = (): void => abort.abort()
   for (const signal of stopSignals) process.on(signal, stop)
   try {
     const { playDemo } = await import('../../demo/run.ts')
     const print = (line: string): void => (options.json ? console.error(line) : console.log(colour(line)))
-    const printResult = options.json ? (result: string): void => console.log(result) : undefined
-    return await playDemo({ ...options, print, printResult, signal: abort.signal })
+    const printResult = (result: string): void => {
+      answered = true
+      console.log(result)
+    }
+    return await playDemo({
+      ...options,
+      print,
+      printResult: options.json ? printResult : undefined,
+      signal: abort.signal,
+    })
   } catch (error) {
-    console.error(explain(error, abort.signal))
+    const reason = explain(error, abort.signal)
+    if (options.json && !answered) sayReason('', reason, true)
+    else console.error(reason)
     return 1
   } finally {
     for (const signal of stopSignals) process.removeListener(signal, stop)

@@ -45,7 +45,8 @@ export async function run(args: string[]): Promise<ExitCode> {
   // Where nothing could be read, what it does not hold is no news.
   const all = manifests.resources.length === 0 && read.length > 0 ? read : [...read, ...notes]
   if (values.json) {
-    process.stdout.write(`${JSON.stringify({ text, problems: all }, undefined, 2)}\n`)
+    const answer = text === undefined ? { ok: false, problems: all } : { text, problems: all }
+    process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`)
     return text === undefined || (values.strict && all.length > 0) ? 1 : 0
   }
   sayProblems(all)

@@ -3,7 +3,7 @@
 import { loadConfiguration } from '../config/load.ts'
 import { durationMs } from '../config/written-values.ts'
 import { createPreviewLink } from '../preview-link.ts'
-import { sayNoAnswer } from './say-problems.ts'
+import { sayNoAnswer, sayReason } from './say-problems.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
 export const usage = `graylane preview [OPTIONS] VERSION
@@ -49,9 +49,7 @@ export async function run(args: string[]): Promise<ExitCode> {
   const expiresAt = Math.floor((Date.now() + ttlMs) / 1000)
   const made = createPreviewLink(loaded.configuration, { version, release: values.release, url: values.url, expiresAt })
   if ('refused' in made) {
-    const reason = made.refused
-    if (values.json) process.stdout.write(`${JSON.stringify({ ok: false, reason, problems: [] }, undefined, 2)}\n`)
-    else process.stderr.write(`graylane: refused: ${reason}\n`)
+    sayReason('graylane: refused', made.refused, values.json)
     return 1
   }
   const { link } = made

@@ -16,6 +16,12 @@ export function sayNoAnswer(problems: readonly Problem[], json: boolean): void {
   else sayProblems(problems)
 }
 
+/** The same where a sentence says why. `verb`: who says it to people, as in `graylane status`. */
+export function sayReason(verb: string, reason: string, json: boolean): void {
+  if (json) process.stdout.write(`${JSON.stringify({ ok: false, reason, problems: [] }, undefined, 2)}\n`)
+  else process.stderr.write(`${verb}: ${reason}\n`)
+}
+
 /** @param stream where they will stand, which may be no terminal */
 export function problemLines(problems: readonly Problem[], stream: NodeJS.WriteStream): readonly string[] {
   const paint = painter(stream)

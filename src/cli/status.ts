@@ -4,6 +4,7 @@
 import type { GatewayState } from '../admin/gateway-state.ts'
 import type { TrafficView } from '../observe/traffic-ring.ts'
 import { adminOptions, adminUsage, openAdmin } from './admin-client.ts'
+import { sayReason } from './say-problems.ts'
 import { columns, painter } from './terminal.ts'
 import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
@@ -35,7 +36,7 @@ export async function run(args: string[]): Promise<ExitCode> {
     status = { state, traffic }
   } catch (error) {
     if (error instanceof UsageError) throw error
-    process.stderr.write(`graylane status: ${(error as Error).message}\n`)
+    sayReason('graylane status', (error as Error).message, values.json)
     return 2
   }
   process.stdout.write(values.json ? `${JSON.stringify(status, undefined, 2)}\n` : describe(status))

@@ -300,6 +300,19 @@ describe('a verb that was asked for JSON', () => {
     expect(problems[0]?.message).toMatch(said)
   })
 
+  it('import says in JSON too that there is nothing to make a routes.yaml of', async () => {
+    const { out, err, code } = await graylane(['import', folder.path, '--json'])
+    expect([code, err, JSON.parse(out)]).toMatchObject([1, '', { ok: false, problems: [{ code: 'document' }] }])
+  })
+
+  it('demo says in JSON too why it could not be played', async () => {
+    const { out, code } = await graylane(['demo', '--once', '--json', '--config', `${folder.path}.gone`])
+    expect([code, JSON.parse(out)]).toEqual([
+      1,
+      { ok: false, reason: expect.stringContaining(`${folder.path}.gone`), problems: [] },
+    ])
+  })
+
   it('preview says in JSON too why it was refused', async () => {
     const { out, err } = await graylane(['preview', 'v9', '--config', folder.path, '--url', 'http://a/', '--json'])
     expect([JSON.parse(out), err]).toEqual([

@@ -95,4 +95,9 @@ it('says so when nothing listens there', async () => {
   await once(server.close(), 'close')
   const { code, err } = await graylane(['status', '--admin', `127.0.0.1:${port}`])
   expect([code, err]).toEqual([2, expect.stringContaining(`nothing listens at http://127.0.0.1:${port}`)])
+  for (const verb of ['status', 'audit']) {
+    const json = await graylane([verb, '--admin', `127.0.0.1:${port}`, '--json'])
+    const reason = expect.stringContaining(`nothing listens at http://127.0.0.1:${port}`) as string
+    expect([json.code, json.err, JSON.parse(json.out)]).toEqual([2, '', { ok: false, reason, problems: [] }])
+  }
 })
