@@ -4,10 +4,10 @@ import { describe, expect, it, test } from 'vitest'
 import { type EndKind, GentleEnd } from '../../src/proxy/http1/gentle-end.ts'
 
 /** RFC 6455 5.2. */
-function frame(length: number, { fin = true, mask = false } = {}): Buffer {
+function frame(length: number, { fin = true, mask = false, opcode = 2 } = {}): Buffer {
   const long = length > 65_535 ? 8 : length > 125 ? 2 : 0
   const header = Buffer.alloc(2 + long)
-  header[0] = (fin ? 0x80 : 0) | 2
+  header[0] = (fin ? 0x80 : 0) | opcode
   header[1] = (mask ? 0x80 : 0) | (long === 0 ? length : long === 2 ? 126 : 127)
   if (long === 2) header.writeUInt16BE(length, 2)
   if (long === 8) header.writeBigUInt64BE(BigInt(length), 2)
@@ -34,12 +34,12 @@ const frames = [
   frame(70_000),
   frame(0),
   frame(5, { mask: true }),
-  frame(300, { fin: false }),
+  frame(300),
 ]
 const stream = Buffer.concat(frames)
 const ends = frames.map((_, index) => Buffer.concat(frames.slice(0, index + 1)).length)
 
-describe('a WebSocket ends between two frames', () => {
+describe('a WebSocket ends between two messages', () => {
   test.each([1, 2, 3, 7, 64, 1000, 16_384, 100_000])('in pieces of %i bytes', (piece) => {
     for (const askAfter of [0, 1, 2, 4, 5, 6, 100, 131, 132, 200, 263, 70_000, 70_270, 70_300]) {
       const out = sent('frames', stream, piece, askAfter)
@@ -60,6 +60,28 @@ describe('a WebSocket ends between two frames', () => {
     expect(end.ask()).toBe(false)
     expect(end.pass(stream, 4, 5)).toBe(5)
     expect(end.reached).toBe(true)
+  })
+
+  it('not between the fragments of a message, not even behind a ping that stands there', () => {
+    const parts = [
+      frame(9, { fin: false }),
+      frame(2, { opcode: 9 }),
+      frame(200, { fin: false, opcode: 0 }),
+      frame(0, { opcode: 0 }),
+    ]
+    const message = Buffer.concat(parts)
+    for (const piece of [1, 2, 11, 15, 300]) {
+      expect(sent('frames', Buffer.concat([message, frame(4)]), piece, 1), `pieces of ${piece}`).toBe(
+        piece < message.length ? message.length : message.length + 6,
+      )
+    }
+  })
+
+  it('not behind a Close: there is nothing more to say', () => {
+    const end = new GentleEnd('frames')
+    const close = frame(2, { opcode: 8 })
+    expect(end.pass(close, 0, close.length)).toBe(close.length)
+    expect(end.ask()).toBe(false)
   })
 })
 

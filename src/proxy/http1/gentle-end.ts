@@ -1,4 +1,4 @@
-// Where a long answer may end early without the client taking it for an accident: a WebSocket between two frames, with a Close frame; a
+// Where a long answer may end early without the client taking it for an accident: a WebSocket between two messages, with a Close frame; a
 // stream of events behind a whole one. Only sees what goes to the client; reads lengths, never content.
 
 /** frames: a WebSocket. events: text/event-stream, ended by an empty line. lines: one message a line. */
@@ -6,6 +6,9 @@ export type EndKind = 'frames' | 'events' | 'lines'
 
 const LF = 10
 const CR = 13
+/** Opcodes of frames (RFC 6455 5.2): from this one on they are control frames, which may stand between fragments. */
+const firstControl = 8
+const close = 8
 
 /** 1012, Service Restart (RFC 6455 11.7): clients that know it come back after a while. Servers do not mask (5.1). */
 export const closeFrame = Buffer.from([0x88, 0x02, 0x03, 0xf4])
@@ -21,6 +24,10 @@ export class GentleEnd {
   #headerLength = 2
   #second = 0
   #length = 0
+  /** More fragments of a message are to come: a Close may stand between them (5.4), but half a message is no message. */
+  #isFragmented = false
+  /** A Close went by: no other may follow it (5.5.1). */
+  #isClosed = false
   /** The last bytes that went out, as far as an empty line goes. */
   #tail = '\n\n'
 
@@ -40,7 +47,9 @@ export class GentleEnd {
   }
 
   get #isPlace(): boolean {
-    if (this.kind === 'frames') return this.#payload === 0 && this.#header === 0
+    if (this.kind === 'frames') {
+      return this.#payload === 0 && this.#header === 0 && !this.#isFragmented && !this.#isClosed
+    }
     return this.kind === 'lines' ? this.#tail.endsWith('\n') : /\n\r?\n$/.test(this.#tail)
   }
 
@@ -63,7 +72,11 @@ export class GentleEnd {
   /** The header comes byte by byte: 2 bytes, then 0, 2 or 8 of a longer length, then 4 of a mask. */
   #readHeader(byte: number): void {
     const at = this.#header++
-    if (at === 1) {
+    if (at === 0) {
+      const opcode = byte & 0x0f
+      if (opcode < firstControl) this.#isFragmented = (byte & 0x80) === 0
+      else if (opcode === close) this.#isClosed = true
+    } else if (at === 1) {
       this.#second = byte
       const short = byte & 0x7f
       const more = short === 126 ? 2 : short === 127 ? 8 : 0
