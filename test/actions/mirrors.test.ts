@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { until } from '../http1/wire.ts'
+import { startUpstream, type Upstream, until } from '../http1/wire.ts'
 import { sendRaw, type RawAnswer } from '../support/raw-request.ts'
 import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 import { type FlakyBackend, startFlakyBackend } from './flaky-backend.ts'
@@ -11,6 +11,10 @@ let edge: StartedGateway
 let v1: FlakyBackend
 let v2: FlakyBackend
 let audit: FlakyBackend
+/** Its answers have a head and no end. */
+let endless: Upstream
+/** Says nothing. */
+let mute: Upstream
 
 beforeAll(async () => {
   v1 = await startFlakyBackend('v1')
@@ -18,6 +22,12 @@ beforeAll(async () => {
   audit = await startFlakyBackend('audit')
   const gone = await startFlakyBackend('gone')
   await gone.close()
+  endless = await startUpstream(async (line) => {
+    await line.message()
+    line.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+    for (; !line.closed; await sleep(20)) line.write('1\r\nx\r\n')
+  })
+  mute = await startUpstream(() => undefined)
   edge = await startGateway(`
 listen: [{ port: 0, address: 127.0.0.1 }]
 accessLog: off
@@ -28,19 +38,21 @@ services:
   two: { match: [{ uri: { prefix: /two } }], mirrors: [{ destination: app@v2 }, { destination: { host: audit, subset: v1 }, percentage: 100% }] }
   dead: { match: [{ uri: { prefix: /dead } }], mirror: gone@v1 }
   retried: { match: [{ uri: { prefix: /retried } }], mirror: app@v2, retries: { attempts: 3, retryOn: 5xx } }
+  endless: { match: [{ uri: { prefix: /endless } }], mirror: endless@v2, timeout: 100ms }
+  mute: { match: [{ uri: { prefix: /mute } }], mirror: mute@v2 }
   app:
   audit: { match: [{ uri: { exact: /only-by-mirror } }] }
   gone: { match: [{ uri: { exact: /only-by-mirror } }] }
 versions:
-  v1: { app: ${v1.url}, all: ${v1.url}, half: ${v1.url}, none: ${v1.url}, two: ${v1.url}, dead: ${v1.url}, retried: ${v1.url}, audit: ${audit.url}, gone: ${gone.url} }
-  v2: { app: ${v2.url} }
+  v1: { app: ${v1.url}, all: ${v1.url}, half: ${v1.url}, none: ${v1.url}, two: ${v1.url}, dead: ${v1.url}, retried: ${v1.url}, audit: ${audit.url}, gone: ${gone.url}, endless: ${v1.url}, mute: ${v1.url} }
+  v2: { app: ${v2.url}, endless: http://127.0.0.1:${endless.port}, mute: http://127.0.0.1:${mute.port} }
 stable: v1
 `)
 })
 
 afterAll(async () => {
   await edge?.close()
-  for (const backend of [v1, v2, audit]) await backend.close()
+  for (const backend of [v1, v2, audit, endless, mute]) await backend.close()
 })
 
 beforeEach(() => {
@@ -53,6 +65,11 @@ function ask(path: string, headers: readonly string[] = [], body?: string): Prom
   const length = body === undefined ? [] : [`Content-Length: ${body.length}`]
   const lines = [`${method} ${path} HTTP/1.1`, 'Host: shop.test', 'Connection: close', ...length, ...headers]
   return sendRaw({ host: '127.0.0.1', port, from: '127.0.0.1' }, lines, body)
+}
+
+async function counted(outcome: string): Promise<number> {
+  const line = new RegExp(`^graylane_mirrored_requests_total\\{outcome="${outcome}"\\} (\\d+)$`, 'm')
+  return Number(line.exec(await edge.gateway.metrics.text())?.[1] ?? 0)
 }
 
 describe('a mirror', () => {
@@ -92,10 +109,6 @@ describe('a mirror', () => {
   })
 
   it('is counted by what became of it', async () => {
-    const counted = async (outcome: string): Promise<number> => {
-      const line = new RegExp(`^graylane_mirrored_requests_total\\{outcome="${outcome}"\\} (\\d+)$`, 'm')
-      return Number(line.exec(await edge.gateway.metrics.text())?.[1] ?? 0)
-    }
     const before = [await counted('answered'), await counted('failed'), await counted('dropped')] as const
     await ask('/all')
     await ask('/dead')
@@ -104,6 +117,22 @@ describe('a mirror', () => {
     const grown = async () => [await counted('answered'), await counted('failed'), await counted('dropped')]
     for (let i = 0; i < 100 && (await grown()).some((count, at) => count === before[at]); i++) await sleep(20)
     expect(await grown()).toEqual(before.map((count) => count + 1))
+  })
+
+  it('whose answers never end has the time of the route: more copies reach it than it may have connections', async () => {
+    const failed = await counted('failed')
+    await Promise.all(Array.from({ length: 70 }, () => ask('/endless')))
+    await expect.poll(() => endless.lines.length).toBe(70)
+    await expect.poll(() => counted('failed')).toBe(failed + 70)
+    expect(endless.open()).toBe(0)
+  })
+
+  it('that takes nothing holds 32 MiB of bodies and no more, and nobody else up', async () => {
+    const dropped = await counted('dropped')
+    for (let i = 0; i < 34; i++) await ask('/mute', [], 'x'.repeat(1_048_576))
+    expect(await counted('dropped')).toBe(dropped + 2)
+    await ask('/all')
+    await until(() => v2.heard.length === 1)
   })
 
   it('may be one of several', async () => {

@@ -27,15 +27,7 @@ function sent(kind: EndKind, bytes: Buffer, piece: number, askAfter: number): nu
   return end.ask() ? out : -1
 }
 
-const frames = [
-  frame(3),
-  frame(125),
-  frame(126),
-  frame(70_000),
-  frame(0),
-  frame(5, { mask: true }),
-  frame(300),
-]
+const frames = [frame(3), frame(125), frame(126), frame(70_000), frame(0), frame(5, { mask: true }), frame(300)]
 const stream = Buffer.concat(frames)
 const ends = frames.map((_, index) => Buffer.concat(frames.slice(0, index + 1)).length)
 
