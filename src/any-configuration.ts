@@ -68,6 +68,8 @@ type Read = NonNullable<Surroundings['read']>
 
 /** Manifests: a directory, or a file whose documents say their apiVersion, in YAML or JSON. Listed: routes.yaml that names them. */
 async function kindOf(path: string, read: Read): Promise<'manifests' | 'listed' | 'releases'> {
+  // With a slash behind it this would be the root of all files.
+  if (path === '') return 'releases'
   const content = await read(path, mostBytes)
   if (typeof content === 'string') {
     return typeof (await read(path.replace(/\/*$/, '/'), mostBytes)) === 'string' ? 'releases' : 'manifests'

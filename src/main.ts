@@ -45,9 +45,10 @@ ${Object.entries(verbs)
 async function main([name, ...args]: string[]): Promise<ExitCode> {
   if (name === 'help' && args.length === 1) return main([...args, '--help'])
   if (name === '--help' || name === '-h' || name === 'help') return say(usage, 0)
-  if (name === '--version') return say(`graylane ${packageVersion()}\n`, 0)
+  if (name === '--version' || name === '-v' || name === 'version') return say(`graylane ${packageVersion()}\n`, 0)
   if (name === undefined) return complain(usage)
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
+  if (name.startsWith('-')) return complain(`graylane: the VERB comes before ${name}\n\n${usage}`)
   if (verb === undefined) {
     return complain(`graylane: there is no verb ${name}${didYouMean(name, Object.keys(verbs))}\n\n${usage}`)
   }

@@ -1,7 +1,7 @@
 // `graylane add`: puts visitors on a version by address or name.
 
 import { readVersion, releaseOptions, releaseOptionsHelp, runReleaseVerb } from './release-verb.ts'
-import { readArguments, type ExitCode } from './usage.ts'
+import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
 export const usage = `graylane add [OPTIONS] VERSION
 
@@ -15,6 +15,8 @@ ${releaseOptionsHelp}
   graylane add v2 --ip 192.168.0.59 --user ann
 `
 
+const byOption = 'by --ip ADDRESS or --user NAME, as often as needed'
+
 export async function run(args: string[]): Promise<ExitCode> {
   const { values, positionals } = readArguments(
     args,
@@ -26,7 +28,18 @@ export async function run(args: string[]): Promise<ExitCode> {
     },
     true,
   )
-  const version = readVersion(positionals)
   const { ip, user: users, rule, release } = values
+  const [, ...words] = positionals
+  if (words.length > 0) throw new UsageError(`unexpected ${words.join(' ')}: visitors are named ${byOption}`)
+  const version = readVersion(positionals)
+  if (ip.length + users.length === 0) throw new UsageError(`which visitors? they are named ${byOption}`)
+  const list = ip.find((text) => text.includes(','))
+  if (list !== undefined)
+    throw new UsageError(
+      `--ip takes one address: ${list
+        .split(',')
+        .map((one) => `--ip ${one.trim()}`)
+        .join(' ')}`,
+    )
   return runReleaseVerb({ verb: 'add', version, ip, users, rule, release }, values)
 }

@@ -88,6 +88,7 @@ function reasonOf({ cause, message, name }: Error, origin: string): string {
   const { code, message: why = message } = (cause ?? {}) as Partial<NodeJS.ErrnoException>
   if (code === 'ECONNREFUSED')
     return `nothing listens at ${origin}: is a gateway running, and is its admin server there?`
+  if (code === 'ENOTFOUND') return `${origin}: no address is known for this name`
   // fetch refuses what browsers refuse: https://fetch.spec.whatwg.org/#port-blocking
   if (why === 'bad port') return `${origin}: no browser asks at this port, nor do we: give the admin server another`
   return name === 'TimeoutError' ? `${origin} does not answer in time` : `${origin}: ${code ?? why}`

@@ -30,10 +30,18 @@ export async function checkManifests(named: readonly NamedManifest[]): Promise<r
   }
   const sources = new Sources('.', report)
   const manifests = await loadManifests(named, sources, report)
+  if (manifests.resources.length + manifests.problems.length + problems.length === 0) return [noManifest(named)]
   const files = new Set(manifests.resources.map(({ place }) => place.file))
   const texts = new Map<string, string>()
   for (const file of files) texts.set(file, await readFile(file, 'utf8').catch(() => ''))
   return [...problems, ...lint(manifests, texts)]
+}
+
+/** Where nothing was read at all: another directory was meant, and nothing wrong with this one would look like all is well. */
+export function noManifest([first]: readonly NamedManifest[]): Problem {
+  const place = first?.asker ?? { file: 'manifests', line: 1, column: 1 }
+  const message = `no manifest is in ${first?.path ?? 'it'}: they are read from files called *.yaml, *.yml or *.json`
+  return { ...place, severity: 'error', code: 'document', message }
 }
 
 /** What loading found and what the linter found, each thing once: the linter explains some slips better. */

@@ -92,7 +92,9 @@ function readOptions(args: string[]): ExplainOptions {
   const [url, method = 'GET', ...rest] = positionals.toReversed()
   if (url === undefined) throw new UsageError('which URL?')
   if (rest.length > 0) throw new UsageError(`one METHOD and one URL, not ${positionals.join(' ')}`)
-  if (!/^[A-Za-z-]+$/.test(method)) throw new UsageError(`${JSON.stringify(method)} is no method`)
+  if (isTarget(method) && isMethod(url)) throw new UsageError(`METHOD comes first: explain ${url} ${method}`)
+  if (!isMethod(method)) throw new UsageError(`${JSON.stringify(method)} is no method`)
+  if (!isTarget(url)) throw new UsageError(noTarget(url))
   return {
     configPath: values.config,
     json: values.json,
@@ -101,9 +103,29 @@ function readOptions(args: string[]): ExplainOptions {
       method,
       url,
       headers: values.header.map(readHeader),
-      port: values.port === undefined ? undefined : Number(values.port),
+      port: values.port === undefined ? undefined : readPort(values.port),
     },
   }
+}
+
+function isMethod(text: string): boolean {
+  return /^[A-Za-z-]+$/.test(text)
+}
+
+/** A path, an absolute URL, or the `*` of OPTIONS (RFC 9112 3.2), in characters that a request line can hold. */
+function isTarget(text: string): boolean {
+  return /^(?:\/|https?:\/\/|\*$)[^\s\p{Cc}]*$/iu.test(text)
+}
+
+function noTarget(text: string): string {
+  if (/^[A-Z]+$/.test(text)) return `which URL? ${text} is a METHOD`
+  const meant = /^[\w.-]+(?::\d+)?(?:\/\S*)?$/.test(text) ? `: http://${text}, or /${text}` : ''
+  return `${JSON.stringify(text)} is neither a path nor an http URL${meant}`
+}
+
+function readPort(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new UsageError(`--port: ${JSON.stringify(text)} is no port`)
+  return Number(text)
 }
 
 function readHeader(line: string): [name: string, value: string] {

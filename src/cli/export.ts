@@ -62,8 +62,9 @@ function readOptions(args: string[]) {
   )
   const [word, ...rest] = positionals
   const kind = kinds.find((known) => known === word)
-  if (kind === undefined || rest.length > 0)
-    throw new UsageError(`istio or envoy, not ${JSON.stringify(positionals.join(' '))}`)
+  if (word === undefined) throw new UsageError('for whom? istio or envoy')
+  if (kind === undefined) throw new UsageError(`istio or envoy, not ${JSON.stringify(word)}`)
+  if (rest.length > 0) throw new UsageError(`unexpected ${rest.join(' ')}: the configuration is named by --config FILE`)
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(values.namespace)) {
     throw new UsageError(`--namespace: ${JSON.stringify(values.namespace)} is no namespace`)
   }

@@ -6,7 +6,7 @@ import { Sources } from '../config/sources.ts'
 import { importManifests } from '../istio/import.ts'
 import { loadManifests } from '../istio/load-manifests.ts'
 import { allProblems } from '../istio/read-manifests.ts'
-import { namedHere } from './check-manifests.ts'
+import { namedHere, noManifest } from './check-manifests.ts'
 import { sayProblems } from './say-problems.ts'
 import { type ExitCode, readArguments, UsageError } from './usage.ts'
 
@@ -39,11 +39,13 @@ export async function run(args: string[]): Promise<ExitCode> {
   const report = (problem: Problem): void => {
     problems.push(problem)
   }
-  const manifests = await loadManifests(namedHere(positionals), new Sources('.', report), report)
+  const named = namedHere(positionals)
+  const manifests = await loadManifests(named, new Sources('.', report), report)
   const { text, notes } = importManifests(manifests)
   const read = [...problems, ...allProblems(manifests)]
+  if (manifests.resources.length + read.length === 0) read.push(noManifest(named))
   // Where nothing could be read, what it does not hold is no news.
-  const all = manifests.resources.length === 0 && read.length > 0 ? read : [...read, ...notes]
+  const all = manifests.resources.length === 0 ? read : [...read, ...notes]
   if (values.json) {
     const answer = text === undefined ? { ok: false, problems: all } : { text, problems: all }
     process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`)

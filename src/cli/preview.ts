@@ -3,6 +3,7 @@
 import { loadConfiguration } from '../config/load.ts'
 import { durationMs } from '../config/written-values.ts'
 import { createPreviewLink } from '../preview-link.ts'
+import { readVersion } from './release-verb.ts'
 import { sayNoAnswer, sayReason } from './say-problems.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
 
@@ -38,8 +39,7 @@ export async function run(args: string[]): Promise<ExitCode> {
     },
     true,
   )
-  const [version, ...rest] = positionals
-  if (version === undefined || rest.length > 0) throw new UsageError('one VERSION is wanted')
+  const version = readVersion(positionals)
   const ttlMs = readTtl(values.ttl)
   const loaded = await loadConfiguration(values.config)
   if (!('configuration' in loaded)) {

@@ -46,7 +46,7 @@ export function readVersion(positionals: readonly string[], more: readonly strin
   const missing = wanted[positionals.length]
   throw new UsageError(
     missing === undefined
-      ? `${positionals.slice(wanted.length).join(' ')}: ${wanted.join(' and ')} is all there is to say`
+      ? `${positionals.slice(wanted.length).join(' ')}: ${wanted.join(' and ')} ${more.length === 0 ? 'is' : 'are'} all there is to say`
       : `which ${missing}?`,
   )
 }

@@ -110,10 +110,27 @@ async function start(options: ServeOptions): Promise<{ gateway: Served; admin: A
     announce(gateway, admin, options)
     return { gateway, admin }
   } catch (error) {
+    const reason = takenByOurselves(error, gateway, options) ?? reasonNotToStart(error)
     await gateway?.close()
-    tellNotStarted(tell, error)
+    tellNotStarted(tell, error, reason)
     return undefined
   }
+}
+
+/** Of the admin server or the probe, at a port that is bound already, by this very process. */
+function takenByOurselves(
+  error: unknown,
+  gateway: Served | undefined,
+  { admin, probe, configPath }: ServeOptions,
+): string | undefined {
+  const { code, port } = error as NodeJS.ErrnoException & { readonly port?: number }
+  if (code !== 'EADDRINUSE') return undefined
+  const what = port === admin.port ? 'admin server' : 'probe'
+  if (gateway?.listeners().some((listener) => listener.port === port) === true)
+    return `port ${port} is a listener of ${configPath}: give the ${what} another`
+  if (port === admin.port && port === probe?.port)
+    return `port ${port} is asked for by --admin and by --probe: give one another`
+  return undefined
 }
 
 async function createServed({ configPath, workers, manifests, tell: log }: ServeOptions): Promise<Served> {
@@ -139,8 +156,7 @@ function announce(gateway: Served, admin: AdminServer, { configPath, tell }: Ser
   tell(`admin on ${url}`, { event: 'listening', role: 'admin', url })
 }
 
-function tellNotStarted(tell: Tell, error: unknown): void {
-  const reason = reasonNotToStart(error)
+function tellNotStarted(tell: Tell, error: unknown, reason: string): void {
   const problems = error instanceof ConfigurationError ? error.problems : []
   tell([reason, ...problems.map(formatProblem)].join('\n'), { event: 'not-started', reason, problems })
 }

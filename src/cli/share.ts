@@ -1,7 +1,7 @@
 // `graylane share`: sets the percentage of visitors that a version draws.
 
 import { readVersion, releaseOptions, releaseOptionsHelp, runReleaseVerb } from './release-verb.ts'
-import { readArguments, type ExitCode } from './usage.ts'
+import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
 export const usage = `graylane share [OPTIONS] VERSION PERCENTAGE
 
@@ -15,7 +15,22 @@ ${releaseOptionsHelp}
 
 export async function run(args: string[]): Promise<ExitCode> {
   const { values, positionals } = readArguments(args, { ...releaseOptions, rule: { type: 'string' } }, true)
+  refuseMixedUp(positionals)
   const version = readVersion(positionals, ['PERCENTAGE'])
   const { rule, release } = values
   return runReleaseVerb({ verb: 'share', version, share: positionals[1] as string, rule, release }, values)
+}
+
+/** A percentage in the place of a version, and a number without its unit. */
+function refuseMixedUp([first = '', second]: readonly string[]): void {
+  if (isPercentage(first)) {
+    throw new UsageError(
+      second === undefined ? `which VERSION gets ${first}?` : `VERSION comes first: share ${second} ${first}`,
+    )
+  }
+  if (second !== undefined && /^[\d.,]+$/.test(second)) throw new UsageError(`${second} of what? write ${second}%`)
+}
+
+function isPercentage(text: string): boolean {
+  return /^[\d.,]+%$/.test(text)
 }

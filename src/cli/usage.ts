@@ -38,6 +38,7 @@ export function readArguments<const T extends ParseArgsOptionsConfig>(
   } catch (error) {
     throw new UsageError(sentence(error as NodeJS.ErrnoException, [...Object.keys(options), 'help'], positionals))
   }
+  refuseEmpty(parsed)
   const { config } = parsed.values as { readonly config?: string }
   if (config === defaultConfigPath && !existsSync(config)) {
     throw new UsageError(`there is no ${config} here: --config FILE says which configuration is meant`)
@@ -45,13 +46,29 @@ export function readArguments<const T extends ParseArgsOptionsConfig>(
   return parsed
 }
 
+/** What a variable that was not set leaves behind: as a path it would be another one. */
+function refuseEmpty({ values, positionals }: Pick<Parsed<ParseArgsOptionsConfig>, 'values' | 'positionals'>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if ([value].flat().includes('')) throw new UsageError(`--${name} is empty: was a variable not set?`)
+  }
+  if (positionals.includes('')) throw new UsageError('an argument is empty: was a variable not set?')
+}
+
 function sentence(error: NodeJS.ErrnoException, known: readonly string[], positionals = false): string {
   const word = /^Unexpected argument '([^]*?)'\. /.exec(error.message)?.[1]
   if (word !== undefined)
     return `unexpected ${word}${known.includes('config') ? ` (did you mean --config ${word}?)` : ''}`
+  const lacking = /^Option '(?:-\w, )?(--[^' ]+)(?: <value>)?' argument (missing|is ambiguous)/.exec(error.message)
+  if (lacking !== null) {
+    const [, option, how] = lacking
+    return `${option} wants a value${how === 'missing' ? '' : `; one that begins with - is joined to it: ${option}=-...`}`
+  }
   const unknown = /^Unknown option '(-+[^']*)'/.exec(error.message)?.[1]
   if (unknown === undefined) return error.message
   if (unknown === '--config' && positionals) return 'unknown option --config: files are named without it'
   const options = known.map((name) => `--${name}`)
-  return `unknown option ${unknown}${didYouMean(unknown, options)}`
+  const [spelled, another] = options.filter((option) => option.startsWith(`-${unknown}`))
+  const hint =
+    spelled === undefined || another !== undefined ? didYouMean(unknown, options) : didYouMean(spelled, options)
+  return `unknown option ${unknown}${hint}`
 }

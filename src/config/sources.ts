@@ -75,6 +75,7 @@ export class Sources {
 
   /** The names of the entries of a directory, sorted; directories with a slash behind. Undefined when it is none. */
   async directory(path: string): Promise<readonly string[] | undefined> {
+    if (path === '') return undefined
     const shown = path.replace(/\/*$/, '/')
     const listing = await this.#read(shown, bytesAtMost.directory)
     if (typeof listing === 'string') return undefined

@@ -36,6 +36,16 @@ describe('graylane check of manifests', () => {
     expect(alone.out).toContain('host "mqtt-server" is no service')
   })
 
+  it.each(['check', 'import'])('%s does not take a folder without a manifest for a good one', async (verb) => {
+    const empty = join(folder, `empty-${verb}`)
+    await mkdir(empty)
+    const { out, err, code } = await graylane([verb, empty])
+    expect([code, out + err]).toEqual([
+      1,
+      expect.stringContaining(`${empty}:1:1: error document: no manifest is in ${empty}`),
+    ])
+  })
+
   it('tells a routes.yaml in a folder of manifests from a broken manifest', async () => {
     await mkdir(join(folder, 'mixed'))
     const path = await written('mixed/routes.yaml', routes())

@@ -47,6 +47,13 @@ describe('graylane', () => {
       code: 0,
       out: /^graylane promote \[OPTIONS\]/,
     },
+    { says: 'tells its version as other commands do', args: ['version'], code: 0, out: /^graylane \d+\.\d+\.\d+\n$/ },
+    {
+      says: 'wants the verb first',
+      args: ['--json', 'status'],
+      code: 2,
+      err: /^graylane: the VERB comes before --json\n/,
+    },
     { says: 'knows no verb of Object', args: ['constructor'], code: 2, err: /no verb constructor/ },
   ]
   it.each(rows)('$says', run)
@@ -116,6 +123,24 @@ describe('graylane serve does not start', () => {
       code: 2,
       err: /--probe wants ADDRESS:PORT/,
     },
+    {
+      says: 'with an empty name of a configuration, which is not the root of all files',
+      args: ['serve', '--config', ''],
+      code: 2,
+      err: /--config is empty: was a variable not set\?/,
+    },
+    {
+      says: 'with a delay that looks like an option, and says how it is written',
+      args: ['serve', '--config', 'FILE', '--drain-delay', '-1'],
+      code: 2,
+      err: /^graylane serve: --drain-delay wants a value; one that begins with - is joined to it: --drain-delay=-\.\.\.\n.*\n$/,
+    },
+    {
+      says: 'with a short option of another server',
+      args: ['serve', '-c', 'FILE'],
+      code: 2,
+      err: /-c \(did you mean --config\?\)/,
+    },
     { says: 'with a negative delay', args: ['serve', '--drain-delay=-1'], code: 2, err: /--drain-delay wants seconds/ },
     {
       says: 'without a configuration',
@@ -168,6 +193,19 @@ describe('graylane serve does not start', () => {
     const { code, err } = await graylane(['serve', '--config', folder.path, '--admin', admin])
     holder.close()
     expect([code, err]).toEqual([1, `graylane: port ${port} on 127.0.0.1 is taken by another process\n`])
+  })
+
+  it('with its admin server at the port of a listener, and says whose port that is', async () => {
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = holder.address() as AddressInfo
+    await once(holder.close(), 'close')
+    await folder.write(routes().replace('port: 0', `port: ${port}`))
+    const { code, err } = await graylane(['serve', '--config', folder.path, '--admin', `127.0.0.1:${port}`])
+    expect([code, err]).toEqual([
+      1,
+      `graylane: port ${port} is a listener of ${folder.path}: give the admin server another\n`,
+    ])
   })
 })
 
@@ -357,7 +395,27 @@ describe('graylane explain', () => {
       code: 2,
       err: /nothing listens at 81/,
     },
+    { says: 'wants a port', args: [...explain, '--port', 'http', '/'], code: 2, err: /--port: "http" is no port/ },
     { says: 'wants a URL', args: explain, code: 2, err: /which URL\?/ },
+    { says: 'takes a method for no URL', args: [...explain, 'POST'], code: 2, err: /which URL\? POST is a METHOD/ },
+    {
+      says: 'wants the method first',
+      args: [...explain, '/', 'POST'],
+      code: 2,
+      err: /METHOD comes first: explain POST \//,
+    },
+    {
+      says: 'does not take a host for a path of localhost',
+      args: [...explain, 'shop.example/cart'],
+      code: 2,
+      err: /"shop\.example\/cart" is neither a path nor an http URL: http:\/\/shop\.example\/cart, or \/shop\.example\/cart/,
+    },
+    {
+      says: 'speaks http alone',
+      args: [...explain, 'ftp://x/'],
+      code: 2,
+      err: /"ftp:\/\/x\/" is neither a path nor an http URL/,
+    },
     { says: 'wants one URL', args: [...explain, 'GET', '/a', '/b'], code: 2, err: /one METHOD and one URL/ },
     { says: 'wants a method', args: [...explain, 'G:T', '/'], code: 2, err: /"G:T" is no method/ },
     { says: 'wants an address', args: [...explain, '--ip', '010.0.0.1', '/'], code: 2, err: /no IP address/ },

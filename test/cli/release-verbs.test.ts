@@ -73,7 +73,20 @@ describe('release verbs', () => {
   it.each([
     [['add'], /which VERSION\?/],
     [['share', 'v2'], /which PERCENTAGE\?/],
+    [['share', '10%'], /which VERSION gets 10%\?/],
+    [['share', '10%', 'v2'], /VERSION comes first: share v2 10%/],
+    [['share', 'v2', '10'], /10 of what\? write 10%/],
+    [['share', 'v2', '5%', 'now'], /now: VERSION and PERCENTAGE are all there is to say/],
+    [['share', 'v2', '10', '%'], /10 of what\? write 10%/],
+    [['share', 'v2', '-5%'], /unknown option -5/],
+    [['add', 'v2'], /which visitors\? they are named by --ip ADDRESS or --user NAME/],
+    [['add', 'v2', '10.0.0.1'], /unexpected 10\.0\.0\.1: visitors are named by --ip ADDRESS or --user NAME/],
+    [['add', 'v2', '--ip', '10.0.0.1, 10.0.0.2'], /--ip takes one address: --ip 10\.0\.0\.1 --ip 10\.0\.0\.2/],
+    [['add', 'v2', '--ip'], /--ip wants a value/],
     [['promote', 'v2', 'v3'], /v3: VERSION is all there is to say/],
+    [['promote', ''], /an argument is empty: was a variable not set\?/],
+    [['promote', 'v2', '--release='], /--release is empty: was a variable not set\?/],
+    [['rollback', 'v2', '-n'], /unknown option -n \(did you mean --now\?\)/],
     [['rollback', 'v2', '--noww'], /--noww.*--now/],
   ] as const)('%j is wrong usage', async (args, message) => {
     const { code, err } = await run(...args)

@@ -252,7 +252,7 @@ describe('graylane preview', () => {
     [['v2'], 1, /answers for any host: say which page/],
     [['v2', '--url', 'ftp://x/'], 1, /no http or https address/],
     [['v2', '--ttl', 'soon'], 2, /--ttl wants a duration/],
-    [[], 2, /one VERSION/],
+    [[], 2, /which VERSION\?/],
   ] as const)('refuses %j', async (args, code, message) => {
     const { code: ended, err } = await run(...args)
     expect([ended, err]).toEqual([code, expect.stringMatching(message)])

@@ -26,6 +26,11 @@ async function portsOf(name: string, text: string): Promise<readonly number[] | 
   return 'configuration' in loaded ? loaded.configuration.mesh?.listeners.map(({ port }) => port) : undefined
 }
 
+it('an empty path is no file, and not the root of all of them', async () => {
+  const loaded = await loadAnyConfiguration('')
+  expect(loaded.problems).toMatchObject([{ code: 'file', message: ': there is no such file' }])
+})
+
 describe('manifests are known by what they hold', () => {
   it.each([
     ['JSON on one line, the kind first', JSON.stringify(gateway)],
