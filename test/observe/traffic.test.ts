@@ -9,7 +9,7 @@ import { TrafficRing, type TrafficView } from '../../src/observe/traffic-ring.ts
 import { requestRecord } from './request-record.ts'
 
 const names: KnownNames = {
-  releases: new Set(['shop']),
+  releases: new Set(['shop', 'blog']),
   services: new Set(['frontend', 'mqtt-server']),
   versions: new Set(['v1', 'v2', 'v3']),
 }
@@ -58,6 +58,33 @@ describe('the traffic of the last seconds', () => {
     stand.second({ status: 503 }, { status: 404 }, { status: 0, flags: 'DC' }, {})
     expect(stand.view().lanes[0]).toMatchObject({ errors: 0.25, refused: 0.25 })
     expect(stand.view().versions[0]).toMatchObject({ version: 'v1', errors: 0.25, refused: 0.25 })
+  })
+
+  it('is by endpoint as well: what each answered, and which part of it with 5xx', () => {
+    const stand = new Stand()
+    const second = [{}, {}, { status: 502 }, { endpoint: '127.0.1.9:8080', status: 500 }]
+    stand.second(...second)
+    stand.second(...second)
+    expect(stand.view(2).lanes[0]?.endpoints).toEqual([
+      { endpoint: '127.0.1.1:8080', rate: 3, errors: 1 / 3 },
+      { endpoint: '127.0.1.9:8080', rate: 1, errors: 1 },
+    ])
+  })
+
+  it('keeps apart what two releases call by one name', () => {
+    const stand = new Stand()
+    const blog = { release: 'blog', visitor: 'seed-1' }
+    stand.counter.socketOpened(requestRecord(blog))
+    stand.second({}, blog, {}, blog, blog)
+    const { lanes, versions } = stand.view(1)
+    expect(lanes).toMatchObject([
+      { release: 'shop', version: 'v1', rate: 2 },
+      { release: 'blog', version: 'v1', rate: 3 },
+    ])
+    expect(versions).toMatchObject([
+      { release: 'shop', rate: 2, sockets: 0, pins: { day: 0 } },
+      { release: 'blog', rate: 3, sockets: 1, pins: { day: 1 } },
+    ])
   })
 
   it('has latencies to a few percent, over all seconds and without the hours of open sockets', () => {
@@ -155,8 +182,8 @@ describe('the last decisions', () => {
 
   it('show what went wrong also when much went well before', () => {
     const stand = new Stand()
-    stand.second(...Array.from({ length: 1000 }, () => ({})), { status: 503 }, { servedVersion: 'v2' })
-    const wrong = stand.ring.decisions(0).filter(({ status, served }) => status === 503 || served === 'v2')
+    stand.second(...Array.from({ length: 1000 }, () => ({})), { status: 500 }, { servedVersion: 'v2' })
+    const wrong = stand.ring.decisions(0).filter(({ status, served }) => status === 500 || served === 'v2')
     expect(wrong).toHaveLength(2)
   })
 
@@ -208,6 +235,39 @@ describe('pins seen', () => {
     stand.nowMs += 25 * 3600_000
     stand.second(visitor(7))
     expect(pins()).toEqual({ fiveMinutes: 1, hour: 1, day: 1 })
+  })
+
+  it('are of each version for itself', () => {
+    const stand = new Stand()
+    stand.second(visitor(1), visitor(2), { ...visitor(1), version: 'v2', poolVersion: 'v2' })
+    expect(stand.view().versions).toMatchObject([
+      { version: 'v1', pins: { day: 2 } },
+      { version: 'v2', pins: { day: 1 } },
+    ])
+  })
+
+  it.each([
+    ['fiveMinutes', 300],
+    ['hour', 3600],
+    ['day', 86_400],
+  ] as const)('are forgotten when their window is over: %s', (window, seconds) => {
+    const stand = new Stand()
+    const begin = stand.nowMs
+    stand.second(visitor(1))
+    const seenAfter = (ms: number): number | undefined => {
+      stand.nowMs = begin + ms
+      return stand.view().versions[0]?.pins[window]
+    }
+    expect(seenAfter(seconds * 1000 - 1)).toBe(1)
+    expect(seenAfter(seconds * 1000)).toBe(0)
+  })
+
+  it('are told once: who was seen before is no news', () => {
+    const marker = new DistinctMarker()
+    for (const name of ['ann', 'bob']) marker.mark(name)
+    expect(marker.takeRises()).toHaveLength(2)
+    for (const name of ['ann', 'bob', 'ann']) marker.mark(name)
+    expect(marker.takeRises()).toEqual([])
   })
 
   it('see a visitor again who stays beyond a minute', () => {
