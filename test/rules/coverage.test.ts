@@ -30,7 +30,11 @@ const rows: [wide: ShortMatch, narrow: ShortMatch, covers: boolean][] = [
   [{ clientIp: ['10.1.0.0/16'] }, { clientIp: ['10.0.0.0/8'] }, false],
   [{ clientIp: ['2001:db8::/32'] }, { clientIp: ['2001:db8:1::/48'] }, true],
   [{ method: exact('GET') }, { method: oneOf('GET') }, true],
+  [{ clientIp: ['0.0.0.0/0'] }, { clientIp: ['2001:db8::1'] }, false],
   [{ port: 80 }, { uri: exact('/a') }, false],
+  [{ port: 80 }, { port: 8080 }, false],
+  [{ port: 80 }, { port: 80, uri: exact('/a') }, true],
+  [{ uri: prefix('/a') }, { port: 80, uri: exact('/a') }, true],
   [{ sourceLabels: { app: 'a' } }, { sourceLabels: { app: 'a', version: 'v1' } }, true],
 ]
 
