@@ -196,12 +196,16 @@ let anyAddressFound: string | undefined
  * when there is no descriptor left to look.
  */
 export function anyAddress(): string {
-  anyAddressFound ??= Object.values(networkInterfaces()).some((addresses) =>
-    addresses?.some(({ family }) => family === 'IPv6'),
-  )
-    ? '::'
-    : '0.0.0.0'
-  return anyAddressFound
+  return (anyAddressFound ??= hasIpv6() ? '::' : '0.0.0.0')
+}
+
+/** False, too, where the system may not be asked: a sandbox without AF_NETLINK. IPv4 is there in any case. */
+function hasIpv6(): boolean {
+  try {
+    return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'))
+  } catch {
+    return false
+  }
 }
 
 /** The configuration's own problems first, then those of list files. */

@@ -198,6 +198,20 @@ describe('deploy/systemd/graylane.service', () => {
     const delay = Number(/--drain-delay (\d+)/.exec(unit)?.[1])
     expect(Number(/TimeoutStopSec=(\d+)/.exec(unit)?.[1])).toBeGreaterThan(delay + 30)
   })
+
+  it('lets the gateway ask which addresses the machine has; where a sandbox forbids that, it takes IPv4 for all there is', async () => {
+    expect(/^RestrictAddressFamilies=(.*)$/m.exec(unit)?.[1]?.split(' ').toSorted()).toEqual([
+      'AF_INET',
+      'AF_INET6',
+      'AF_NETLINK',
+      'AF_UNIX',
+    ])
+    const sandbox = `import os from 'node:os'; import { syncBuiltinESMExports } from 'node:module'
+os.networkInterfaces = () => { throw new Error('uv_interface_addresses: 97') }; syncBuiltinESMExports()`
+    const options = `--import=data:text/javascript,${encodeURIComponent(sandbox)}`
+    const args = ['check', join(kubernetes, 'routes.yaml')]
+    expect(await graylane(args, { GRAYLANE_KEY: 'k'.repeat(32), NODE_OPTIONS: options })).toMatchObject({ code: 0 })
+  })
 })
 
 describe('deploy/compose.yaml', () => {
