@@ -51,8 +51,8 @@ HTTP servers of Gateways are taken; TLS is what \`listen\` says. [istio.md](isti
 /** @param editorSchema the text of routes.schema.json. Ends in a line feed. */
 export function configurationPage(editorSchema: string): string {
   const schema = JSON.parse(editorSchema) as Document
-  const parts = [introduction, '## The file\n', ...form(schema.else)]
-  parts.push(manifestsIntroduction, ...form(manifestsOwn(schema)))
+  const parts = [introduction, '## The file\n', ...form(schema.else, theFile)]
+  parts.push(manifestsIntroduction, ...form(manifestsOwn(schema), `${theFile} with istio`))
   parts.push('## Parts that occur in several places\n')
   for (const [name, definition] of Object.entries(schema.definitions)) {
     const more: [string, Schema][] = []
@@ -66,14 +66,16 @@ export function configurationPage(editorSchema: string): string {
   return `${parts.join('\n').trimEnd()}\n`
 }
 
+const theFile = 'The file'
+
 /** Of a whole file. Sections found on the way are told right behind where they were found, as deep as they go. */
-function form(schema: Schema): string[] {
+function form(schema: Schema, title: string): string[] {
   const inline: [title: string, schema: Schema][] = []
-  const parts = [table(schema, 'The file', inline)]
+  const parts = [table(schema, title, inline)]
   for (let next = inline.shift(); next !== undefined; next = inline.shift()) {
-    const [title, section] = next
+    const [path, section] = next
     const more: [string, Schema][] = []
-    parts.push(`### ${title}\n`, ...intro(section), table(section, title, more))
+    parts.push(`### ${path}\n`, ...intro(section), table(section, path, more))
     inline.unshift(...more)
   }
   return parts
@@ -90,14 +92,17 @@ function intro({ description }: Schema): string[] {
 }
 
 function body(name: string, schema: Schema, sections: [string, Schema][]): string {
-  return schema.properties === undefined ? `${kind(schema, name, sections)}\n` : table(schema, name, sections)
+  return schema.properties === undefined
+    ? `${kind(schema, `${name} as a map`, sections)}\n`
+    : table(schema, name, sections)
 }
 
 function table(schema: Schema, path: string, sections: [string, Schema][]): string {
   const rows = Object.entries(schema.properties ?? {})
     .filter(([, property]) => property.not === undefined)
     .map(([key, property]) => {
-      const name = path === 'The file' ? key : `${path}.${key}`
+      // Keys of a file are told by themselves, those of its second form with what makes it that one.
+      const name = path.startsWith(theFile) ? key + path.slice(theFile.length) : `${path}.${key}`
       const isRequired = schema.required?.includes(key) === true
       const standard = isRequired ? 'required' : defaultOf(property)
       return `| \`${key}\` | ${cell(kind(property, name, sections))} | ${cell(standard)} | ${cell(property.description ?? '')} |`
@@ -125,7 +130,7 @@ function kind(schema: Schema, path: string, sections: [string, Schema][]): strin
   if (items !== undefined) return `list of ${kind(items, path, sections)}`
   if (properties !== undefined) {
     if (!sections.some(([title]) => title === path)) sections.push([path, schema])
-    return `[a map](#${path.toLowerCase().replaceAll('.', '')})`
+    return `[a map](#${path.toLowerCase().replaceAll('.', '').replaceAll(' ', '-')})`
   }
   const [values] = Object.values(patternProperties ?? {})
   if (values !== undefined) return `map of names to ${kind(values, path, sections)}`
@@ -137,7 +142,7 @@ function kind(schema: Schema, path: string, sections: [string, Schema][]): strin
 
 function defaultOf({ default: standard }: Schema): string {
   if (standard === undefined) return ''
-  const text = typeof standard === 'string' ? standard : JSON.stringify(standard)
+  const text = typeof standard === 'string' && standard !== '' ? standard : JSON.stringify(standard)
   return text === '{}' ? '' : `\`${text}\``
 }
 
