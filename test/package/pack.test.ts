@@ -137,6 +137,33 @@ await gateway.close()
     expect(run(tsc, ...args, 'wrong.ts').stdout).toContain('confgPath')
   })
 
+  it('gives them an example that serves, tells what it answered, and ends when it is told to', () => {
+    writeFileSync(join(project, 'embedded.mjs'), readFileSync(join(root, 'examples/embedded.mjs')))
+    const script = `
+      import { spawn } from 'node:child_process'
+      const child = spawn('node', ['embedded.mjs', 'small.yaml'])
+      let said = ''
+      let port
+      child.stdout.on('data', (chunk) => (said += chunk))
+      child.stderr.on('data', async (chunk) => {
+        said += chunk
+        if (port !== undefined) return
+        port = /port (\\d+)\\n/.exec(said)?.[1]
+        if (port === undefined) return
+        await fetch('http://127.0.0.1:' + port + '/a').then((answer) => answer.text())
+        child.kill('SIGTERM')
+      })
+      child.on('exit', (code) => process.stdout.write(code + ' ' + said))
+    `
+    writeFileSync(join(project, 'embedded-run.mjs'), script)
+    expect(run('node', 'embedded-run.mjs').stdout).toMatch(
+      /^0 [^]*listening on 127\.0\.0\.1, port \d+\n[^]*v1 \(stable\) \/a\n/,
+    )
+    writeFileSync(join(project, 'bad.yaml'), 'stable: v1\n')
+    const { status, stderr } = run('node', 'embedded.mjs', 'bad.yaml')
+    expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringMatching(/^bad\.yaml:\d+:\d+: error /) })
+  })
+
   it('gives fastify apps the plugin, as the example uses it beside @fastify/http-proxy', () => {
     const proxy = join(project, 'node_modules/@fastify/http-proxy')
     mkdirSync(dirname(proxy), { recursive: true })
