@@ -13,7 +13,7 @@ export interface Ended {
   readonly err: string
 }
 
-/** What the process may see of the environment beside PATH. */
+/** What the process may see of the environment beside PATH and the compile cache of the tests. */
 type Environment = Readonly<Record<string, string>>
 
 export async function graylane(args: readonly string[], environment: Environment = {}, cwd?: string): Promise<Ended> {
@@ -92,7 +92,8 @@ export class ServingProcess {
 }
 
 function start(args: readonly string[], environment: Environment, cwd?: string, shell?: string): ChildProcess {
-  const env = { PATH: process.env['PATH'], ...environment }
+  const { PATH, NODE_COMPILE_CACHE } = process.env
+  const env = { PATH, NODE_COMPILE_CACHE, ...environment }
   const command = [process.execPath, main, ...args]
   const [file, ...rest] = shell === undefined ? command : ['sh', '-c', shell, 'sh', ...command]
   return spawn(file!, rest, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd })
