@@ -132,6 +132,17 @@ export function gatewayReference(reference: string, namespace: string): { namesp
   return { namespace: own === '.' ? namespace : own, name: reference.slice(slash + 1) }
 }
 
+/** A Gateway of Kubernetes' own Gateway API: in a cluster VirtualServices may be bound to those too. */
+export function isOfGatewayApi({ others }: Manifests, namespace: string, name: string): boolean {
+  return others.some(
+    (other) =>
+      other.kind === 'Gateway' &&
+      other.apiVersion.startsWith('gateway.networking.k8s.io/') &&
+      other.namespace === namespace &&
+      other.name === name,
+  )
+}
+
 /** The hosts of a Gateway that a VirtualService of that namespace may take part in, `ns/` cut off. */
 export function gatewayHosts(gateway: Resource<'Gateway'>, namespace: string): readonly string[] {
   return (gateway.spec.servers ?? []).flatMap(({ hosts = [] }) =>

@@ -7,12 +7,14 @@ import {
   gatewayHosts,
   gatewayReference,
   isInMesh,
+  isOfGatewayApi,
   type Say,
   withoutNulls,
 } from './analysis.ts'
 import type { Server } from './model-gateway.ts'
 import type { Manifests } from './read-manifests.ts'
 import type { AnyResource, Resource } from './resource.ts'
+import { hostsOverlap } from './validate-names.ts'
 import { hasLabels, workloadsOf } from './workloads.ts'
 
 export function analyzeHosts(manifests: Manifests, say: Say): void {
@@ -22,7 +24,10 @@ export function analyzeHosts(manifests: Manifests, say: Say): void {
   checkConflictingGateways(manifests, say)
 }
 
-/** Sidecars take the first VirtualService of a host; which one that is depends on when they were made. */
+/**
+ * Sidecars take one VirtualService of a host. What is exported to a namespace alone meets there what is exported to all, which may have
+ * the host among those of a wildcard.
+ */
 function checkMeshHosts(manifests: Manifests, say: Say): void {
   const byHost = new Map<string, Resource<'VirtualService'>[]>()
   for (const resource of every(manifests, 'VirtualService')) {
@@ -40,14 +45,29 @@ function checkMeshHosts(manifests: Manifests, say: Say): void {
       }
     }
   }
-  for (const [key, resources] of byHost) {
+  const told = new Set<Resource<'VirtualService'>>()
+  for (const [key, own] of byHost) {
+    const [scope = '', host = ''] = key.split('/')
+    const resources = scope === '*' ? own : [...own, ...publicRivals(host, byHost)]
     if (resources.length < 2) continue
     const names = resources.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).join(', ')
+    const which = scope === '*' ? 'the oldest' : `one exported to ${scope} alone, else the oldest,`
     for (const resource of resources) {
-      const message = `${names} all route ${key.slice(key.indexOf('/') + 1)} in the mesh, where only the oldest counts: make them one`
+      if (told.has(resource)) continue
+      told.add(resource)
+      const message = `${names} all route ${host} in the mesh, where only ${which} counts: make them one`
       say(resource as AnyResource, resource.namePlace, 'IST0109', message)
     }
   }
+}
+
+function publicRivals(
+  host: string,
+  byHost: ReadonlyMap<string, readonly Resource<'VirtualService'>[]>,
+): readonly Resource<'VirtualService'>[] {
+  return [...byHost].flatMap(([key, resources]) =>
+    key.startsWith('*/') && hostsOverlap(key.slice('*/'.length), host) ? resources : [],
+  )
 }
 
 function checkGatewayHosts(resource: Resource<'VirtualService'>, manifests: Manifests, say: Say): void {
@@ -55,6 +75,7 @@ function checkGatewayHosts(resource: Resource<'VirtualService'>, manifests: Mani
   for (const [index, reference] of gateways.entries()) {
     if (reference === 'mesh') continue
     const { namespace, name } = gatewayReference(reference, resource.metadata.namespace)
+    if (isOfGatewayApi(manifests, namespace, name)) continue
     const gateway = every(manifests, 'Gateway').find(
       ({ metadata }) => metadata.name === name && metadata.namespace === namespace,
     )
@@ -69,7 +90,7 @@ function checkAddresses(entry: Resource<'ServiceEntry'>, manifests: Manifests, s
   const { addresses, ports = [] } = entry.spec
   if (addresses !== undefined) return
   for (const port of ports) {
-    if ((port.protocol ?? '') !== '' && port.protocol !== 'TCP') continue
+    if (!['', 'TCP'].includes((port.protocol ?? '').toUpperCase())) continue
     const message = `port ${port.number} speaks TCP, so nothing but addresses tells which connections are meant: give addresses, or protocol: HTTP`
     say(entry as AnyResource, manifests.origins.place(port), 'IST0134', message)
   }

@@ -7,6 +7,7 @@ import {
   every,
   fqdnOf,
   gatewayReference,
+  isOfGatewayApi,
   type KnownService,
   type Say,
   ServiceLookUp,
@@ -44,7 +45,10 @@ function checkGateways(resource: Resource<'VirtualService'>, manifests: Manifest
     const names = all.map(({ metadata }) =>
       metadata.namespace === resource.metadata.namespace ? metadata.name : `${metadata.namespace}/${metadata.name}`,
     )
-    const message = `gateway ${reference} is not there${meant(name, names, true)}: no request reaches this VirtualService`
+    const what = isOfGatewayApi(manifests, namespace, name)
+      ? 'is one of the Kubernetes Gateway API, which is not served here'
+      : `is not there${meant(name, names, true)}`
+    const message = `gateway ${reference} ${what}: no request reaches this VirtualService`
     say(resource as AnyResource, manifests.origins.place(gateways, index), 'IST0101', message)
   }
 }
@@ -94,14 +98,24 @@ function checkHost(resource: Resource<'VirtualService'>, target: Target, service
   const { namespace } = resource.metadata
   const known = services.find(host, namespace, resource.spec.exportTo)
   if (known === undefined) {
-    const names = services.all().map(({ fqdn }) => shortest(fqdn, namespace))
-    const message = `${target.what} ${JSON.stringify(host)} is no service${meant(host, names)}: requests get 503`
+    const message = `${target.what} ${JSON.stringify(host)} ${unknown(host, namespace, services)}: requests get 503`
     return say(resource as AnyResource, target.place, 'IST0101', message)
   }
   if (port !== undefined) return checkPort(resource, target, known, say)
   if (known.ports.length <= 1) return
   const message = `${host} has the ports ${known.ports.join(', ')}: say which, as in port: { number: ${known.ports[0]} }`
   say(resource as AnyResource, target.place, 'IST0112', message)
+}
+
+/** Why a host is none of those that can be seen from a namespace. */
+function unknown(host: string, namespace: string, services: ServiceLookUp): string {
+  const all = services.all()
+  const hidden = all.find(({ fqdn }) => fqdn === fqdnOf(host, namespace))
+  if (hidden !== undefined) return `is a service of namespace ${hidden.namespace}, which exports it elsewhere`
+  return `is no service${meant(
+    host,
+    all.map(({ fqdn }) => shortest(fqdn, namespace)),
+  )}`
 }
 
 function checkPort(resource: Resource<'VirtualService'>, target: Target, known: KnownService, say: Say): void {
@@ -183,12 +197,11 @@ function checkRule(rule: Resource<'DestinationRule'>, manifests: Manifests, serv
   const { origins } = manifests
   const service = services.find(host, rule.metadata.namespace, exportTo)
   if (service === undefined) {
-    const names = services.all().map(({ fqdn }) => shortest(fqdn, rule.metadata.namespace))
     return say(
       rule as AnyResource,
       origins.place(rule.spec, 'host'),
       'IST0174',
-      `host ${JSON.stringify(host)} is no service${meant(host, names)}: the rule does nothing`,
+      `host ${JSON.stringify(host)} ${unknown(host, rule.metadata.namespace, services)}: the rule does nothing`,
     )
   }
   const workloads = workloadsOf(manifests)

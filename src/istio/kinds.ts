@@ -56,7 +56,13 @@ const consequences: Readonly<Record<string, string>> = {
   AuthorizationPolicy: 'requests that it denies pass here',
   PeerAuthentication: 'there is no mutual TLS between workloads here',
   RequestAuthentication: 'tokens are not verified here',
+  Telemetry: 'logs, metrics and traces are those of graylane',
+  WasmPlugin: 'it extends Envoy, and there is no Envoy here',
+  TrafficExtension: 'it extends Envoy, and there is no Envoy here',
 }
+
+/** Kinds of Kubernetes' own Gateway API; a `Gateway` of Istio's is served. */
+const gatewayApi = 'the Gateway API is not read: write a Gateway and a VirtualService of networking.istio.io'
 
 /** Undefined for what concerns no request: ConfigMaps, Namespaces, and the like. */
 export function notHonoured(
@@ -77,6 +83,6 @@ export function notHonoured(
   }
   const ofIstio = group.endsWith('istio.io') && group !== 'install.istio.io'
   if (!ofIstio && group !== 'gateway.networking.k8s.io') return undefined
-  const consequence = consequences[kind]
+  const consequence = ofIstio ? consequences[kind] : gatewayApi
   return { severity: 'warning', message: `not honoured${consequence === undefined ? '' : `: ${consequence}`}` }
 }

@@ -13,7 +13,7 @@ import { lintEndpoints } from './lint-endpoints.ts'
 import { lintMatches } from './lint-matches.ts'
 import { lintRelease, type SayLint } from './lint-release.ts'
 import { lintWorkloads } from './lint-workloads.ts'
-import type { Manifests } from './read-manifests.ts'
+import { type Manifests, toldOnce } from './read-manifests.ts'
 import { type AnyResource, nameOf } from './resource.ts'
 
 /**
@@ -46,7 +46,7 @@ export function lint(manifests: Manifests, texts: ReadonlyMap<string, string> = 
   const explained = (problem: LintProblem): boolean =>
     problem.code === 'unknown-field' && found.some((other) => other.code === 'GL009' && samePlace(other, problem))
   const general = manifests.problems.map((problem) => ({ ...problem, origin: '' }))
-  return inOrder([...general, ...found.filter((problem) => !explained(problem))], manifests)
+  return inOrder(toldOnce([...general, ...found.filter((problem) => !explained(problem))]), manifests)
 }
 
 function samePlace(a: Place, b: Place): boolean {

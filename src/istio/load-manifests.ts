@@ -1,6 +1,7 @@
 // Manifests from disk: a file, or a directory with all that are below it. What a directory holds is read in the order of its names.
 
 import type { Problem } from '../config/problem.ts'
+import type { SourceText } from '../config/source-text.ts'
 import type { Sources } from '../config/sources.ts'
 import { readYaml, type YamlNode } from '../config/yaml-tree.ts'
 import type { Place } from '../rules/types.ts'
@@ -19,10 +20,22 @@ export async function loadManifests(
   for (const { path, asker } of paths) {
     for (const file of await filesOf(path, sources, 0)) {
       const source = await sources.manifest(file, asker)
-      if (source !== undefined) documents.push(...(readYaml(source, report) ?? []))
+      if (source !== undefined) documents.push(...readDocuments(source, report))
     }
   }
   return readManifests(documents)
+}
+
+/** A template is no YAML before it is rendered, or other YAML than it seems: what the parser stumbles over says little. */
+function readDocuments(source: SourceText, report: (problem: Problem) => void): readonly YamlNode[] {
+  const stumbled: Problem[] = []
+  const trees = readYaml(source, (problem) => void stumbled.push(problem), 'kubernetes')
+  const at = source.text.indexOf('{{')
+  if (trees === undefined && at !== -1) {
+    const message = 'this is a template ({{ ... }}): render it first, as in helm template CHART > manifests.yaml'
+    report({ ...source.placeOf(at), severity: 'error', code: 'template', message })
+  } else for (const problem of stumbled) report(problem)
+  return trees ?? []
 }
 
 /** The path itself when it is no directory. Hidden entries are left out: a mounted ConfigMap has its versions there. */

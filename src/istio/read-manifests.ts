@@ -36,7 +36,18 @@ export function accepted<K extends Kind>(manifests: Manifests, kind: K): readonl
 
 /** Every problem: of documents, and of all resources. */
 export function allProblems(manifests: Manifests): readonly Problem[] {
-  return [...manifests.problems, ...manifests.resources.flatMap(({ problems }) => problems)]
+  return toldOnce([...manifests.problems, ...manifests.resources.flatMap(({ problems }) => problems)])
+}
+
+/** What is wrong with a value is wrong for each alias that stands for it. */
+export function toldOnce<P extends Problem>(problems: readonly P[]): readonly P[] {
+  const byText = new Map<string, P>()
+  for (const problem of problems) {
+    const { file, line, column, code, message } = problem
+    const key = `${file}:${line}:${column} ${code} ${message}`
+    if (!byText.has(key)) byText.set(key, problem)
+  }
+  return [...byText.values()]
 }
 
 /** @param documents the trees of all files, in order */

@@ -60,8 +60,10 @@ function parseInner(text: string, place: YamlNode['place'], reading: Reading): Y
       return { file: place.file, line: place.line + inner.line, column: place.column + inner.column - 1 }
     },
   }
-  const trees = readYaml(shifted, (problem) =>
-    report(problem.severity, problem, problem.code, problem.message, 'data.mesh'),
+  const trees = readYaml(
+    shifted,
+    (problem) => report(problem.severity, problem, problem.code, problem.message, 'data.mesh'),
+    'kubernetes',
   )
   return trees?.[0]
 }
