@@ -370,7 +370,7 @@ const rows: Row[] = [
     ],
     hasNot: [
       service('api', ['v1']),
-      routes(`- ${to('api')}`, '', 'one', 'api'),
+      routes(`- ${to('api')}`, 'exportTo: ["."]', 'one', 'api'),
       routes(`- ${to('api')}`, 'exportTo: [elsewhere]', 'two', 'api'),
     ],
   },
