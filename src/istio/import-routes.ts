@@ -15,6 +15,10 @@ export interface FlatRoute {
   /** HTTPMatchRequest.name of each. */
   readonly matchNames: readonly (string | undefined)[]
   readonly version: string
+  /** An answer of the edge's own that names no version: whoever asks gets it. */
+  readonly isAnswer: boolean
+  /** Of the service, in full; empty for an answer. */
+  readonly host: string
   /** What tells services apart: the host, and what is done with a request. */
   readonly service: string
   /** Short name for people. */
@@ -47,16 +51,17 @@ export interface ImportedRoutes {
 
 export function readItems(
   matches: readonly HttpMatchRequest[],
-  placeOf: (index: number) => Place,
+  placeOf: (match: HttpMatchRequest) => Place,
   notes: ImportNotes,
 ): FlatRoute['items'] {
-  const items = matches.map((match, index) => entriesOf(match, placeOf(index), notes))
+  const items = matches.map((match) => entriesOf(match, placeOf(match), notes))
   return items.includes(undefined) ? undefined : (items as Entries[])
 }
 
 export function takeApart(routes: readonly FlatRoute[], notes: ImportNotes): ImportedRoutes | undefined {
   const usable = routes.filter((route) => route.items !== undefined && testsOnce(route, notes))
-  const last = usable.findLast(({ isNone }) => !isNone)
+  const last =
+    usable.findLast(({ isNone, isAnswer }) => !isNone && !isAnswer) ?? usable.findLast(({ isNone }) => !isNone)
   return last === undefined ? undefined : new Taking(usable, last.version, notes).result()
 }
 
@@ -81,6 +86,9 @@ class Taking {
   readonly #routeOf = new Map<string, FlatRoute>()
   /** Rules that say what becomes of those whom no service takes, by their index. */
   readonly #ended = new Set<number>()
+  /** Services that are an answer to whoever asks. */
+  readonly #answers = new Set<string>()
+  readonly #hosts = new Map<string, string>()
   /** Per service the rules that lead to it, by their index. */
   readonly #order = new Map<string, number[]>()
 
@@ -93,6 +101,7 @@ class Taking {
   result(): ImportedRoutes {
     const plain = this.#plainRoutes()
     for (const route of plain) this.#addService(route, route.items as Entries[])
+    this.#checkAnswers(plain)
     for (const route of this.#routes) if (!plain.includes(route)) this.#gray(route)
     this.#checkOrder()
     this.#checkReach()
@@ -105,8 +114,11 @@ class Taking {
    * asks for more than a later route of the same service: that is a rule which leads to stable.
    */
   #plainRoutes(): readonly FlatRoute[] {
-    const suffix = this.#routes.findLastIndex(({ version, isNone }) => version !== this.#stable || isNone) + 1
+    const leads = ({ version, isNone, isAnswer }: FlatRoute): boolean =>
+      !isAnswer && (version !== this.#stable || isNone)
+    const suffix = this.#routes.findLastIndex(leads) + 1
     return this.#routes.filter((route, index) => {
+      if (route.isAnswer) return true
       if (route.version !== this.#stable || route.isNone) return false
       const items = route.items as Entries[]
       const later = this.#routes
@@ -128,6 +140,8 @@ class Taking {
     const known = same.find((other) => sameItems(other.match, whole))
     if (known !== undefined) return known
     this.#services.push(service)
+    this.#hosts.set(name, route.host)
+    if (route.isAnswer) this.#answers.add(name)
     this.#routeOf.set(`${service.name} ${route.version}`, route)
     return service
   }
@@ -139,7 +153,9 @@ class Taking {
     const name = route.name === undefined ? 'this route' : `route ${route.name}`
     if (route.isNone) return void this.#ended.add(this.#rule(route, items))
     const known = this.#services.filter(({ key }) => key === route.service)
-    for (const service of known) {
+    // One that is asked for alike and does something else for these visitors is the same service all the same: Importer tells of it.
+    const alike = this.#services.filter(({ name: own }) => route.host !== '' && this.#hosts.get(own) === route.host)
+    for (const service of new Set([...known, ...alike])) {
       const visitors = visitorsOf(items, service.match)
       if (visitors !== undefined) return this.#lead(route, service, visitors)
     }
@@ -187,10 +203,24 @@ class Taking {
         0,
         this.#services.findIndex(({ match }) => match.length === 0) + 1 || undefined,
       )
-      const other = asked.filter(({ name }) => this.#order.get(name)?.includes(index) !== true).map(({ name }) => name)
+      const other = asked
+        .filter(({ name }) => !this.#answers.has(name) && this.#order.get(name)?.includes(index) !== true)
+        .map(({ name }) => name)
       if (other.length === 0) continue
       const message = `a rule for ${rule.version} says nothing of ${other.join(', ')}: here its visitors get ${rule.version} of every service`
       this.#notes.say(rule.place, 'import-reach', message)
+    }
+  }
+
+  /** An answer stands among the services, which are looked for whoever asks. */
+  #checkAnswers(plain: readonly FlatRoute[]): void {
+    for (const [index, answer] of this.#routes.entries()) {
+      if (!answer.isAnswer) continue
+      const before = this.#routes.slice(0, index).find((route) => !plain.includes(route) && mayMeet(route, answer))
+      if (before === undefined) continue
+      const { line } = before.place
+      const message = `visitors of the route in line ${line} never came as far as this answer: here everybody gets it`
+      this.#notes.say(answer.place, 'import-order', message)
     }
   }
 
@@ -221,6 +251,38 @@ function visitorsOf(items: readonly Entries[], own: readonly Entries[]): readonl
   if (first === undefined || first.length === 0 || first.length * whats.length !== distinct(items).length)
     return undefined
   return byWhat.every((visitors) => sameItems(visitors, first)) ? first : undefined
+}
+
+/** Whether one request may fit both; only paths are compared. */
+function mayMeet({ items: a }: FlatRoute, { items: b }: FlatRoute): boolean {
+  const [left, right] = [pathsOf(a), pathsOf(b)]
+  return left.some((one) => right.some((other) => one.fits(other.text) || other.fits(one.text)))
+}
+
+interface Paths {
+  readonly text: string
+  fits(path: string): boolean
+}
+
+/** A pattern is taken for the text that it begins with. */
+function pathsOf(items: FlatRoute['items'] = []): readonly Paths[] {
+  const paths = items.map((entries): Paths => {
+    const { exact, regex = '', prefix = literalBeginning(regex) } = uriOf(entries)
+    if (exact !== undefined) return { text: exact, fits: (path) => path === exact }
+    return { text: prefix, fits: (path) => path.startsWith(prefix) }
+  })
+  return paths.length === 0 ? [{ text: '', fits: () => true }] : paths
+}
+
+function literalBeginning(regex: string): string {
+  if (regex.includes('|')) return ''
+  const [literal = ''] = /^[^\\.[\](){}*+?^$]*/.exec(regex) ?? []
+  // A quantifier speaks of the last letter, which may be missing.
+  return /^[*?{]/.test(regex.slice(literal.length)) ? literal.slice(0, -1) : literal
+}
+
+function uriOf(entries: Entries): { readonly exact?: string; readonly prefix?: string; readonly regex?: string } {
+  return (JSON.parse(entries.get('uri') ?? '{}') as { uri?: object }).uri ?? {}
 }
 
 function holds(entries: Entries, part: Entries): boolean {

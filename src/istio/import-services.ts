@@ -25,6 +25,16 @@ export function serviceBody(
   return templates.every((body) => same(body, templates[0] as Body)) ? templates[0] : undefined
 }
 
+/** What routes of one service do each in its own way. */
+export function differing(
+  routes: readonly { readonly route: HttpRoute; readonly version: string }[],
+  header: string,
+): readonly string[] {
+  const bodies = routes.map(({ route, version }) => withTemplate(actionsOf(route, header), version))
+  const keys = new Set(bodies.flatMap((body) => Object.keys(body)))
+  return [...keys].filter((key) => new Set(bodies.map((body) => JSON.stringify(body[key]))).size > 1)
+}
+
 /** Text that tells services of one host apart, without what differs by version. */
 export function actionKey(route: HttpRoute, version: string, header: string): string {
   return JSON.stringify(withTemplate(actionsOf(route, header), version))
@@ -115,7 +125,9 @@ export class PoolReader {
     const number = port?.number ?? service.ports[0] ?? 80
     const scheme = this.#isSecure(destination, namespace) ? 'https' : 'http'
     if (service.resource.kind === 'Service') {
-      const name = subset === '' ? host : `${host.split('.')[0]}-${subset}.${service.namespace}`
+      // A short name is one of the namespace it was written in; who reads routes.yaml may be in another.
+      const short = host.includes('.') ? host : `${host}.${service.namespace}`
+      const name = subset === '' ? short : `${host.split('.')[0]}-${subset}.${service.namespace}`
       if (subset !== '') {
         const message = `pods have no address that a file could name: ${scheme}://${name}:${number} needs a Service ${name} that selects ${[...labels].map(([key, value]) => `${key}: ${value}`).join(', ')}`
         this.#say(place, 'import-pool', message)
@@ -135,7 +147,13 @@ export class PoolReader {
 
   /** trafficPolicy of the rule, as a service has it. */
   policy(destination: Destination, namespace: string): Plain | undefined {
-    const { trafficPolicy: policy } = this.#rule(destination.host ?? '', namespace)?.spec ?? {}
+    const { trafficPolicy: policy, subsets = [] } = this.#rule(destination.host ?? '', namespace)?.spec ?? {}
+    for (const subset of subsets) {
+      const { tls: _, ...own } = subset.trafficPolicy ?? {}
+      if (Object.values(own).every((value) => value === undefined)) continue
+      const message = `trafficPolicy of subset ${subset.name} is left out: a service has one policy for all versions`
+      this.#say(this.#manifests.origins.place(subset, 'trafficPolicy'), 'import-policy', message)
+    }
     if (policy === undefined) return undefined
     const { tls, portLevelSettings, ...rest } = plainMessage(trafficPolicy, policy) as Record<string, Plain>
     const place = this.#manifests.origins.place(policy)

@@ -4,14 +4,18 @@
 import type { Problem } from '../config/problem.ts'
 import type { Place } from '../rules/types.ts'
 import { fqdnOf, isAtGateway, isInMesh } from './analysis.ts'
+import { asRead } from './delegates.ts'
 import { servicesAnnotation } from './export-istio.ts'
+import { type HostVersion, hostVersions } from './host-versions.ts'
+import { type Edge, type EdgeRoute, edgesOf } from './import-edges.ts'
 import { type ImportNotes, matchText } from './import-match.ts'
 import { type FlatRoute, type ImportedRoutes, type ImportedService, readItems, takeApart } from './import-routes.ts'
 import { importMirrors } from './import-mirrors.ts'
 import { takeByName } from './import-named.ts'
-import { actionKey, PoolReader, serviceBody } from './import-services.ts'
+import { actionKey, differing, PoolReader, serviceBody } from './import-services.ts'
 import { importSurroundings, internalPort, type Settings, settingsOf } from './import-surroundings.ts'
 import { type Back, importVersions } from './import-versions.ts'
+import type { Destination } from './model-shared.ts'
 import type { HttpRoute } from './model-virtual-service.ts'
 import { accepted, type Manifests } from './read-manifests.ts'
 import type { Resource } from './resource.ts'
@@ -40,10 +44,13 @@ class Importer {
   readonly #header: string
   readonly #proxies = new Set<string>()
   readonly #edges: readonly VirtualService[]
+  readonly #all: readonly VirtualService[]
   /** In the mesh alone. */
   readonly #inner: readonly VirtualService[]
   /** Hosts that a gateway leads to. */
   readonly #reached: ReadonlySet<string>
+  /** Hosts whose names tell versions of one service. */
+  readonly #hostVersions: ReadonlyMap<string, HostVersion>
 
   constructor(manifests: Manifests) {
     this.#manifests = manifests
@@ -51,15 +58,19 @@ class Importer {
     this.#settings = settingsOf(manifests)
     this.#header = this.#settings.header ?? 'x-version'
     const all = accepted(manifests, 'VirtualService')
-    this.#edges = all.filter(({ spec }) => isAtGateway(spec))
-    this.#inner = all.filter(({ spec }) => isInMesh(spec) && !isAtGateway(spec))
+    this.#all = all
+    this.#edges = all.filter(({ spec }) => isAtGateway(spec) && (spec.hosts ?? []).length > 0)
+    this.#inner = all.filter(({ spec }) => isInMesh(spec) && !isAtGateway(spec) && (spec.hosts ?? []).length > 0)
     this.#reached = new Set(
-      this.#edges.flatMap(({ spec, metadata }) =>
-        (spec.http ?? []).flatMap(({ route = [] }) =>
-          route.map(({ destination }) => fqdnOf(destination?.host ?? '', metadata.namespace)),
+      all
+        .filter((one) => !this.#inner.includes(one))
+        .flatMap(({ spec, metadata }) =>
+          (spec.http ?? []).flatMap(({ route = [] }) =>
+            route.map(({ destination }) => fqdnOf(destination?.host ?? '', metadata.namespace)),
+          ),
         ),
-      ),
     )
+    this.#hostVersions = hostVersions(this.#reached)
   }
 
   text(): string | undefined {
@@ -73,7 +84,8 @@ class Importer {
       )
       return undefined
     }
-    const documents = this.#edges.flatMap((resource, index) => this.#release(resource, index === 0 ? this.#inner : []))
+    const edges = edgesOf(this.#edges, this.#all, this.#manifests, this.#say)
+    const documents = edges.flatMap((edge, index) => this.#release(edge, index === 0 ? this.#inner : []))
     if (documents.length === 0) return undefined
     const [first, ...rest] = documents as [Record<string, unknown>, ...Record<string, unknown>[]]
     const { name, hosts, ...body } = first
@@ -104,11 +116,13 @@ class Importer {
 
   // --- one release -------------------------------------------------------------------------------------------------------------------------
 
-  #release(resource: VirtualService, inner: readonly VirtualService[]): readonly Record<string, unknown>[] {
-    const flat = (resource.spec.http ?? []).flatMap((route, index) => this.#flat(resource, route, index))
+  #release(edge: Edge, inner: readonly VirtualService[]): readonly Record<string, unknown>[] {
+    const { resource, hosts } = edge
+    if (hosts.length === 0) return []
+    const flat = edge.routes.map((route) => this.#flat(resource, route))
     const notes: ImportNotes = { say: this.#say, proxies: this.#proxies, addressHeader: this.#settings.trust?.header }
     const routes = flat.map(({ flat: one }) => one)
-    const taken = this.#byName(resource, routes) ?? takeApart(routes, notes)
+    const taken = (edge.isJoined ? undefined : this.#byName(resource, routes)) ?? takeApart(routes, notes)
     if (taken === undefined) {
       this.#say(
         resource.place,
@@ -125,7 +139,7 @@ class Importer {
     return [
       {
         name,
-        hosts: [...(resource.spec.hosts ?? ['*'])],
+        hosts: [...hosts],
         services: onLines(this.#services(resource, taken, routeOf, backs)),
         versions: onLines(versions),
         stable: taken.stable,
@@ -146,36 +160,53 @@ class Importer {
     return taken
   }
 
-  #flat(resource: VirtualService, route: HttpRoute, index: number): readonly { flat: FlatRoute; route: HttpRoute }[] {
+  #flat(resource: VirtualService, { route, read }: EdgeRoute): { flat: FlatRoute; route: HttpRoute } {
     const { origins } = this.#manifests
-    const place = origins.place(resource.spec.http as object, index)
+    const place = origins.place(read)
     const targets = (route.route ?? []).filter(({ weight = 0 }, _, list) => list.length === 1 || weight > 0)
-    if (route.delegate !== undefined) {
-      this.#say(place, 'import-delegate', 'a delegate is not followed: this route is left out')
-      return []
-    }
     const target = targets.toSorted((a, b) => (b.weight ?? 0) - (a.weight ?? 0))[0]
     if (targets.length > 1) {
-      const message = `weights: the most of it, ${target?.destination?.host}/${target?.destination?.subset ?? ''}, is taken for everybody; write a gray rule with share for the others`
+      const { namespace } = resource.metadata
+      const others = targets.filter((one) => one !== target)
+      const total = targets.reduce((sum, { weight = 0 }) => sum + weight, 0)
+      const shares = others.map(({ destination, weight = 0 }) => {
+        return `{ version: ${this.#versionAt(destination, namespace) ?? 'v2'}, share: ${Number(((100 * weight) / total).toFixed(2))}% }`
+      })
+      const message = `weights: the most of it, ${target?.destination?.host}/${target?.destination?.subset ?? ''}, is taken for everybody; write a gray rule with share for the others, as in ${shares.join(', ')}`
       this.#say(place, 'import-weights', message)
     }
     const { namespace } = resource.metadata
-    const version =
-      this.#versionOf(route) ?? (target?.destination && this.#pools.versionOf(target.destination, namespace)) ?? 'v1'
-    const host = target?.destination?.host === undefined ? '' : fqdnOf(target.destination.host, namespace)
+    const known = this.#versionOf(route) ?? this.#versionAt(target?.destination, namespace)
+    const version = known ?? 'v1'
+    const to = target?.destination?.host === undefined ? '' : fqdnOf(target.destination.host, namespace)
+    const pair = this.#hostVersions.get(to)
+    if (pair !== undefined) {
+      const message = `${to.split('.')[0]} is taken for version ${pair.version} of ${pair.stem.split('.')[0]}, by its name`
+      this.#say(place, 'import-hosts', message)
+    }
+    const host = pair?.stem ?? to
     const matches = route.match ?? []
     const notes: ImportNotes = { say: this.#say, proxies: this.#proxies, addressHeader: this.#settings.trust?.header }
     const flat: FlatRoute = {
       name: route.name,
       place,
-      items: readItems(matches, (at) => origins.place(matches, at), notes),
+      items: readItems(matches, (match) => origins.place(asRead(match)), notes),
       matchNames: matches.map(({ name }) => name),
       version,
+      isAnswer: known === undefined && target === undefined,
+      host,
       service: `${host} ${actionKey(route, version, this.#header)}`,
       label: (host.split('.')[0] ?? '') || (route.redirect === undefined ? 'answer' : 'redirect'),
       isNone: route.directResponse?.status === 404 && route.directResponse.body === undefined && this.#isNone(route),
     }
-    return [{ flat, route: target === undefined ? route : { ...route, route: [target] } }]
+    return { flat, route: target === undefined ? route : { ...route, route: [target] } }
+  }
+
+  /** That of its subset, or of the name of its host. */
+  #versionAt(destination: Destination | undefined, namespace: string): string | undefined {
+    if (destination === undefined) return undefined
+    const host = fqdnOf(destination.host ?? '', namespace)
+    return this.#pools.versionOf(destination, namespace) ?? this.#hostVersions.get(host)?.version
   }
 
   /** A 404 that only says who asks: no service of their version takes them. For a path or the like it is an answer of its own. */
@@ -214,7 +245,8 @@ class Importer {
       const actions = serviceBody(routes, this.#header)
       const place = first?.place ?? resource.place
       if (actions === undefined) {
-        const message = `${service.name} does different things in different versions: those of ${first?.version} are taken`
+        const keys = differing(routes, this.#header).join(', ')
+        const message = `${service.name} does different things in different versions (${keys}): those of ${first?.version} are taken`
         this.#say(place, 'import-actions', message)
       }
       const shown = routes.filter(({ version }) => version === first?.version)
@@ -243,7 +275,7 @@ class Importer {
     const all = routes.map((route) =>
       importMirrors(route, (destination) => {
         const host = hosts.get(fqdnOf(destination.host ?? '', namespace))
-        const subset = this.#pools.versionOf(destination, namespace)
+        const subset = this.#versionAt(destination, namespace)
         return host === undefined || subset === undefined ? undefined : { host, subset }
       }),
     )
@@ -283,6 +315,18 @@ class Importer {
     const { namespace } = resource.metadata
     for (const [index, route] of (resource.spec.http ?? []).entries()) {
       const place = this.#manifests.origins.place(resource.spec.http as object, index)
+      const asked = (route.match ?? []).flatMap((match) => {
+        const isPin = match.headers?.size === 1 && match.headers.has(this.#header)
+        return Object.keys(match).filter((key) => !callerKeys.has(key) && !(key === 'headers' && isPin))
+      })
+      if (asked.length > 0) {
+        const message = `what calls inside ask for (${[...new Set(asked)].join(', ')}) is left out: here a call goes to the version of its caller`
+        this.#say(place, 'import-inside', message)
+      }
+      if ((route.route ?? []).filter(({ weight = 0 }) => weight > 0).length > 1) {
+        const message = 'weights of calls inside are left out: here a call goes to the version of its caller'
+        this.#say(place, 'import-weights', message)
+      }
       for (const { destination } of route.route ?? []) {
         const to = destination && this.#pools.versionOf(destination, namespace)
         for (const { sourceLabels } of route.match ?? []) {
@@ -330,6 +374,9 @@ class Importer {
     }
   }
 }
+
+/** Of a match in the mesh: what says who calls, or nothing. */
+const callerKeys = new Set(['name', 'sourceLabels', 'gateways', 'statPrefix'])
 
 /** Never in braces: this is what people will edit. */
 function onLines(value: unknown): Commented {

@@ -7,6 +7,7 @@ import type { LintCodeName } from './lint-codes.ts'
 import type { HttpMatchRequest, HttpRoute, HttpRouteDestination } from './model-virtual-service.ts'
 import type { Manifests } from './read-manifests.ts'
 import type { AnyResource, Resource } from './resource.ts'
+import { hostVersions } from './host-versions.ts'
 import { readRouteName, ruleName } from './route-names.ts'
 
 export type SayLint = (resource: AnyResource, place: Place, code: LintCodeName, message: string) => void
@@ -112,6 +113,8 @@ function lintForeignPool(
     const host = hostOf(target, resource)
     if (homes.has(host) || homes.size !== 1) continue
     const [home = ''] = homes
+    // shop-primary and shop-canary are one service under two names.
+    if (hostVersions([home, host]).size === 2) continue
     const own = everybody.route?.[0]?.destination?.host ?? home
     const subset = target.destination?.subset ?? ''
     const hint = versions.knows(home, subset) ? `{ host: ${own}, subset: ${subset} }` : `host: ${own}`

@@ -43,8 +43,7 @@ export function allProblems(manifests: Manifests): readonly Problem[] {
 export function toldOnce<P extends Problem>(problems: readonly P[]): readonly P[] {
   const byText = new Map<string, P>()
   for (const problem of problems) {
-    const { file, line, column, code, message } = problem
-    const key = `${file}:${line}:${column} ${code} ${message}`
+    const key = `${problem.file}:${problem.line}:${problem.column} ${problem.code} ${problem.message}`
     if (!byText.has(key)) byText.set(key, problem)
   }
   return [...byText.values()]

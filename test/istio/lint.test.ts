@@ -280,6 +280,15 @@ const rows: Row[] = [
     ],
   },
   {
+    code: 'GL010',
+    says: /picks visitors of shop-primary and sends them to shop-extra/,
+    has: [gateway, routes(`- { match: [{ headers: { x-user: {} } }], ${to('shop-extra')} }\n- ${to('shop-primary')}`)],
+    hasNot: [
+      gateway,
+      routes(`- { match: [{ headers: { x-user: {} } }], ${to('shop-canary')} }\n- ${to('shop-primary')}`),
+    ],
+  },
+  {
     code: 'GL011',
     says: /no rule leads to subset v2 of frontend/,
     has: front(rest),

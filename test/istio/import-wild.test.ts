@@ -1,0 +1,213 @@
+// Manifests as teams have them, who wrote them with other things in mind than a release: what comes out of import decides as they did, or
+// says with the line what it does not.
+
+import { describe, expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+
+import { importManifests } from '../../src/istio/import.ts'
+import { manifestsIn } from './manifests-at.ts'
+import { rehearsals } from './rehearsals.ts'
+
+const rehearsed = rehearsals()
+
+function routes(
+  name: string,
+  http: string,
+  more = 'hosts: [shop.example.com], gateways: [edge]',
+  namespace = 'shop',
+): string {
+  return `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec:\n  ${more.replaceAll('], ', ']\n  ')}\n  http:\n${http.replace(/^/gm, '  ')}\n`
+}
+
+function service(name: string, versions: readonly string[] = [], policy = '', namespace = 'shop'): string {
+  const subsets = versions.map((version) => `{ name: ${version}, labels: { version: ${version} }${policy} }`)
+  const rule = `\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec: { host: ${name}, subsets: [${subsets.join(', ')}] }`
+  return `apiVersion: v1\nkind: Service\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec: { selector: { app: ${name} }, ports: [{ name: http, port: 80 }] }${versions.length === 0 ? '' : rule}\n`
+}
+
+const to = (host: string, subset?: string): string =>
+  `route: [{ destination: { host: ${host}${subset === undefined ? '' : `, subset: ${subset}`} } }]`
+
+type Asked = [path: string, headers: Readonly<Record<string, string>>, answer: string]
+
+async function decides(
+  name: string,
+  documents: readonly string[],
+  asked: readonly Asked[],
+): Promise<readonly string[]> {
+  const { text, notes } = importManifests(manifestsIn(documents.join('---\n')))
+  const { explain, configuration } = await rehearsed(`${name}.yaml`, text as string)
+  const answers = asked.map(([url, headers]): string => {
+    const all = [['host', 'shop.example.com'] as const, ...Object.entries(headers)]
+    const seen = explain({ ip: '10.0.0.9', method: 'GET', url, headers: all, port: configuration.listen[0]?.port })
+    if (seen.forwards === undefined) return String(seen.status)
+    const pool = configuration.releases[0]?.versions.get(seen.poolVersion)?.pools.get(seen.service)
+    return `${seen.service} ${pool?.map(({ hostname }) => hostname).join()}`
+  })
+  expect(answers).toEqual(asked.map(([, , answer]) => answer))
+  return notes.map(({ code }) => code)
+}
+
+const canary = 'match: [{ uri: { prefix: /api/ }, headers: { x-canary: { exact: always } } }]'
+const beta = { 'x-canary': 'always' }
+
+describe('import', () => {
+  it('keeps the visitors of a version together where its route does more than everybody’s', async () => {
+    const documents = [
+      service('back', ['v1', 'v2']),
+      service('front', ['v1', 'v2']),
+      routes(
+        'front',
+        `- { ${canary}, timeout: 3s, retries: { attempts: 2 }, ${to('back', 'v2')} }
+- { match: [{ uri: { prefix: /api/ } }], ${to('back', 'v1')} }
+- { match: [{ headers: { x-canary: { exact: always } } }], ${to('front', 'v2')} }
+- { ${to('front', 'v1')} }`,
+      ),
+    ]
+    const codes = await decides('more', documents, [
+      ['/api/a', beta, 'back back-v2.shop'],
+      ['/api/a', {}, 'back back-v1.shop'],
+      ['/', beta, 'front front-v2.shop'],
+      ['/', {}, 'front front-v1.shop'],
+    ])
+    expect(codes).toContain('import-actions')
+    const { notes } = importManifests(manifestsIn(documents.join('---\n')))
+    expect(notes.find(({ code }) => code === 'import-actions')?.message).toBe(
+      'back does different things in different versions (timeout, retries): those of v1 are taken',
+    )
+  })
+
+  it('takes an answer of the gateway’s own for an answer, and not for a version that takes everybody', async () => {
+    const codes = await decides(
+      'answers',
+      [
+        service('front', ['v1', 'v2']),
+        routes(
+          'front',
+          `- { match: [{ uri: { exact: /health } }], directResponse: { status: 200 } }
+- { match: [{ uri: { prefix: /old }, headers: { x-staff: {} } }], redirect: { uri: /new } }
+- { match: [{ headers: { x-canary: { exact: always } } }], ${to('front', 'v2')} }
+- { match: [{ uri: { exact: /gone } }], directResponse: { status: 410 } }
+- { ${to('front', 'v1')} }`,
+        ),
+      ],
+      [
+        ['/health', {}, '200'],
+        ['/health', beta, '200'],
+        ['/old/a', { 'x-staff': 'yes' }, '301'],
+        ['/old/a', beta, 'front front-v2.shop'],
+        ['/', beta, 'front front-v2.shop'],
+        ['/', {}, 'front front-v1.shop'],
+        ['/gone', {}, '410'],
+      ],
+    )
+    // Of /gone alone: visitors of v2 never came so far.
+    expect(codes.filter((code) => code === 'import-order')).toHaveLength(1)
+  })
+
+  it('puts the VirtualServices of one host into one release, in the order of a cluster, each name of its own namespace', async () => {
+    const codes = await decides(
+      'joined',
+      [
+        service('dash'),
+        service('notes', [], '', 'lab'),
+        routes('a-dashboard', `- { match: [{ uri: { prefix: / } }], ${to('dash')} }`),
+        routes(
+          'b-notes',
+          `- { match: [{ uri: { prefix: /notes/ } }], ${to('notes')} }`,
+          'hosts: [shop.example.com], gateways: [shop/edge]',
+          'lab',
+        ),
+      ],
+      [
+        ['/notes/1', {}, 'notes notes.lab.svc.cluster.local'],
+        ['/', {}, 'dash dash.shop'],
+      ],
+    )
+    expect(codes).toEqual([])
+  })
+
+  it('leaves a host to the first of two releases that have others beside it, and says so', () => {
+    const { text, notes } = importManifests(
+      manifestsIn(
+        [
+          service('front'),
+          routes('a', `- { ${to('front')} }`),
+          routes('b', `- { ${to('front')} }`, 'hosts: [shop.example.com, b.example.com], gateways: [edge]'),
+        ].join('---\n'),
+      ),
+    )
+    const hosts = parseAllDocuments(text as string).map((document) => (document.toJSON() as { hosts: unknown }).hosts)
+    expect(hosts).toEqual([['shop.example.com'], ['b.example.com']])
+    expect(notes.map(({ line, message }) => `${line}: ${message}`)).toContain(
+      '19: host shop.example.com is that of VirtualService shop/a too, beside others: a host belongs to one release, so it is left out here',
+    )
+  })
+
+  it('follows delegates, under the conditions of their root', async () => {
+    const codes = await decides(
+      'delegates',
+      [
+        service('back'),
+        service('front', ['v1', 'v2']),
+        routes(
+          'root',
+          `- { match: [{ uri: { prefix: /api/ } }], delegate: { name: api } }
+- { match: [{ uri: { prefix: /lost/ } }], delegate: { name: nobody, namespace: lab } }
+- { delegate: { name: pages } }`,
+        ),
+        routes('api', `- { match: [{ uri: { prefix: /api/v1/ } }], ${to('back')} }`, 'exportTo: ["*"]'),
+        routes(
+          'pages',
+          `- { match: [{ headers: { x-canary: { exact: always } } }], ${to('front', 'v2')} }\n- { ${to('front', 'v1')} }`,
+          'exportTo: ["*"]',
+        ),
+      ],
+      [
+        ['/api/v1/a', {}, 'back back.shop'],
+        ['/', beta, 'front front-v2.shop'],
+        ['/', {}, 'front front-v1.shop'],
+      ],
+    )
+    expect(codes).toContain('import-delegate')
+  })
+
+  it('reads hosts that are named after versions as versions, as Flagger and Argo Rollouts write them', async () => {
+    const split = (primary: number): string =>
+      `route: [{ destination: { host: shop-primary }, weight: ${primary} }, { destination: { host: shop-canary }, weight: ${100 - primary} }]`
+    const documents = [
+      service('shop-primary'),
+      service('shop-canary'),
+      routes('shop', `- { match: [{ headers: { x-canary: { exact: always } } }], ${split(0)} }\n- { ${split(90)} }`),
+    ]
+    await decides('flagger', documents, [
+      ['/', beta, 'shop shop-canary.shop'],
+      ['/', {}, 'shop shop-primary.shop'],
+    ])
+    const messages = importManifests(manifestsIn(documents.join('---\n'))).notes.map(({ message }) => message)
+    expect(messages).toContain('shop-canary is taken for version canary of shop, by its name')
+    expect(messages).toContainEqual(expect.stringContaining('as in { version: canary, share: 10% }'))
+  })
+
+  it('says what is left out: policies of a subset, and what calls inside ask for', () => {
+    const documents = [
+      service('front', ['v1', 'v2'], ', trafficPolicy: { loadBalancer: { simple: RANDOM } }'),
+      service('back', ['v1', 'v2']),
+      routes('front', `- { ${to('front', 'v1')} }`),
+      routes(
+        'back',
+        `- { match: [{ headers: { end-user: { exact: jason } } }], ${to('back', 'v2')} }
+- { route: [{ destination: { host: back, subset: v1 }, weight: 50 }, { destination: { host: back, subset: v2 }, weight: 50 }] }`,
+        'hosts: [back]',
+      ),
+    ]
+    const notes = importManifests(manifestsIn(documents.join('---\n'))).notes.map(
+      ({ line, message }) => `${line}: ${message}`,
+    )
+    expect(notes).toContain('9: trafficPolicy of subset v2 is left out: a service has one policy for all versions')
+    expect(notes).toContain(
+      '36: what calls inside ask for (headers) is left out: here a call goes to the version of its caller',
+    )
+    expect(notes).toContain('37: weights of calls inside are left out: here a call goes to the version of its caller')
+  })
+})
