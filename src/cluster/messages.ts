@@ -48,7 +48,6 @@ export interface Answers {
 }
 
 interface Started {
-  readonly snapshot: string
   readonly listeners: readonly ListenerInfo[]
 }
 

@@ -104,7 +104,7 @@ class Worker {
       this.#gateway = gateway
       // There are endpoints only now; the list may be a newer one.
       this.#follow(this.#out)
-      return { snapshot: gateway.lastReload().snapshot, listeners: gateway.listeners() }
+      return { listeners: gateway.listeners() }
     } catch (error) {
       return error instanceof ConfigurationError ? { problems: error.problems } : { error: startError(error) }
     }

@@ -11,6 +11,7 @@ import { backOffMs, retriesAnswer, retriesFailure } from './retry-policy.ts'
 import type { RouteActions } from './route-actions.ts'
 
 const noHash: RequestHash = { hash: undefined, cookies: [] }
+const blamed: ReadonlySet<UpstreamFailure> = new Set(['timeout', 'try-timeout', 'reset-before-head', 'bad-response'])
 
 export abstract class Attempts extends RequestContext implements Retries {
   timeoutMs = 0
@@ -137,7 +138,7 @@ export abstract class Attempts extends RequestContext implements Retries {
   // --- what became of them, for health and outlier detection -----------------------------------------------------------------------
 
   onEndpointDown(endpoint: Endpoint): void {
-    if (this.#endpoint !== undefined) this.pool!.policy?.failed(this.#endpoint, true)
+    if (this.#endpoint !== undefined) this.pool!.policy?.failed(this.#endpoint)
     this.surroundings.endpoints.markDown(endpoint)
   }
 
@@ -150,11 +151,9 @@ export abstract class Attempts extends RequestContext implements Retries {
     if (policy !== undefined && this.#endpoint !== undefined) policy.answered(this.#endpoint, status)
   }
 
-  /** No answer came; refused connections are told by onEndpointDown. */
+  /** No answer came; refused connections are told by onEndpointDown, and our own limits are not the endpoint's fault. */
   protected noteFailure(failure: UpstreamFailure): void {
     const { policy } = this.pool!
-    if (policy === undefined || this.#endpoint === undefined) return
-    if (failure === 'timeout' || failure === 'try-timeout') policy.failed(this.#endpoint, true)
-    else if (failure === 'reset-before-head' || failure === 'bad-response') policy.failed(this.#endpoint, false)
+    if (policy !== undefined && this.#endpoint !== undefined && blamed.has(failure)) policy.failed(this.#endpoint)
   }
 }

@@ -63,15 +63,14 @@ export class OutlierDetection<E extends { readonly outlier: OutlierCounts }> {
   /** It answered. */
   answered(endpoint: E, status: number): void {
     const { outlier } = endpoint
-    const { errorCodes, splitExternalLocalOriginErrors } = this.#spec
-    if (splitExternalLocalOriginErrors) outlier.inARowLocal = 0
-    this.#count(endpoint, errorCodes?.has(status) ?? status >= 500, status === 502 || status === 503 || status === 504)
+    if (this.#spec.splitExternalLocalOriginErrors) outlier.inARowLocal = 0
+    this.#count(endpoint, status >= 500, status === 502 || status === 503 || status === 504)
   }
 
-  /** No answer came; `local`: not even a connection, or not in time. */
-  failed(endpoint: E, local: boolean): void {
+  /** No answer came, for whatever reason: all of them are of local origin to Envoy's router, resets too (Filter::onUpstreamReset). */
+  failed(endpoint: E): void {
     const { splitExternalLocalOriginErrors, consecutiveLocalOriginFailures } = this.#spec
-    if (!splitExternalLocalOriginErrors || !local) this.#count(endpoint, true, true)
+    if (!splitExternalLocalOriginErrors) this.#count(endpoint, true, true)
     else if (++endpoint.outlier.inARowLocal === consecutiveLocalOriginFailures) this.#eject(endpoint)
   }
 

@@ -119,8 +119,8 @@ export class PoolPolicy {
     this.#outliers?.answered(state, status)
   }
 
-  failed(state: EndpointState, local: boolean): void {
-    this.#outliers?.failed(state, local)
+  failed(state: EndpointState): void {
+    this.#outliers?.failed(state)
   }
 }
 

@@ -98,8 +98,6 @@ export interface OutlierDetectionSpec {
   readonly baseEjectionTimeMs: number
   /** Nobody goes when more than this would be out: at Istio's default of 10 no pool of less than ten endpoints ejects anyone. */
   readonly maxEjectionPercent: number
-  /** Which statuses count, in place of 500 and above (outlierDetectionHttpErrorCodes); undefined: 500 and above. */
-  readonly errorCodes?: ReadonlySet<number>
 }
 
 // --- TLS -----------------------------------------------------------------------------------------------------------------------------
