@@ -1,6 +1,7 @@
 // All that changes seldom, for the dashboard: what is configured, what is in force, how reloads went, which processes serve.
 
 import { formatProblem } from '../config/problem.ts'
+import { isSecretName } from './secret-names.ts'
 import { type Topology, topologyOf } from './topology.ts'
 import type { AdminView } from './view.ts'
 
@@ -56,10 +57,16 @@ export function gatewayState(view: AdminView, build: string): GatewayState {
   }
 }
 
-/** `name: value` where the name says that the value is nobody's business. */
-const secretLine =
-  /^([ +-][^\n]*?\b[\w-]*(?:authorization|token|secret|password|api-?key)[\w-]*["']?\s*:\s*)[^\s{[][^\n]*$/gim
+/** `name: value`, or a test of it on the same line: up to the value. */
+const namedValue = /([\w-]+)["']?\s*:\s*(?=[^\s{[]|\{\s*(?:exact|prefix|regex|in)\b)/g
 
 function withoutSecrets(patch: string): string {
-  return patch.replace(secretLine, '$1(not shown)')
+  return patch.split('\n').map(withoutSecret).join('\n')
+}
+
+function withoutSecret(line: string): string {
+  for (const { index, 0: upToValue, 1: name = '' } of line.matchAll(namedValue)) {
+    if (isSecretName(name)) return `${line.slice(0, index)}${upToValue}(not shown)`
+  }
+  return line
 }

@@ -2,6 +2,7 @@
 // credentials only that they are asked for.
 
 import type { Configuration } from '../config/configuration.ts'
+import { isSecretName } from './secret-names.ts'
 
 type Condition = Configuration['releases'][number]['gray'][number]['condition']
 type RequestMatch = Extract<Condition, { readonly kind: 'match' }>['items'][number]
@@ -63,14 +64,12 @@ function partsOf(match: RequestMatch): readonly ConditionPart[] {
   ]
 }
 
-const secretName = /authorization|token|secret|password|session|api-?key/i
-
 function mapParts(
   of: ConditionPart['of'],
   matches: ReadonlyMap<string, StringMatch> | undefined,
 ): readonly ConditionPart[] {
   return Array.from(matches ?? []).flatMap(([name, match]): readonly ConditionPart[] => {
-    if (secretName.test(name)) return [{ of, name, is: 'hidden', ...valuesOf([]) }]
+    if (isSecretName(name)) return [{ of, name, is: 'hidden', ...valuesOf([]) }]
     return stringPart(of, match).map((part) => ({ ...part, name }))
   })
 }
