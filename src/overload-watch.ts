@@ -25,6 +25,9 @@ interface Configured {
   readonly overload: OverloadSpec
 }
 
+/** @param memoryBytes what is configured as all there is */
+type Measure = (memoryBytes: number | undefined) => Pressure
+
 const everyMs = 250
 const resolutionMs = 20
 /** How many looks a container's limit is taken for: it hardly ever changes, and Node reads up to five files to tell it. */
@@ -37,18 +40,20 @@ export class OverloadWatch {
   readonly #engine: Engine
   readonly #admission: Admission
   readonly #onEnter: (rung: string) => void
-  readonly #measure: (memoryBytes: number | undefined) => Pressure
+  readonly #measure: Measure
   readonly #ladder = new Ladder()
   readonly #timer: NodeJS.Timeout
+  /** Has a timer of its own. */
+  readonly #delay = monitorEventLoopDelay({ resolution: resolutionMs })
   #limits: Limits
   #spec!: OverloadSpec
 
   /** @param measure of the tests; by default this process */
-  constructor(engine: Engine, admission: Admission, onEnter: (rung: string) => void, measure = pressureOfProcess()) {
+  constructor(engine: Engine, admission: Admission, onEnter: (rung: string) => void, measure?: Measure) {
     this.#engine = engine
     this.#admission = admission
     this.#onEnter = onEnter
-    this.#measure = measure
+    this.#measure = measure ?? pressureOfProcess(this.#delay)
     this.#limits = engine.limits
     this.#timer = setInterval(() => this.#look(), everyMs).unref()
   }
@@ -62,6 +67,7 @@ export class OverloadWatch {
 
   close(): void {
     clearInterval(this.#timer)
+    this.#delay.disable()
   }
 
   #look(): void {
@@ -84,8 +90,7 @@ export class OverloadWatch {
 }
 
 /** Resident memory against what there is, the heap against its own limit, whichever is worse; and the median delay of the event loop. */
-function pressureOfProcess(): (memoryBytes: number | undefined) => Pressure {
-  const delay = monitorEventLoopDelay({ resolution: resolutionMs })
+function pressureOfProcess(delay: ReturnType<typeof monitorEventLoopDelay>): Measure {
   delay.enable()
   const heapLimit = getHeapStatistics().heap_size_limit
   let available = 0

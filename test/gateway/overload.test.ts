@@ -149,3 +149,17 @@ function proxied(client: string, method: 'GET' | 'POST' = 'GET'): { socket: Sock
   socket.write(`${method} / HTTP/1.1\r\nHost: app\r\nX-Forwarded-For: ${client}\r\n${length}Connection: close\r\n\r\n`)
   return { socket, ended: once(socket, 'close').then(() => answer) }
 }
+
+it('watches no longer than its gateway lives: a library leaves no timer behind in its process', async () => {
+  const before = delayTimers()
+  const short = await startGateway(routes(''))
+  expect(delayTimers()).toBeGreaterThan(before)
+  await short.close()
+  expect(delayTimers()).toBe(before)
+})
+
+/** Node's own timers for the delay of the event loop, by their rhythm: nothing else in these tests beats every 20 ms. */
+function delayTimers(): number {
+  const { libuv } = process.report.getReport() as unknown as { libuv: readonly Record<string, unknown>[] }
+  return libuv.filter(({ type, is_active, repeat }) => type === 'timer' && is_active === true && repeat === 20).length
+}
