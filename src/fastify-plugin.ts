@@ -22,7 +22,7 @@ import {
 } from './proxy/exchange.ts'
 import { handleRequest } from './proxy/handle-request.ts'
 import { Reloads } from './reloads.ts'
-import { withPort } from './rules/address.ts'
+import { withPort } from './rules/authority.ts'
 
 export interface GraylaneOptions {
   /** Path of routes.yaml. `listen`, `limits` and `overload` have no meaning here: the ports are the app's. */

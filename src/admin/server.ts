@@ -4,6 +4,7 @@
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
+import { withPort } from '../rules/authority.ts'
 import { configurationJson } from './configuration-json.ts'
 import { addDashboard } from './dashboard-files.ts'
 import {
@@ -224,7 +225,7 @@ async function bind(server: FastifyInstance, { host, port }: ListenAddress): Pro
   await server.listen({ host, port })
   const bound = server.server.address()
   if (bound === null || typeof bound === 'string') throw new Error('the admin server is not bound to a port')
-  return bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`
+  return withPort(bound.address, bound.port)
 }
 
 async function closeAll(servers: readonly FastifyInstance[]): Promise<void> {

@@ -3,6 +3,7 @@
 
 import type { Configuration } from '../config/configuration.ts'
 import { ruleLabels } from '../config/gray-rules.ts'
+import { withPort } from '../rules/authority.ts'
 import { ruleCondition, type RuleCondition } from './rule-condition.ts'
 
 type ReleaseSpec = Configuration['releases'][number]
@@ -51,7 +52,10 @@ export function topologyOf({ releases }: Pick<Configuration, 'releases'>): reado
 
 function versionOf(version: VersionSpec, release: ReleaseSpec): TopologyVersion {
   const rules = release.gray.filter((rule) => rule.version === version.name)
-  const pools = Array.from(version.pools, ([service, urls]) => [service, urls.map(hostOf)] as const)
+  const pools = Array.from(
+    version.pools,
+    ([service, urls]) => [service, urls.map(({ hostname, port }) => withPort(hostname, port))] as const,
+  )
   return {
     name: version.name,
     role: roleOf(version.name, release, rules.length > 0),
@@ -65,10 +69,6 @@ function roleOf(name: string, release: ReleaseSpec, hasRules: boolean): Topology
   if (name === release.stable) return 'stable'
   if (release.draining.has(name)) return 'draining'
   return hasRules ? 'gray' : 'idle'
-}
-
-function hostOf({ hostname, port }: { readonly hostname: string; readonly port: number }): string {
-  return hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`
 }
 
 function rulesOf({ gray }: ReleaseSpec): readonly TopologyRule[] {

@@ -1,7 +1,7 @@
 // Does a frame show a part of a page that is open, whose pin must stay what it is, or is it a visit of its own? Told by what browsers say of
 // who loads it and of the page around it; where they do not say, no page may lose its pin.
 
-import { withoutPort } from '../rules/address.ts'
+import { withoutPort } from '../rules/authority.ts'
 import type { Fields } from './types.ts'
 
 /** Whether a release's pin is held by pages of that host too; the port does not count. */

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 
 import { whyNotRead } from '../config/sources.ts'
+import { withPort } from '../rules/authority.ts'
 import { readListenAddress } from './listen-address.ts'
 
 /** Options of every verb that asks a running gateway. */
@@ -30,7 +31,7 @@ export interface AdminClient {
 /** Throws UsageError on an address that is none; rejects when the token cannot be read. */
 export async function openAdmin(values: AdminValues): Promise<AdminClient> {
   const { host, port } = readListenAddress('admin', values.admin)
-  const origin = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  const origin = `http://${withPort(host, port)}`
   const token = await readAdminToken(values['admin-token-file'])
   return {
     json: async (path) => {

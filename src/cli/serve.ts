@@ -9,6 +9,7 @@ import type { MetricsText } from '../admin/view.ts'
 import { formatProblem } from '../config/problem.ts'
 import { ConfigurationError, createGateway, type Gateway, type ManifestOptions, packageVersion } from '../gateway.ts'
 import { listenReason } from '../listen-failure.ts'
+import { withPort } from '../rules/authority.ts'
 import { readAdminToken } from './admin-client.ts'
 import { manifestArguments, manifestUsage, readManifestOptions } from './manifest-arguments.ts'
 import { readListenAddress } from './listen-address.ts'
@@ -143,8 +144,7 @@ function announce(gateway: Served, admin: AdminServer, { configPath, tell }: Ser
   const { snapshot } = gateway.lastReload()
   tell(`configuration ${snapshot} of ${configPath}`, { event: 'configuration', snapshot, path: configPath })
   for (const { address, port, internal, secure } of gateway.listeners()) {
-    const host = address.includes(':') ? `[${address}]` : address
-    const url = `${secure ? 'https' : 'http'}://${host}:${port}`
+    const url = `${secure ? 'https' : 'http'}://${withPort(address, port)}`
     const role = internal ? 'internal' : 'edge'
     tell(`listening on ${url}${internal ? ', service to service' : ''}`, { event: 'listening', role, url })
   }

@@ -1,6 +1,6 @@
 // Destinations to pools: one pool for each service, port and subset (Envoy's cluster `outbound|80|v1|frontend.default.svc.cluster.local`).
 
-import { withPort } from '../rules/address.ts'
+import { withPort } from '../rules/authority.ts'
 import type { HashKeySpec } from '../rules/traffic-policy.ts'
 import type { Pool, UpstreamUrl } from '../rules/types.ts'
 import type { DestinationRules } from './destination-rules.ts'

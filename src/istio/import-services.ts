@@ -1,6 +1,6 @@
 // What a route does and where it leads, as a service of routes.yaml and its pools: actions word for word, endpoints as URLs.
 
-import { withPort } from '../rules/address.ts'
+import { withPort } from '../rules/authority.ts'
 import type { Place } from '../rules/types.ts'
 import { every, fqdnOf, ServiceLookUp, withoutNulls } from './analysis.ts'
 import type { Destination } from './model-shared.ts'

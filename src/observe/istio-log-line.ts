@@ -3,6 +3,7 @@
 
 import { Buffer } from 'node:buffer'
 
+import { withPort } from '../rules/authority.ts'
 import { hostOf } from './istio-series.ts'
 import type { LogLines } from './log-lines.ts'
 import { asciiJson, plainText, withoutQuery } from './log-text.ts'
@@ -106,14 +107,10 @@ function valuesOf(record: RequestRecord, time: number): Values {
     requestId: request?.get('x-request-id'),
     endpoint: endpoint === '' ? undefined : endpoint,
     cluster: endpoint === '' ? undefined : `outbound|${port}|${poolVersion}|${hostOf(service, release)}`,
-    local: connection && addressText(connection.localAddress, connection.localPort),
-    remote: addressText(peer, connection?.remotePort ?? 0),
+    local: connection && withPort(connection.localAddress, connection.localPort),
+    remote: withPort(peer, connection?.remotePort ?? 0),
     route: routeOf(record),
   }
-}
-
-function addressText(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 /** No white space: it is one field of the text format. */

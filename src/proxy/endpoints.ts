@@ -1,7 +1,7 @@
 // All endpoints, and which of them are out. Lives outside the snapshot, keyed by endpoint address, so that a reload forgets nothing.
 // Which one a request goes to is chosen in its pool (pool-endpoints.ts).
 
-import { withPort } from '../rules/address.ts'
+import { withPort } from '../rules/authority.ts'
 import type { ConnectionRules } from './connection-rules.ts'
 import type { Endpoint } from './exchange.ts'
 import { noOutlier } from './outlier-detection.ts'

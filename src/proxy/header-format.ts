@@ -2,7 +2,7 @@
 // A value that comes out empty adds no field (Envoy 1.40 does the same).
 
 import { hostname } from 'node:os'
-import { withPort } from '../rules/address.ts'
+import { withPort } from '../rules/authority.ts'
 import { type FormatPart, type FormatWord, parseHeaderFormat } from '../rules/header-format.ts'
 import type { HeaderOperationsSpec } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'

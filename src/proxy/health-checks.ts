@@ -3,7 +3,7 @@
 
 import { connect, type Socket } from 'node:net'
 import { type buildConnector, Client } from 'undici'
-import { withPort } from '../rules/address.ts'
+import { withPort } from '../rules/authority.ts'
 import type { HealthCheckSpec } from '../rules/health-check.ts'
 import type { Edge } from './edge.ts'
 import { isOurFault } from './http1/upstream-link.ts'

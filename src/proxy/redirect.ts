@@ -1,6 +1,6 @@
 // Istio's HTTPRedirect and HTTPDirectResponse as Envoy answers them: nothing is forwarded.
 
-import { withoutPort } from '../rules/address.ts'
+import { withoutPort } from '../rules/authority.ts'
 import type { DirectResponseSpec, RedirectSpec } from '../rules/route-actions.ts'
 import type { RequestFacts, StringMatchSpec } from '../rules/types.ts'
 import type { EdgeAnswer } from './exchange.ts'

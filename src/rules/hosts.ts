@@ -1,7 +1,7 @@
 // Which release a Host belongs to, by Istio's rules for wildcards, and which service a mesh name means.
 // Ports and case never count here.
 
-import { withoutPort } from './address.ts'
+import { withoutPort } from './authority.ts'
 import { asciiLowerCase } from './wire-text.ts'
 
 /** Finds by a Host value as sent. */
