@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { defaultLimits } from '../../src/proxy/http1/limits.ts'
 import { play, set } from './stage-of-test.ts'
-import { answering, ok, until } from './wire.ts'
+import { answering, type Line, ok, until } from './wire.ts'
 
 const answer = answering(() => ok('x'))
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -94,6 +94,51 @@ describe('time', () => {
   it('headTimeoutMs: a connection that never says a word is closed without one', async () => {
     await play(answer, { limits: { headTimeoutMs: 200 } })
     expect(await set.client().end()).toBe('')
+  })
+
+  describe.each([
+    ['behind a request', [`${get}\r\n`]],
+    ['behind a body, as old clients send it', ['POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab\r\n']],
+    ['that comes later', [get, '\r\n']],
+    ['in two packets', [`${get}\r`, '\n']],
+    ['and a second one', [get, '\r\n\r\n']],
+    [
+      'behind a request that the edge answers itself',
+      ['OPTIONS /a HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n\r\n'],
+    ],
+  ])('an empty line %s (RFC 9112 2.2)', (_where, packets) => {
+    async function sent(): Promise<Line> {
+      await play(answer, { limits: { headTimeoutMs: 200, idleTimeoutMs: 700 } })
+      const client = set.client().write(packets[0]!)
+      await client.message()
+      if (packets[1] !== undefined) client.write(packets[1])
+      return client
+    }
+
+    it('begins no request: the connection is idle, and ends without a word', async () => {
+      const client = await sent()
+      await sleep(50)
+      expect(set.proxy.server.openConnections).toBe(1)
+      expect(await client.end()).toBe('')
+    })
+
+    it('does not keep the next request from coming later than a head may take', async () => {
+      const client = await sent()
+      await sleep(packets[0]!.endsWith('\r') ? 50 : 450)
+      expect((await client.write(get).message()).head).toContain(' 200 ')
+      await client.end()
+    })
+  })
+
+  it('idleTimeoutMs: empty lines do not put it off', async () => {
+    await play(answer, { limits: { idleTimeoutMs: 300 } })
+    const client = set.client().write(get)
+    await client.message()
+    const start = performance.now()
+    const lines = setInterval(() => client.write('\r\n'), 50)
+    expect(await client.end()).toBe('')
+    clearInterval(lines)
+    expect(performance.now() - start).toBeLessThan(2000)
   })
 
   it('idleTimeoutMs: an idle connection is closed', async () => {

@@ -92,6 +92,28 @@ describe('a websocket', () => {
 })
 
 describe('upgrading', () => {
+  it('is opened although Connection names the fields that open it, on either side', async () => {
+    const fields = 'Sec-WebSocket-Key, sec-websocket-version, Sec-WebSocket-Protocol, Sec-WebSocket-Extensions'
+    const set = await stage(async (line) => {
+      const head = await line.take(/^[^]*\r\n\r\n$/)
+      const names = Array.from(head.matchAll(/^(sec-websocket-\w+):/gim), ([, name]) => name!.toLowerCase())
+      const accept = `Connection: Upgrade, Sec-WebSocket-Accept\r\nSec-WebSocket-Accept: ${names.toSorted().join()}`
+      line.write(switching.replace('Connection: Upgrade', accept))
+    })
+    const asked = upgrade
+      .replace('Connection: Upgrade', `Connection: Upgrade, ${fields}`)
+      .replace('\r\n\r\n', '\r\nSec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Extensions: x\r\n\r\n')
+    expect(
+      await set
+        .client()
+        .write(asked)
+        .take(/^[^]*?\r\n\r\n/),
+    ).toMatch(
+      /\r\nSec-WebSocket-Accept: sec-websocket-extensions,sec-websocket-key,sec-websocket-protocol,sec-websocket-version\r\n/,
+    )
+    await set.strike()
+  })
+
   it('holds bytes back until the upstream has switched', async () => {
     const set = await stage(async (line) => {
       await line.take(/upgrade: websocket\r\n\r\n$/)

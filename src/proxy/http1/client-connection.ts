@@ -11,6 +11,7 @@ import { edgeResponse } from './edge-response.ts'
 import { Http1Exchange } from './http1-exchange.ts'
 import { Outlet } from './outlet.ts'
 import {
+  areEmptyLines,
   beginsHead,
   giveBackRequestHead,
   parseRequest,
@@ -216,10 +217,9 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
   #next(): void {
     this.resumeReading()
     const pending = this.#pending
-    if (pending === null) {
-      this.owner.deadlines.set(this, this.owner.limits.idleTimeoutMs)
-      return
-    }
+    if (pending === null) return this.owner.deadlines.set(this, this.owner.limits.idleTimeoutMs)
+    // What the last exchange waited for is over.
+    this.owner.deadlines.clear(this)
     if (this.#reading) return
     this.#pending = null
     this.#readRequests(pending)
@@ -262,9 +262,16 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
     giveBackRequestHead(head)
     if (length < 0) this.#refuse(refusalOf(length), buffer)
     else {
-      // The time for a head starts with its first byte; a byte now and then wins nothing.
-      if (this.#pending === null) this.owner.deadlines.set(this, this.owner.limits.headTimeoutMs)
-      this.#pending = buffer
+      const { deadlines, limits } = this.owner
+      if (this.#requests > 0 && areEmptyLines(buffer)) {
+        // Behind a request (RFC 9112 2.2) they begin no other: it is idle, for no longer than without them.
+        this.#pending = null
+        if (this.deadline === Infinity) deadlines.set(this, limits.idleTimeoutMs)
+      } else {
+        // The time for a head starts with its first byte; a byte now and then wins nothing.
+        if (this.#pending === null) deadlines.set(this, limits.headTimeoutMs)
+        this.#pending = buffer
+      }
       if (this.ended) this.close()
     }
   }

@@ -100,7 +100,8 @@ for (const name of [
 }
 
 // Names that Connection cannot take away: fields "intended for all recipients of the content" (RFC 9110 7.6.1), and those on
-// which framing, routing and identity rest. Without this, `Connection: cookie` turns any request into an anonymous one.
+// which framing, routing and identity rest. Without this, `Connection: cookie` turns any request into an anonymous one. A WebSocket is
+// opened at the backend: its fields are for that (RFC 6455 4.1), and without them an upgrade that was taken for one fails there.
 const lasting = new Set([
   'host',
   'content-length',
@@ -114,6 +115,11 @@ const lasting = new Set([
   'date',
   'via',
   'expect',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-protocol',
+  'sec-websocket-extensions',
+  'sec-websocket-accept',
 ])
 
 export function survivesConnection(name: string): boolean {

@@ -85,6 +85,11 @@ export function passesLimit(before: number, more: number, { headBytes, targetByt
   return before + more >= headBytes || (before < line && before + more >= line)
 }
 
+/** Whether what is INCOMPLETE is nothing but empty lines so far, and whole ones. */
+export function areEmptyLines(bytes: Buffer): boolean {
+  return bytes[0] === CR && bytes.length <= 2 * MAX_EMPTY_LINES && bytes.at(-1) === LF
+}
+
 /** Whether a request asks for no content, be it only begun, or refused: that answer has none either (RFC 9110 9.3.2). */
 export function beginsHead(bytes: Buffer): boolean {
   return bytes.toString('latin1', 0, BEFORE_TARGET).trimStart().startsWith('HEAD ')
