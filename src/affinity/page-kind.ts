@@ -11,7 +11,7 @@ export interface RequestMarks extends Fields {
 }
 
 /**
- * Document, subresource or preflight, by step 3 of docs/affinity.md.
+ * Document, subresource, page that is loaded ahead, or preflight, by step 3 of docs/affinity.md.
  * On plain http browsers send no Sec-Fetch fields, and a frame of the same origin cannot be told from a page; nor can it
  * under a service worker that fetches pages itself, which leaves Sec-Fetch-Dest empty.
  * @param pageHeader by which a page names its version: only its scripts can, so what carries it is no page load
@@ -25,8 +25,9 @@ export function pageKind(
 ): PageKind {
   const { method } = request
   if (method === 'OPTIONS') return isPreflight(request) ? 'preflight' : 'subresource'
-  if ((method !== 'GET' && method !== 'HEAD') || isUpgrade(request) || isPrefetch(request)) return 'subresource'
+  if ((method !== 'GET' && method !== 'HEAD') || isUpgrade(request)) return 'subresource'
   const mode = request.get('sec-fetch-mode')
+  if (isPrefetch(request)) return mode === 'navigate' && !isFrame(request) ? 'prefetch' : 'subresource'
   const document =
     mode === undefined
       ? wantsHtmlPage(request) && !isStamped(request, pageHeader)
@@ -58,20 +59,23 @@ export function hasFetchMetadata(request: RequestMarks): boolean {
   )
 }
 
-const staticDestinations: ReadonlySet<string> = new Set([
+const codeDestinations: readonly string[] = [
   'script',
   'style',
+  'worker',
+  'sharedworker',
+  'serviceworker',
+  'audioworklet',
+  'paintworklet',
+]
+const staticDestinations: ReadonlySet<string> = new Set([
+  ...codeDestinations,
   'image',
   'font',
   'audio',
   'video',
   'track',
   'manifest',
-  'worker',
-  'sharedworker',
-  'serviceworker',
-  'audioworklet',
-  'paintworklet',
 ])
 
 /**
@@ -123,33 +127,64 @@ export function isHtmlType(contentType: string): boolean {
   return beginsWithHtml(contentType)
 }
 
-/** Whether a browser that navigates keeps the page that it has: nothing comes (RFC 9110 15.3.5), or a file that is saved (RFC 6266). */
+/**
+ * Whether a browser that navigates keeps the page that it has: nothing comes (RFC 9110 15.3.5), a file that is saved (RFC 6266), or it is
+ * sent to a program beside it (`Location: mailto:`).
+ */
 export function leavesPageOpen(status: number, answer: Fields): boolean {
   if (status === 204 || status === 205) return true
+  if (isRedirect(status)) return otherScheme.test(answer.get('location') ?? '')
   if (answer.get('content-disposition')?.trimStart().toLowerCase().startsWith('attachment') === true) return true
   const type = firstMediaType(answer.get('content-type') ?? '')
-  return (
-    savedTypes.has(type) || savedKinds.test(type) || (type.startsWith('application/') && !shownApplications.test(type))
-  )
+  return type.includes('/') && (savedTexts.has(type) || !shownTypes.some((shown) => shown.test(type)))
 }
 
-/** What Chromium does not show, beside applications: its lists of unsupported texts and of pictures, and whole kinds. */
-const savedTypes: ReadonlySet<string> = new Set(
+/** 304 is none: the page that the browser holds is shown. */
+export function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
+}
+
+const otherScheme = /^(?!https?:)[a-z][a-z\d+.-]*:/i
+
+/** What Chromium shows in the place of a page (measured): all texts but these, and a few of other kinds. It saves what it does not know. */
+const savedTexts: ReadonlySet<string> = new Set(
   (
     'text/csv text/x-csv text/comma-separated-values text/tsv text/tab-separated-values text/rtf text/ldif text/qif text/x-qif text/ofx ' +
-    'text/calendar text/x-calendar text/vcalendar text/x-vcalendar text/vcard text/x-vcard text/x-vcf text/directory ' +
-    'image/tiff image/heic image/heif image/vnd.adobe.photoshop'
+    'text/calendar text/x-calendar text/vcalendar text/x-vcalendar text/vcard text/x-vcard text/x-vcf text/directory'
   ).split(' '),
 )
-const savedKinds = /^(?:font|message|model)\//
-/** The last is one that says nothing (MIME Sniffing, 7): browsers look at the bytes. */
-const shownApplications = /(?:xml|json|javascript|pdf|signed-exchange|unknown)$/
+const shownTypes: readonly RegExp[] = [
+  /^text\//,
+  // The last is one that says nothing (MIME Sniffing, 7): browsers look at the bytes.
+  /^application\/.*(?:xml|json|javascript|pdf|signed-exchange|unknown)$/,
+  /^image\/(?:p?jpe?g|(?:x-|a)?png|gif|webp|avif|jxl|bmp|svg\+xml|x-xbitmap|x-icon|vnd\.microsoft\.icon)$/,
+  /^(?:audio|video)\/(?:mp4|ogg|webm)$/,
+  /^audio\/(?:(?:x-)?(?:mp3|mpeg|m4a|wav|mpegurl)|flac|aac)$/,
+  /^video\/(?:x-m4v|x-matroska|3gpp)$/,
+  /^(?:multipart\/x-mixed-replace|unknown\/unknown|\*\/\*)$/,
+]
 
-const codeTypes = ['text/javascript', 'application/javascript', 'application/x-javascript', 'text/css'] as const
+/**
+ * Whether browsers run it or dress a page by it: JavaScript under any of its names (WHATWG MIME Sniffing, 4.6), a style sheet, or what
+ * servers without a type for it call a file of that name.
+ */
+export function isCode(contentType: string | undefined, path: string): boolean {
+  if (contentType === undefined || nameless.test(contentType)) return codeName.test(path)
+  return isCodeType(contentType)
+}
 
-/** Whether it is JavaScript (RFC 9239, and what servers still call it) or a style sheet. */
+/** By its type alone. */
 export function isCodeType(contentType: string): boolean {
-  return codeTypes.some((type) => beginsWithType(contentType, type))
+  return beginsWithType(contentType, 'text/css') || contentType.toLowerCase().includes('script')
+}
+
+const nameless = /^(?:text\/plain|(?:application|binary)\/octet-stream)/i
+const codeName = /\.(?:[cm]?js|css)$/i
+
+/** Whether code is asked for, whatever the answer calls it: browsers run and keep it all the same. */
+export function asksForCode(request: RequestMarks): boolean {
+  const dest = request.get('sec-fetch-dest')
+  return (dest !== undefined && codeDestinations.includes(dest)) || importsModule(request)
 }
 
 /** What a browser asks before a cross-origin request (Fetch standard, CORS-preflight request); it never carries cookies. */
@@ -171,13 +206,27 @@ function isDownload(request: RequestMarks): boolean {
   return request.get('sec-fetch-dest') === 'empty' && !wantsHtmlPage(request)
 }
 
-/** Fields by which scripts and frameworks ask for parts of a page as HTML: jQuery, htmx, Turbo, React server components, Next.js. */
-const partMarks = ['x-requested-with', 'hx-request', 'turbo-frame', 'rsc', 'next-router-prefetch'] as const
+/** Fields by which scripts and frameworks ask for parts of a page as HTML: jQuery, htmx, Turbo, React server components, Next.js, Unpoly. */
+const partMarks = [
+  'x-requested-with',
+  'hx-request',
+  'turbo-frame',
+  'x-turbo-request-id',
+  'rsc',
+  'next-router-prefetch',
+  'x-up-version',
+] as const
 
-/** Without fetch metadata only the first type in Accept tells: a page load puts HTML first, an asset or API call does not. */
+/**
+ * Without fetch metadata only the first type in Accept tells: a page load puts HTML first, an asset or API call does not. Browsers say
+ * Upgrade-Insecure-Requests of navigations alone (Upgrade Insecure Requests, 3.2.1): those of Android's web views bring X-Requested-With.
+ */
 function wantsHtmlPage(request: RequestMarks): boolean {
   const accept = request.get('accept')
-  return accept !== undefined && beginsWithHtml(accept) && partMarks.every((name) => request.get(name) === undefined)
+  if (accept === undefined || !beginsWithHtml(accept)) return false
+  return (
+    request.get('upgrade-insecure-requests') !== undefined || partMarks.every((name) => request.get(name) === undefined)
+  )
 }
 
 function isHtml(type: string): boolean {

@@ -10,11 +10,13 @@ import {
   isHtmlType,
   isPageRequest,
   isPrefetch,
+  isRedirect,
   isStaticSubresource,
   isUpgrade,
   leavesPageOpen,
 } from './page-kind.ts'
 import type { RequestMarks } from './page-kind.ts'
+import { isFrame } from './page-frame.ts'
 import { pinCookieName } from './pin-cookie.ts'
 import type { Fields } from './types.ts'
 
@@ -63,7 +65,7 @@ export interface AnswerToPin {
 export function pinToWrite(answer: AnswerToPin): Pin | undefined {
   const { decision, visit, request, status, head } = answer
   if (decision.action !== 'serve' || request.method === 'HEAD') return undefined
-  const due = visit.kind === 'document' ? isDue(answer) : visit.kind === 'subresource' && mayPinSubresource(answer)
+  const due = visit.kind === 'document' ? isDue(answer) : visit.kind !== 'preflight' && mayPinSubresource(answer)
   return due && !leavesPageOpen(status, head) && !canWait(answer) ? newPin(answer) : undefined
 }
 
@@ -72,12 +74,7 @@ export function pinToWrite(answer: AnswerToPin): Pin | undefined {
  * hit, which may hit for this URL alone.
  */
 function canWait({ visit, decision, status }: AnswerToPin): boolean {
-  return isRedirect(status) && visit.reading.state === 'held' && decision.reason !== 'rule'
-}
-
-/** 304 is none: the page that the browser holds is shown. */
-function isRedirect(status: number): boolean {
-  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
+  return isRedirect(status) && visit.reading.state !== 'none' && decision.reason !== 'rule'
 }
 
 /** What the access log says of the pin. */
@@ -86,13 +83,16 @@ export function pinOut(reading: PinReading, written: Pin | undefined): 'kept' | 
   return reading.state === 'held' ? 'kept' : 'none'
 }
 
-/** The value of Set-Cookie. On plain http there is no Secure, without which browsers refuse SameSite=None: Lax is what works there. */
+/**
+ * The value of Set-Cookie. On plain http there is no Secure, without which browsers refuse SameSite=None: Lax is what works there. Chromium
+ * forgets cookies of high priority last when a site has more than 180 (draft-west-cookie-priority); others ignore the word.
+ */
 export function setCookieLine(spec: PinSpec, value: string, encrypted: boolean): string {
   const sameSite = spec.sameSite === 'none' && encrypted ? 'None' : 'Lax'
   const domain = spec.domain === undefined ? '' : `; Domain=${spec.domain}`
   const name = pinCookieName(spec, encrypted)
   const maxAge = spec.ttlSeconds + openPageSeconds
-  return `${name}=${value}; Path=/${domain}; Max-Age=${maxAge}; HttpOnly; SameSite=${sameSite}${encrypted ? '; Secure' : ''}`
+  return `${name}=${value}; Path=/${domain}; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=${sameSite}${encrypted ? '; Secure' : ''}`
 }
 
 /** Set-Cookie lines that take away the pins for one host, once a pin for `domain` is written. They go before that one. */
@@ -121,15 +121,32 @@ function isStillGiven(decision: Decision, release: ReleaseSpec): boolean {
 }
 
 function mayPinSubresource(answer: AnswerToPin): boolean {
-  return answer.visit.reading.state === 'none' && (isPageWithoutPin(answer) || isAnswerToClient(answer))
+  const { reading } = answer.visit
+  if (reading.state !== 'none') return isPageOfOldTab(answer, reading.pin)
+  return isShownAsPage(answer) || isAnswerToClient(answer)
 }
 
 /**
  * A page that is no page load: the answer to a form that another site posted (without the pin, which is SameSite=Lax), or what was
  * prefetched before the first visit. What it asks for would follow another pin, or be decided anew each time.
  */
-function isPageWithoutPin({ request, status, head }: AnswerToPin): boolean {
+function isShownAsPage({ request, status, head }: AnswerToPin): boolean {
   return !isRedirect(status) && isHtmlType(head.get('content-type') ?? '') && isPageRequest(request, true)
+}
+
+/**
+ * The answer to a form of a stamped tab, from which another one has taken the pin: what it loads has to be of its version. Not of a frame,
+ * around which the page stays; nor of a script, which alone can send the header.
+ */
+function isPageOfOldTab(answer: AnswerToPin, pin: Pin): boolean {
+  const { decision, request, release } = answer
+  return (
+    decision.reason === 'page' &&
+    decision.version !== pin.version &&
+    request.get(release.pin.pageHeader) === undefined &&
+    !isFrame(request) &&
+    isShownAsPage(answer)
+  )
 }
 
 /** Clients without fetch metadata may keep cookies without ever loading a page (scripts, apps): their first API answer pins them. */

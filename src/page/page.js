@@ -70,7 +70,7 @@ function start(own) {
 
   // These take no headers: the edge reads a parameter and takes it out again. Workers find it in their own URL, and two versions of a
   // shared one are two.
-  for (const name of ['EventSource', 'WebSocket', 'Worker', 'SharedWorker']) {
+  for (const name of ['EventSource', 'WebSocket', 'WebSocketStream', 'Worker', 'SharedWorker']) {
     const Native = globalThis[name]
     if (!Native) continue
     globalThis[name] = class extends Native {
@@ -118,14 +118,15 @@ function reload() {
 }
 
 function versionOfPage() {
-  const [{ serverTiming = [] } = {}] = performance.getEntriesByType('navigation')
-  return serverTiming.filter(({ name }) => name === 'graylane').pop()?.description ?? versionAround()
+  const [{ name = location.href, serverTiming = [] } = {}] = performance.getEntriesByType('navigation')
+  return serverTiming.filter((said) => said.name === 'graylane').pop()?.description ?? versionAround(name)
 }
 
-/** A frame that a page writes itself is a part of that page. */
-function versionAround() {
+/** A frame or window that a page writes itself is a part of that page, whose address it may take (`document.write`). */
+function versionAround(loaded) {
   try {
-    return location.protocol === 'about:' ? parent[Symbol.for('graylane/page')]?.version : undefined
+    const writer = parent === globalThis ? opener : parent
+    return /^(?:about|blob):/.test(loaded) ? writer?.[Symbol.for('graylane/page')]?.version : undefined
   } catch {
     return undefined
   }

@@ -11,8 +11,8 @@ import {
 } from '../affinity/cache-policy.ts'
 import {
   asksForAsset,
-  importsModule,
-  isCodeType,
+  asksForCode,
+  isCode,
   isHtmlType,
   isPageRequest,
   isWorkerScript,
@@ -164,8 +164,7 @@ class AnswerFacts implements CacheFacts {
   }
 
   get code(): boolean {
-    const type = this.#contentType
-    return (type !== undefined && isCodeType(type)) || importsModule(this.#request)
+    return isCode(this.#contentType, this.#path) || asksForCode(this.#request)
   }
 
   /** Asked of most answers more than once. */

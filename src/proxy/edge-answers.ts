@@ -49,6 +49,12 @@ export const edgeErrors = {
     title: 'The request did not arrive in time',
   },
   stalePage: { code: 'EDGE_STALE_PAGE', status: 409, flag: '-', title: 'This page belongs to a version that is gone' },
+  prefetchRefused: {
+    code: 'EDGE_PREFETCH_REFUSED',
+    status: 409,
+    flag: '-',
+    title: 'This page will be of another version when it is visited',
+  },
   targetTooLong: { code: 'EDGE_TARGET_TOO_LONG', status: 414, flag: 'DPE', title: 'The request target is too long' },
   expectation: { code: 'EDGE_EXPECTATION_FAILED', status: 417, flag: 'DPE', title: 'This expectation cannot be met' },
   headTooLarge: { code: 'EDGE_HEAD_TOO_LARGE', status: 431, flag: 'DPE', title: 'The request head is too large' },
@@ -214,6 +220,7 @@ const reloadLink =
 export function previewRedirect(
   path: string,
   opened: { readonly setCookie: string; readonly query: string },
+  secure: boolean,
 ): EdgeAnswer {
   // A path of two slashes would name another host (RFC 3986 4.2).
   const target = `/${path.replace(/^[/\\]+/, '')}${opened.query === '' ? '' : `?${opened.query}`}`
@@ -224,10 +231,17 @@ export function previewRedirect(
       ['set-cookie', opened.setCookie],
       ['cache-control', 'no-store'],
       ['referrer-policy', 'no-referrer'],
+      ...(secure ? [['clear-site-data', loadedAhead] as const] : []),
     ],
     body: '',
   }
 }
+
+/**
+ * Clear-Site-Data (3.1) of the page by which a browser leaves one version for another: what it loaded ahead is of the one that it leaves, and
+ * would be shown without a request, its parts under the new pin. Only sent on https: elsewhere browsers complain of it.
+ */
+export const loadedAhead = '"prefetchCache", "prerenderCache"'
 
 function unstored(contentType: string): [name: string, value: string][] {
   return [

@@ -74,7 +74,7 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
   if (link !== undefined)
     return link.opened === undefined
       ? proxied.fail(edgeErrors.previewEnded)
-      : proxied.answer(previewRedirect(target.path, link.opened))
+      : proxied.answer(previewRedirect(target.path, link.opened, cookies.secure))
 
   const visit = visitOf(request, facts, cookies, edgeRelease, around)
   proxied.visits(visit, cookies)
@@ -88,7 +88,7 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
     const refused = serviceOf(release, facts, decision.version)
     proxied.refusedBy(refused && edgeRelease.actionsOf.get(refused))
     if (decision.action === 'reload') return answerStale(proxied, visit, decision, request)
-    return proxied.fail(edgeErrors.versionUnavailable)
+    return proxied.fail(decision.action === 'refuse' ? edgeErrors.prefetchRefused : edgeErrors.versionUnavailable)
   }
 
   const service = serviceOf(release, facts, decision.version)

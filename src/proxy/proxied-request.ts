@@ -8,7 +8,7 @@ import type { Service } from '../rules/release.ts'
 import type { Decision, RequestFacts, Visit } from '../rules/types.ts'
 import { assertCaching, assertConditions, assertRange, forbidStoring, keepFromShared } from './cache-fields.ts'
 import type { EdgeListener, EdgeRelease, VersionLines } from './edge.ts'
-import { edgeAnswer, type EdgeError } from './edge-answers.ts'
+import { edgeAnswer, type EdgeError, loadedAhead } from './edge-answers.ts'
 import type { PoolEndpoints } from './pool-endpoints.ts'
 import type { EdgeAnswer, Exchange, Head, Outcome, ResponseHead, UpstreamFailure } from './exchange.ts'
 import type { FieldLine } from './field-line.ts'
@@ -186,9 +186,8 @@ export class ProxiedRequest extends RouteExecution {
    */
   onInterim(head: ResponseHead): void {
     head.removeSpellings(this.#release!.versionNames)
-    const visit = this.#visit
-    if (visit?.kind !== 'document' || this.#decision?.reason === 'preview') return
-    const { reading } = visit
+    if (this.#visit === undefined || this.#decision?.reason === 'preview') return
+    const { reading } = this.#visit
     if (reading.state !== 'held' || reading.pin.version !== this.version) head.remove('link')
   }
 
@@ -247,7 +246,10 @@ export class ProxiedRequest extends RouteExecution {
   /** What is looked at in a preview must not turn up later, and one that is over ends with the next page. */
   #settlePreview(release: EdgeRelease, visit: Visit, head: AnswerHead): void {
     if (this.#decision?.reason === 'preview') forbidStoring(head)
-    else if (visit.kind === 'document') head.append('set-cookie', release.previews!.end(this.#cookies!.secure))
+    else if (visit.kind === 'document') {
+      head.append('set-cookie', release.previews!.end(this.#cookies!.secure))
+      this.#forgetLoadedAhead(head)
+    }
   }
 
   #promise(release: EdgeRelease, visit: Visit, head: AnswerHead): void {
@@ -274,6 +276,11 @@ export class ProxiedRequest extends RouteExecution {
       for (const line of endOfHostPins(spec.pin, cookies.secure)) head.append('set-cookie', line)
     }
     head.append('set-cookie', setCookieLine(spec.pin, value, cookies.secure))
+    if (visit.reading.state !== 'none' && visit.reading.pin.version !== pin.version) this.#forgetLoadedAhead(head)
+  }
+
+  #forgetLoadedAhead(head: AnswerHead): void {
+    if (this.#cookies?.secure === true) head.append('clear-site-data', loadedAhead)
   }
 
   // --- what header values may ask for ------------------------------------------------------------------------------------------

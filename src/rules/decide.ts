@@ -52,7 +52,21 @@ function decideByKind(release: Release, facts: RequestFacts, visit: Visit, trace
       return decideDocument(release, facts, visit, bindingPin(release, visit), trace)
     case 'subresource':
       return decideSubresource(release, facts, visit, trace)
+    case 'prefetch':
+      return decidePrefetch(release, facts, visit, trace)
   }
+}
+
+/**
+ * A page loaded ahead is shown without a further request, and must not take the pin of the open page away: it is of the pin's version or
+ * not loaded ahead at all. Else whoever follows prefetched links would never leave a version that is drained.
+ */
+function decidePrefetch(release: Release, facts: RequestFacts, visit: Visit, trace: Trace | undefined): Decision {
+  const { reading } = visit
+  if (reading.state !== 'held') return decideSubresource(release, facts, visit, trace)
+  const page = decideDocument(release, facts, visit, bindingPin(release, visit), trace)
+  if (page.action !== 'serve' || page.version === reading.pin.version) return page
+  return { action: 'refuse', version: page.version, reason: 'prefetch', rule: page.rule }
 }
 
 // --- subresources (step 5) ---------------------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ export function describeReason({ reason, rule, version }: Decision): string {
       return 'the page named its version, and its browser was given it'
     case 'stable':
       return 'no rule hit and no pin binds: stable'
+    case 'prefetch':
+      return 'the page will be of another version than the pin when it is visited'
     case 'preflight':
       return 'a CORS preflight belongs to no page: stable'
     case 'preview':
@@ -47,9 +49,14 @@ export function describeReason({ reason, rule, version }: Decision): string {
 /** The last line of a trace. */
 export function describeDecision(decision: Decision): string {
   const { action, version } = decision
-  const what =
-    action === 'serve' ? version : action === 'reload' ? `reload, current is ${version}` : `${version} cannot answer`
-  return `${what}: ${describeReason(decision)}`
+  return `${outcomes[action](version)}: ${describeReason(decision)}`
+}
+
+const outcomes: Record<Decision['action'], (version: string) => string> = {
+  serve: (version) => version,
+  reload: (version) => `reload, current is ${version}`,
+  unavailable: (version) => `${version} cannot answer`,
+  refuse: (version) => `not ahead of its visit, which will be of ${version}`,
 }
 
 /** `rule office (config/routes.yaml:31)`, or `rule at config/routes.yaml:31` where it has no name. */

@@ -17,7 +17,7 @@ export function decidePreview(release: Release, visit: Visit): Decision | undefi
       : { action: 'unavailable', version, reason: 'unavailable', rule: undefined }
   }
   // The page was loaded while the preview held (the next page load takes the cookie away), and what it asks for would come from elsewhere.
-  return kind === 'subresource'
+  return kind !== 'document'
     ? { action: 'reload', version: release.stable, reason: 'stale', rule: undefined }
     : undefined
 }

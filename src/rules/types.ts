@@ -144,8 +144,11 @@ export type PinReading =
 /** What became of the pins that came. forged: a signature that fails (or cannot be checked any more). two: genuine ones that differ. */
 export type PinState = PinReading['state'] | 'forged' | 'two'
 
-/** A page load, or everything else. A preflight belongs to no page and carries no cookies. */
-export type PageKind = 'document' | 'subresource' | 'preflight'
+/**
+ * A page load, or everything else. A page that is loaded ahead of its visit (prefetch) moves no pin. A preflight belongs to no page and
+ * carries no cookies.
+ */
+export type PageKind = 'document' | 'subresource' | 'prefetch' | 'preflight'
 
 /** What deciding needs beside the facts; clock, randomness and health come in as values. */
 export interface Visit {
@@ -193,6 +196,7 @@ export type Reason =
   | 'pin'
   | 'page'
   | 'stable'
+  | 'prefetch'
   | 'preflight'
   | 'preview'
   | 'stale'
@@ -205,8 +209,11 @@ export type Reason =
   | 'default'
 
 export interface Decision {
-  /** serve: go to `version`; reload: 409, the page is of a version that is gone; unavailable: 503, the version cannot answer. */
-  readonly action: 'serve' | 'reload' | 'unavailable'
+  /**
+   * serve: go to `version`; reload: 409, the page is of a version that is gone; unavailable: 503, the version cannot answer; refuse: 409, not
+   * ahead of the visit, which will be of `version`.
+   */
+  readonly action: 'serve' | 'reload' | 'unavailable' | 'refuse'
   readonly version: string
   readonly reason: Reason
   /** The gray rule behind `rule`, `share`, and behind a `fallback` or `unavailable` that a rule led to. */

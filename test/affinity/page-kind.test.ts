@@ -85,12 +85,12 @@ const withFetchMetadata: readonly Row[] = [
   {
     says: 'speculation rules, prefetch',
     fields: { ...fetchMarks('navigate', 'document'), 'sec-purpose': 'prefetch', accept: page },
-    kind: 'subresource',
+    kind: 'prefetch',
   },
   {
     says: 'speculation rules, prerender',
     fields: { ...fetchMarks('navigate', 'document'), 'sec-purpose': 'prefetch;prerender', accept: page },
-    kind: 'subresource',
+    kind: 'prefetch',
   },
   {
     says: 'a page under a service worker',
@@ -144,6 +144,11 @@ const plain: readonly Row[] = [
     kind: 'subresource',
   },
   { says: 'htmx', fields: { accept: 'text/html', 'hx-request': 'true' }, kind: 'subresource' },
+  {
+    says: "a page in an Android app's web view",
+    fields: { accept: page, 'upgrade-insecure-requests': '1', 'x-requested-with': 'com.example.app' },
+    kind: 'document',
+  },
   { says: 'a Turbo frame', fields: { accept: page, 'turbo-frame': 'cart' }, kind: 'subresource' },
   { says: 'React server components', fields: { accept: page, rsc: '1' }, kind: 'subresource' },
   { says: "Next.js's prefetch", fields: { accept: page, 'next-router-prefetch': '1' }, kind: 'subresource' },

@@ -101,6 +101,22 @@ describeWithPages('what the browser keeps', (stage) => {
       expect(await page.evaluate('dataVersion')).toBe('v2')
     })
 
+    it.each(['', 'text/plain', 'application/octet-stream', 'text/ecmascript'])(
+      'nor a script that its server calls "%s"',
+      async (type) => {
+        const code = `/any/app.js?field=cache-control: max-age=600${type && `&field=content-type: ${type}`}`
+        const script = `<script src="${code}&body=codeVersion='VERSION'"></script>`
+        const path = `/any?field=content-type: text/html&body=${encodeURIComponent(script)}`
+        const { page } = await stage.open(stage.url(scheme) + path)
+        expect(await page.evaluate('codeVersion')).toBe('v1')
+        await stage.change(promoted)
+        await page.goto(`${stage.url(scheme)}/next?bare`)
+        await goBack(page, '/any')
+        await page.waitForLoadState()
+        expect(await page.evaluate('codeVersion')).toBe('v2')
+      },
+    )
+
     it('an app that takes what the browser has, however old, does not get it of another version', async () => {
       const { page } = await stage.open(stage.url(scheme))
       const logo = `fetch('/logo.svg', { cache: 'force-cache' }).then((answer) => answer.text())`

@@ -85,6 +85,13 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
     // The same without a word about saving it: browsers cannot show such types.
     case '/file':
       return send(searchParams.get('type') ?? '', version)
+    // Whatever a test wants to be answered: `?field=name: value` as often as it likes, and a body in which VERSION is the version.
+    case '/any':
+    case '/any/app.js': {
+      const fields = searchParams.getAll('field').map((line) => line.split(': ', 2) as [string, string])
+      response.writeHead(200, Object.fromEntries(fields))
+      return void response.end((searchParams.get('body') ?? '').replaceAll('VERSION', version))
+    }
     case '/away':
       return send('text/plain', '', { location: searchParams.get('to') ?? '/' }, 302)
     case '/nothing':
@@ -120,13 +127,14 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
 }
 
 /**
- * `?stamp` brings the script tag of graylane/page, `?speculate=/path` prefetches that page, `?link=URL` points somewhere, `?bare` leaves
+ * `?stamp` brings the script tag of graylane/page, `?speculate=/path` prefetches that page (or `&how=prerender`), `?link=URL` points somewhere, `?bare` leaves
  * the app's script out, `?picture` shows one, `?early` calls the API before the page is loaded, `?data`
  * imports JSON.
  */
 function pageOf(version: string, wishes: URLSearchParams): string {
   const target = wishes.get('speculate')
-  const rules = { prefetch: [{ source: 'list', urls: [target], eagerness: 'immediate' }] }
+  const how = wishes.get('how') ?? 'prefetch'
+  const rules = { [how]: [{ source: 'list', urls: [target], eagerness: 'immediate' }] }
   const wished = {
     stamp: '<script src="/.graylane/page.js"></script>',
     early: `<script>globalThis.early = fetch('/api/version').then((answer) => answer.json())</script>`,

@@ -11,6 +11,10 @@ const savedTypes = [
   'text/rtf',
   'text/tab-separated-values',
   'image/tiff',
+  'image/jp2',
+  'video/x-msvideo',
+  'audio/midi',
+  'binary/octet-stream',
   'font/woff2',
   'message/rfc822',
   'model/gltf-binary',
@@ -31,6 +35,7 @@ describeWithPages('visits', (stage) => {
     it.each([
       ['a file that is saved', '/export'],
       ['a file that is saved, behind a redirect', '/away?to=/export'],
+      ['a program beside the browser, behind a redirect', '/away?to=graylane-test:x'],
       ...savedTypes.map((type): [string, string] => [`a file of a type that is saved, ${type}`, `/file?type=${type}`]),
       ['an answer of nothing', '/nothing'],
     ])('%s, asked for after a promotion, leaves the open page its version', async (_, path) => {
@@ -40,6 +45,14 @@ describeWithPages('visits', (stage) => {
       await page.evaluate(`location.href = '${path}'`)
       await expect.poll(() => stage.askedFor(path)).toBe(before + 1)
       expect(await partsOf(page)).toEqual(whole('v1'))
+    })
+
+    it('a file behind a redirect leaves a page whose version is gone as it is: told to reload', async () => {
+      const { page } = await stage.open(stage.url(scheme))
+      await stage.change({ versions: ['v2', 'v3'], stable: 'v2' })
+      await page.evaluate(`location.href = '/away?to=/export'`)
+      await expect.poll(() => stage.askedFor('/export')).toBeGreaterThan(0)
+      expect(await page.evaluate(`fetch('/api/version').then(({ status }) => status)`)).toBe(409)
     })
 
     it('a file of a link with the attribute download is of the version of its page', async () => {
@@ -62,6 +75,15 @@ describeWithPages('visits', (stage) => {
       const before = site.asked.length
       await page.goto(`${stage.url(scheme)}/next`)
       await expect.poll(() => site.asked.slice(before).some(({ url }) => url === '/beacon')).toBe(true)
+    })
+
+    it('an app that sets more cookies than a browser keeps for a site does not lose the pin by it', async () => {
+      const { page } = await stage.open(stage.url(scheme))
+      await stage.change(promoted)
+      for (let round = 0; round < 3; round += 1) {
+        await page.evaluate(`for (let i = 0; i < 400; i += 1) document.cookie = 'c' + i + '=1; path=/'`)
+        expect(await page.evaluate(`fetch('/api/version').then((answer) => answer.json())`)).toEqual({ version: 'v1' })
+      }
     })
 
     it('a login at another site leads back to a page that knows its version', async () => {

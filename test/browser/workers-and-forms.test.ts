@@ -2,7 +2,7 @@
 
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { describeWithPages, openIn } from './page-stage.ts'
+import { describeWithPages, openIn, partsOf, whole } from './page-stage.ts'
 import type { Asked } from './versioned-site.ts'
 
 const promoted = { stable: 'v2', draining: ['v1'] }
@@ -62,6 +62,17 @@ describeWithPages('workers and forms', (stage) => {
       expect(old.errors).toEqual([])
     })
 
+    it.each([
+      ['with the script', '/form?stamp'],
+      ['without it', '/form'],
+    ])('the page that answers such a form, %s, is whole', async (_, action) => {
+      const old = await oldTab()
+      await old.evaluate(`document.forms[0].action = '${action}'`)
+      await old.locator('#post').click()
+      await old.waitForURL('**/form?*')
+      expect(await partsOf(old)).toEqual(whole('v1'))
+    })
+
     it('with the stamp, a form in a shadow tree, whose events stay there, goes to the version of its page, too', async () => {
       const old = await oldTab()
       const before = stage.sites.get('v1')!.asked.length
@@ -90,6 +101,28 @@ describeWithPages('workers and forms', (stage) => {
       expect(called).toBe('v1')
     })
 
+    it.each([
+      ['a window', `open('about:blank').document.write(html)`],
+      ['a frame of nothing', `document.body.appendChild(document.createElement('iframe')).contentDocument.write(html)`],
+      ['a window of a blob', `open(URL.createObjectURL(new Blob([html], { type: 'text/html' })))`],
+      [
+        'a frame of a blob',
+        `document.body.append(Object.assign(document.createElement('iframe'), {
+          src: URL.createObjectURL(new Blob([html], { type: 'text/html' })),
+        }))`,
+      ],
+    ])('with the stamp, %s that the page writes itself calls as the page, if it has the script', async (_, write) => {
+      const old = await oldTab()
+      const called = await old.evaluate(`new Promise((done) => {
+        addEventListener('message', ({ data }) => done(data))
+        const call = "fetch('" + origin + "/api/version').then((answer) => answer.json())" +
+          ".then(({ version }) => (opener ?? parent).postMessage(version))"
+        const html = '<script src="' + origin + '/.graylane/page.js"></' + 'script><script>' + call + '</' + 'script>'
+        ${write}
+      })`)
+      expect(called).toBe('v1')
+    })
+
     it('with the stamp, a worker that the page writes itself calls as the page, if it has the script', async () => {
       const old = await oldTab()
       const called = await old.evaluate(`new Promise((done) => {
@@ -113,6 +146,18 @@ describeWithPages('workers and forms', (stage) => {
             .map(({ url }) => url),
         )
         .toContain('/api/version?later')
+    })
+
+    it.runIf(scheme === 'https')('with the stamp, a socket that is read as a stream says its version', async () => {
+      const old = await oldTab()
+      if (!(await old.evaluate(`'WebSocketStream' in globalThis`))) return
+      const called = await old.evaluate(`(async () => {
+        const socket = new WebSocketStream(location.origin.replace('http', 'ws') + '/socket')
+        const { value } = await (await socket.opened).readable.getReader().read()
+        socket.close()
+        return value
+      })()`)
+      expect(called).toBe('v1')
     })
 
     it('a form that the app takes into its own hands is left alone, as is one that asks for a page', async () => {

@@ -269,6 +269,42 @@ export const answers: readonly CaseGroup[] = [
     ],
   },
   {
+    title: 'step 9: whoever is moved forgets what was loaded ahead of the other version',
+    config: config(),
+    cases: [
+      {
+        says: 'by the page that brings the other pin',
+        headers: [...securePage, 'X-Forwarded-Proto: https', 'X-Forwarded-For: 127.0.0.58'],
+        pins: [{ pin: 'v1', epoch: 2, name: '__Host-graylane' }],
+        expect: { version: 'v2', answer: { 'clear-site-data': '"prefetchCache", "prerenderCache"' } },
+      },
+      {
+        says: 'beside what the app would have forgotten',
+        headers: [
+          ...securePage,
+          'X-Forwarded-Proto: https',
+          'X-Forwarded-For: 127.0.0.58',
+          'x-echo-clear-site-data: "cache"',
+        ],
+        pins: [{ pin: 'v1', epoch: 2, name: '__Host-graylane' }],
+        expect: { version: 'v2', answer: { 'clear-site-data': '"cache", "prefetchCache", "prerenderCache"' } },
+      },
+      {
+        says: 'a renewed pin and a first one have nothing to forget',
+        headers: [...securePage, 'X-Forwarded-Proto: https'],
+        pins: [{ pin: 'v1', epoch: 2, age: '3601s', name: '__Host-graylane' }],
+        expect: { version: 'v1', pin: { version: 'v1' }, answer: { 'clear-site-data': null } },
+      },
+      {
+        says: 'over plain http browsers load nothing ahead, and complain of the field',
+        from: '127.0.0.58',
+        headers: page,
+        pins: [{ pin: 'v1', epoch: 2 }],
+        expect: { version: 'v2', pin: { version: 'v2' }, answer: { 'clear-site-data': null } },
+      },
+    ],
+  },
+  {
     title: 'step 9: x-version, named otherwise',
     config: config(', header: x-lane'),
     cases: [
@@ -280,34 +316,40 @@ export const answers: readonly CaseGroup[] = [
       },
     ],
   },
-  attributes('plain http', '', 'no Secure', page, `graylane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Lax`),
+  attributes(
+    'plain http',
+    '',
+    'no Secure',
+    page,
+    `graylane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=Lax`,
+  ),
   attributes(
     'https',
     '',
     '__Host- and Secure',
     [...page, https],
-    `__Host-graylane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Lax; Secure`,
+    `__Host-graylane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=Lax; Secure`,
   ),
   attributes(
     'https with a domain',
     ', domain: shop.test',
     'Domain instead of __Host-',
     [...page, https],
-    `graylane=VALUE; Path=/; Domain=shop.test; Max-Age=${maxAge}; HttpOnly; SameSite=Lax; Secure`,
+    `graylane=VALUE; Path=/; Domain=shop.test; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=Lax; Secure`,
   ),
   attributes(
     'sameSite: none',
     ', sameSite: none',
     'SameSite=None',
     [...page, https],
-    `__Host-graylane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=None; Secure`,
+    `__Host-graylane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=None; Secure`,
   ),
   attributes(
     'another name',
     ', cookie: lane',
     'its own name',
     page,
-    `lane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Lax`,
+    `lane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=Lax`,
   ),
   {
     title: 'step 9: attributes, another ttl',
@@ -316,7 +358,9 @@ export const answers: readonly CaseGroup[] = [
       {
         says: 'Max-Age is ttl and seven days, since ttl binds documents only',
         headers: page,
-        expect: { setCookie: `graylane=VALUE; Path=/; Max-Age=${90 + 7 * 24 * 3600}; HttpOnly; SameSite=Lax` },
+        expect: {
+          setCookie: `graylane=VALUE; Path=/; Max-Age=${90 + 7 * 24 * 3600}; HttpOnly; Priority=High; SameSite=Lax`,
+        },
       },
     ],
   },

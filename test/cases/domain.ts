@@ -19,7 +19,7 @@ pin: { keys: [{ file: pin.key }], epoch: 2, domain: shop.test, sameSite: none }
 const host = 'app.shop.test'
 const https = 'X-Forwarded-Proto: https'
 const maxAge = 8 * 3600 + 7 * 24 * 3600
-const written = `graylane=VALUE; Path=/; Domain=shop.test; Max-Age=${maxAge}; HttpOnly; SameSite=None; Secure`
+const written = `graylane=VALUE; Path=/; Domain=shop.test; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=None; Secure`
 const end = 'Path=/; Max-Age=0; HttpOnly; SameSite=Lax'
 
 const overHttps: readonly Case[] = [
@@ -105,7 +105,7 @@ const overHttp: readonly Case[] = [
     expect: {
       version: 'v2',
       pin: { version: 'v2' },
-      setCookie: `graylane=VALUE; Path=/; Domain=shop.test; Max-Age=${maxAge}; HttpOnly; SameSite=Lax`,
+      setCookie: `graylane=VALUE; Path=/; Domain=shop.test; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=Lax`,
       answer: { 'set-cookie': `graylane=; ${end}, SIGNED` },
     },
   },

@@ -44,6 +44,16 @@ function subresource(says: string, headers: readonly string[], options: Options 
   }
 }
 
+/** It would move the pin if it were visited, so it is not loaded ahead. */
+function loadedAhead(says: string, headers: readonly string[]): Case {
+  return {
+    says: `${says} is a page loaded ahead`,
+    headers,
+    pins: [{ pin: 'v2', age: '9h' }],
+    expect: { status: 409, document: false, reason: 'prefetch', pin: 'kept', by: null },
+  }
+}
+
 const upgrade = [
   'Connection: Upgrade',
   'Upgrade: websocket',
@@ -84,8 +94,14 @@ export const pageKind: readonly CaseGroup[] = [
         ...fetchMetadata('no-cors', 'empty'),
         'Sec-Purpose: prefetch',
       ]),
-      subresource('a speculative prefetch', [...securePage, 'Sec-Purpose: prefetch']),
-      subresource('a prerender', [...securePage, 'Sec-Purpose: prefetch;prerender']),
+      loadedAhead('a speculative prefetch', [...securePage, 'Sec-Purpose: prefetch']),
+      loadedAhead('a prerender', [...securePage, 'Sec-Purpose: prefetch;prerender']),
+      subresource('a frame in a page that is prerendered', [
+        ...page,
+        ...fetchMetadata('navigate', 'iframe'),
+        'Sec-Purpose: prefetch;prerender',
+      ]),
+      subresource('a call of a page that is prerendered', [...secureApi, 'Sec-Purpose: prefetch;prerender']),
       subresource('an upgrade', [...securePage, ...upgrade], { status: 101 }),
     ],
   },
@@ -95,6 +111,7 @@ export const pageKind: readonly CaseGroup[] = [
     cases: [
       document('a page', page),
       document('a same-origin iframe (the known gap)', [...page, 'Referer: http://shop.test/']),
+      document("a page in an Android app's web view", [...page, 'X-Requested-With: com.example.app']),
       document('HEAD of a page', page, { method: 'HEAD' }),
       document('XHTML first', ['Accept: application/xhtml+xml,text/html;q=0.9']),
       document('HTML in capitals and with parameters', ['Accept: Text/HTML;level=1, */*']),
@@ -112,6 +129,8 @@ export const pageKind: readonly CaseGroup[] = [
       subresource('jQuery asking for HTML', ['Accept: text/html, */*; q=0.01', 'X-Requested-With: XMLHttpRequest']),
       subresource('htmx', [...html, 'HX-Request: true']),
       subresource('a Turbo frame', [...html, 'Turbo-Frame: cart']),
+      subresource('a page that Turbo puts into the one that is open', [...html, 'X-Turbo-Request-Id: 1']),
+      subresource('a part that Unpoly asks for', [...html, 'X-Up-Version: 3.10.2']),
       subresource('React server components', [...html, 'RSC: 1']),
       subresource("Next.js's prefetch", [...html, 'Next-Router-Prefetch: 1']),
       subresource('link rel=prefetch', [...page, 'Sec-Purpose: prefetch']),

@@ -161,14 +161,17 @@ export const pin: readonly CaseGroup[] = [
         expect: {
           version: 'v1',
           pinIn: 'stale',
-          setCookie: '__Host-graylane=VALUE; Path=/; Max-Age=633600; HttpOnly; SameSite=Lax; Secure',
+          setCookie: '__Host-graylane=VALUE; Path=/; Max-Age=633600; HttpOnly; Priority=High; SameSite=Lax; Secure',
         },
       },
       {
         says: 'its name in a value tells nothing',
         headers: page,
         cookies: ['a=__Host-graylane=1'],
-        expect: { version: 'v1', setCookie: 'graylane=VALUE; Path=/; Max-Age=633600; HttpOnly; SameSite=Lax' },
+        expect: {
+          version: 'v1',
+          setCookie: 'graylane=VALUE; Path=/; Max-Age=633600; HttpOnly; Priority=High; SameSite=Lax',
+        },
       },
     ],
   },

@@ -1,7 +1,7 @@
 // Step 5 of docs/affinity.md: what belongs to a page follows its page.
 
 import type { Case, CaseGroup } from './case.ts'
-import { api, page, secureApi, seedWhere } from './case.ts'
+import { api, fetchMetadata, page, secureApi, securePage, seedWhere } from './case.ts'
 
 function config(pin = ''): string {
   return `
@@ -86,6 +86,103 @@ const pinned: readonly Case[] = [
     headers: secureApi,
     pins: [{ pin: 'v1', epoch: 2, seed: drawn }],
     expect: { version: 'v1', reason: 'pin', rule: '', pin: 'kept' },
+  },
+]
+
+const posted = ['X-Echo-Content-Type: text/html']
+const tabs = [{ pin: 'v2', epoch: 2, history: ['v2', 'v1'], seed: 'kept-seed' }]
+
+/** Forms of a page that named its version, from which another tab has taken the pin: the answer is a page, and the newest one. */
+const forms: readonly Case[] = [
+  {
+    says: 'the page that answers its form takes the pin back: what it loads has to be of its version',
+    method: 'POST',
+    path: '/form?x-page-version=v1',
+    headers: [...securePage, ...posted],
+    pins: tabs,
+    expect: { version: 'v1', reason: 'page', pin: { version: 'v1', history: ['v1', 'v2'], seed: 'kept-seed' } },
+  },
+  {
+    says: 'over http too',
+    method: 'POST',
+    path: '/form?x-page-version=v1',
+    headers: [...page, ...posted],
+    pins: tabs,
+    expect: { version: 'v1', reason: 'page', pin: { version: 'v1' } },
+  },
+  {
+    says: 'under a pin whose version has gone, too',
+    method: 'POST',
+    path: '/form?x-page-version=v1',
+    headers: [...securePage, ...posted],
+    pins: [{ pin: 'v0', epoch: 2, history: ['v0', 'v1'] }],
+    expect: { version: 'v1', reason: 'page', pinIn: 'stale', pin: { version: 'v1', history: ['v1', 'v0'] } },
+  },
+  {
+    says: 'a redirect does not: the page that it leads to brings its own',
+    method: 'POST',
+    path: '/form?x-page-version=v1',
+    headers: [...securePage, ...posted, 'X-Echo-Status: 303', 'X-Echo-Location: /done'],
+    pins: tabs,
+    expect: { status: 303, version: 'v1', reason: 'page', pin: 'kept' },
+  },
+  {
+    says: 'nor does an answer in a frame, around which the page stays',
+    method: 'POST',
+    path: '/form?x-page-version=v1',
+    headers: [...page, ...fetchMetadata('navigate', 'iframe'), ...posted],
+    pins: tabs,
+    expect: { version: 'v1', reason: 'page', pin: 'kept' },
+  },
+  {
+    says: 'nor does HTML that a script asks for, over http too',
+    headers: ['Accept: text/html', 'X-Page-Version: v1', ...posted],
+    pins: tabs,
+    expect: { version: 'v1', reason: 'page', pin: 'kept' },
+  },
+]
+
+/** Pages loaded ahead of a visit. */
+const ahead = [...securePage, 'Sec-Purpose: prefetch']
+const prefetched: readonly Case[] = [
+  {
+    says: 'is of the pin, and leaves it as it is',
+    headers: ahead,
+    pins: [{ pin: 'v2', epoch: 2 }],
+    expect: { version: 'v2', reason: 'pin', pin: 'kept', document: false },
+  },
+  {
+    says: 'is refused where its visit would be of another version: who follows such links never left a draining one',
+    headers: ahead,
+    pins: [{ pin: 'v3', epoch: 2 }],
+    expect: {
+      status: 409,
+      version: 'v1',
+      reason: 'prefetch',
+      by: null,
+      pin: 'kept',
+      code: 'EDGE_PREFETCH_REFUSED',
+      answer: { 'cache-control': 'no-store' },
+    },
+  },
+  {
+    says: 'is refused where an explicit rule would move the visit',
+    headers: ahead,
+    from: '127.0.0.58',
+    pins: [{ pin: 'v1', epoch: 2 }],
+    expect: { status: 409, reason: 'prefetch', rule: 'office', by: null, pin: 'kept' },
+  },
+  {
+    says: 'is decided as a visit without a pin, and pinned',
+    headers: [...ahead, ...posted],
+    from: '127.0.0.58',
+    expect: { version: 'v2', reason: 'rule', pin: { version: 'v2' } },
+  },
+  {
+    says: 'is told of a version that has gone like any part of a page',
+    headers: ahead,
+    pins: [{ pin: 'v0', epoch: 2 }],
+    expect: stale,
   },
 ]
 
@@ -232,6 +329,8 @@ const preflights: readonly Case[] = [
 export const subresource: readonly CaseGroup[] = [
   { title: 'step 5: a pinned subresource', config: config(), cases: pinned },
   { title: 'step 5: a subresource whose page names its version', config: config(), cases: named },
+  { title: 'step 9: the form of a page that names its version', config: config(), cases: forms },
+  { title: 'step 5: a page that is loaded ahead of its visit', config: config(), cases: prefetched },
   {
     title: 'step 5: a subresource whose page names its version in a field of the configuration',
     config: config(', pageHeader: X-Tab'),

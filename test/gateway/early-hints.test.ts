@@ -1,6 +1,6 @@
 // What a browser loads early it asks for with the pin it has, which is not yet that of the page to come.
 
-import { get, type OutgoingHttpHeaders } from 'node:http'
+import { request, type OutgoingHttpHeaders } from 'node:http'
 import { expect, it } from 'vitest'
 import { withSharedApp } from './shared-app.ts'
 
@@ -17,18 +17,25 @@ it('a hint to load something early reaches those who hold the pin of its version
       expect((await ask(edge, pinned)).hints).toEqual([hint])
       expect((await ask(edge, { ...pinned, 'x-user': 'jason' })).hints).toEqual([undefined])
       expect((await ask(edge, { ...pinned, accept: '*/*', 'x-user': 'jason' })).hints).toEqual([hint])
+      // A form that another site posts comes without the pin, and is answered by a page all the same.
+      expect((await ask(edge, page, 'POST')).hints).toEqual([undefined])
     },
   )
 })
 
 /** The links of the interim answers, and the pin. */
-function ask(url: string, headers: OutgoingHttpHeaders): Promise<{ hints: unknown[]; cookie: string | undefined }> {
+function ask(
+  url: string,
+  headers: OutgoingHttpHeaders,
+  method = 'GET',
+): Promise<{ hints: unknown[]; cookie: string | undefined }> {
   return new Promise((resolve, reject) => {
     const hints: unknown[] = []
-    const request = get(url, { headers, agent: false }, (answer) => {
+    const sent = request(url, { method, headers, agent: false }, (answer) => {
       resolve({ hints, cookie: answer.resume().headers['set-cookie']?.[0]?.split(';')[0] })
     })
-    request.on('information', (interim) => hints.push(interim.headers['link']))
-    request.on('error', reject)
+    sent.on('information', (interim) => hints.push(interim.headers['link']))
+    sent.on('error', reject)
+    sent.end()
   })
 }

@@ -30,6 +30,7 @@ function routes(): string {
   const [v1, v2, v3] = backends.map(({ url }) => url)
   return `name: shop
 listen: [{ port: 0, address: 127.0.0.1 }]
+trust: [127.0.0.0/8]
 services: { app: }
 versions: { v1: { app: "${v1}" }, v2: { app: "${v2}" }, v3: { app: "${v3}" } }
 stable: v1
@@ -211,6 +212,19 @@ describe('a preview', () => {
       const visit = await frame('same-site')
       expect(asked(visit)).toBe('v1')
       expect(visit.fields.get('set-cookie')).toMatch(/^graylane-preview=; .*Max-Age=0$/)
+    } finally {
+      now = start
+    }
+  })
+
+  it('has browsers forget what they loaded ahead of the other version, at its begin and at its end', async () => {
+    const { pathname, search } = await linkTo('v2')
+    const opened = await get(pathname + search, [], [...page, 'X-Forwarded-Proto: https'])
+    expect(opened.fields.get('clear-site-data')).toBe('"prefetchCache", "prerenderCache"')
+    now = start + 7200
+    try {
+      const next = await get('/', [pairOf(opened)], [...page, 'X-Forwarded-Proto: https'])
+      expect(next.fields.get('clear-site-data')).toBe('"prefetchCache", "prerenderCache"')
     } finally {
       now = start
     }

@@ -37,6 +37,8 @@ export interface Answer {
   readonly version: string | undefined
   readonly code: string
   readonly setCookies: readonly string[]
+  /** Has the browser forget the pages that it loaded ahead. */
+  readonly endsAhead: boolean
   /** Who answered, and what it was told; undefined for an answer of the gateway's own. */
   readonly by:
     | { readonly service: string; readonly version: string; readonly told: readonly string[]; readonly cookies: string }
@@ -212,6 +214,7 @@ class ModelExchange implements Exchange {
       version: valuesOf('x-version')[0],
       code: '',
       setCookies: valuesOf('set-cookie'),
+      endsAhead: false,
       by: undefined,
     }
   }
@@ -220,20 +223,25 @@ class ModelExchange implements Exchange {
   #takeFrom(address: string, forwarding: Forwarding): void {
     const who = this.#around.whoIs(address)
     const isApi = forwarding.target.startsWith('/api/')
+    const isAway = forwarding.target === '/away'
     const lines = [
+      ...(forwarding.target === '/saved' ? [['content-disposition', 'attachment'] as const] : []),
+      ...(isAway ? [['location', '/saved'] as const] : []),
       ['content-type', isApi ? 'application/json' : 'text/html'],
       ['x-version', 'v9'],
       ['set-cookie', 'graylane=1.of.the.backend'],
       ['set-cookie', '__Host-graylane=1.of.the.backend'],
       ['set-cookie', 'session=7'],
     ] as const
-    const head: ResponseHead & MessageHead = Object.assign(new MessageHead(lines), { status: 200 })
+    const status = isAway ? 302 : 200
+    const head: ResponseHead & MessageHead = Object.assign(new MessageHead(lines), { status })
     forwarding.onAnswer(head)
     this.#answer = {
-      status: 200,
+      status,
       version: head.sentLines('x-version').join(),
       code: '',
       setCookies: head.sentLines('set-cookie').filter((line) => !line.startsWith('session=')),
+      endsAhead: head.sent('clear-site-data') !== undefined,
       by: { ...who, told: this.request.sentLines('x-version'), cookies: this.request.sent('cookie') ?? '' },
     }
   }

@@ -43,8 +43,8 @@ export const sabotages: readonly Sabotage[] = [
   {
     sentence: 'step 3: a prefetch is no page load',
     file: 'affinity/page-kind.ts',
-    code: '|| isPrefetch(request)) return',
-    instead: ') return',
+    code: 'if (isPrefetch(request)) return',
+    instead: 'if (isUpgrade(request)) return',
   },
   {
     sentence: 'step 3: a frame belongs to the page of its own host',
@@ -135,6 +135,12 @@ export const sabotages: readonly Sabotage[] = [
     file: decide,
     code: 'return crosses ? reload(release, visit) : decision',
     instead: 'return decision',
+  },
+  {
+    sentence: 'step 5: a page is loaded ahead only as what its visit would be',
+    file: decide,
+    code: "if (page.action !== 'serve' || page.version === reading.pin.version) return page",
+    instead: 'return decideSubresource(release, facts, visit, trace)',
   },
   {
     sentence: 'step 5: a stale pin is told to reload',
@@ -261,6 +267,30 @@ export const sabotages: readonly Sabotage[] = [
     file: pinPolicy,
     code: '(isPageWithoutPin(answer) || isAnswerToClient(answer))',
     instead: 'isAnswerToClient(answer)',
+  },
+  {
+    sentence: 'step 9: the page that answers the form of an older tab takes the pin back',
+    file: pinPolicy,
+    code: "if (reading.state !== 'none') return isPageOfOldTab(answer, reading.pin)",
+    instead: "if (reading.state !== 'none') return false",
+  },
+  {
+    sentence: 'step 9: a file that is saved moves no pin',
+    file: pinPolicy,
+    code: '&& !leavesPageOpen(status, head)',
+    instead: '',
+  },
+  {
+    sentence: 'step 9: nor does a redirect, which may lead to one',
+    file: pinPolicy,
+    code: '&& !canWait(answer)',
+    instead: '',
+  },
+  {
+    sentence: 'step 9: whoever leaves a version forgets what was loaded ahead of it',
+    file: proxied,
+    code: "if (this.#cookies?.secure === true) head.append('clear-site-data', loadedAhead)",
+    instead: '',
   },
   {
     sentence: 'step 4: history holds the last three versions',

@@ -7,7 +7,7 @@ import { frames, isVisit } from './frames.ts'
 import { Gateways } from './gateways.ts'
 import { type Answer, key } from './model-gateway.ts'
 import { addressOf, allVersions, ownerOf, ownersOf, type Plan, services, whoIs } from './plan.ts'
-import { type Due, dueToPage, dueToPart, type Held, heldAfter, isPinDue, type View } from './promise.ts'
+import { type Due, dueToPage, dueToPart, type Held, heldAfter, isGood, isPinDue, type View } from './promise.ts'
 import { below, bytesOf, chance } from './random.ts'
 
 interface Tab {
@@ -37,6 +37,8 @@ interface Browser {
   held: Held | undefined
   /** Newest last. */
   tabs: Tab[]
+  /** A page that was loaded ahead, to be shown without a request. */
+  ahead: Tab | undefined
 }
 
 interface WrittenPin {
@@ -53,7 +55,9 @@ const kinds = [
   ['page', 10],
   ['part', 10],
   ['post', 1],
-  ['prefetch', 1],
+  ['prefetch', 2],
+  ['show', 2],
+  ['save', 1],
   ['frame', 3],
   ['lie', 2],
   ['toss', 1],
@@ -125,6 +129,7 @@ class World {
       cookie: undefined,
       held: undefined,
       tabs: [],
+      ahead: undefined,
     }))
   }
 
@@ -153,7 +158,11 @@ class World {
       case 'post':
         return this.#loadPart(browser, at, 'POST', c, ownPage)
       case 'prefetch':
-        return this.#loadPart(browser, at, 'GET', c, [...ownPage, ['sec-purpose', 'prefetch']])
+        return this.#loadAhead(browser, at)
+      case 'show':
+        return this.#showAhead(browser)
+      case 'save':
+        return this.#save(browser, at, c)
       case 'frame':
         return this.#loadFrame(browser, at, c)
       case 'lie':
@@ -212,7 +221,50 @@ class World {
         answer,
       )
     if (written !== undefined) this.#hold(browser, view, answer, written, held)
-    browser.tabs = [...browser.tabs.slice(-3), { version: due.version }]
+    this.#show(browser, due.version)
+  }
+
+  /** A page takes its place in a tab: what it loads without a stamp goes by the pin. */
+  #show(browser: Browser, version: string): void {
+    browser.tabs = [...browser.tabs.slice(-3), { version }]
+    if (browser.held?.version !== version)
+      this.broken ??= `a page of ${version} is shown under a pin of ${browser.held?.version}`
+  }
+
+  /** Of the version that the pin has and the visit will have; or not at all. */
+  #loadAhead(browser: Browser, at: number): void {
+    const { held } = browser
+    const answer = this.#ask(browser, at, 'GET', '/', [...ownPage, ['sec-purpose', 'prefetch']])
+    const view = this.#gateways.view(at)
+    const written = this.#writtenPin(answer)
+    if ((held === undefined && answer.status === 200) !== (written !== undefined))
+      return this.#break('a page loaded ahead and its pin', answer)
+    if (written !== undefined) this.#hold(browser, view, answer, written)
+    if (held !== undefined) {
+      const page = isGood(view.plan, held) ? dueToPage(view, browser, held.seed) : { status: 409 as const }
+      const isOther = page.status === 200 && page.version !== held.version
+      this.#compare('a page loaded ahead', isOther ? { status: 409 } : page, answer, view)
+    }
+    if (answer.status === 200) browser.ahead = { version: answer.version! }
+  }
+
+  #showAhead(browser: Browser): void {
+    const { ahead } = browser
+    browser.ahead = undefined
+    if (ahead !== undefined) this.#show(browser, ahead.version)
+  }
+
+  /** A file that is saved leaves the page open that asked for it, behind a redirect too; unless a rule may have hit the redirect alone. */
+  #save(browser: Browser, at: number, c: number): void {
+    const isBehindRedirect = c % 2 === 0
+    const answer = this.#ask(browser, at, 'GET', isBehindRedirect ? '/away' : '/saved', typedAddress)
+    const written = this.#writtenPin(answer)
+    if (written === undefined) return
+    const { held } = browser
+    const view = this.#gateways.view(at)
+    const mayMove = held === undefined || view.plan.rules.some(({ on }) => !('share' in on))
+    if (!isBehindRedirect || !mayMove) return this.#break('a file that is saved moved the pin', answer)
+    this.#hold(browser, view, answer, written, held)
   }
 
   /** In whatever page: it is a visit only where no open page can lose its pin by it. */
@@ -237,20 +289,30 @@ class World {
   #askPart(browser: Browser, at: number, method: string, stamp: string | undefined, c: number, marks: Marks): void {
     const isApi = c % 2 === 0
     const isShown = marks !== ownCall
-    const answer = this.#ask(browser, at, method, isApi ? '/api/x' : '/logo', [
-      ...marks,
-      ...(stamp === undefined ? [] : [['x-page-version', stamp] as const]),
-    ])
+    // Forms cannot send a header.
+    const path = isApi ? '/api/x' : '/logo'
+    const answer = this.#ask(
+      browser,
+      at,
+      method,
+      isShown && stamp !== undefined ? `${path}?x-page-version=${stamp}` : path,
+      [...marks, ...(isShown || stamp === undefined ? [] : [['x-page-version', stamp] as const])],
+    )
     const view = this.#gateways.view(at)
-    // What is shown as a page goes with a pin, if it came without one.
-    const isFirst = isShown && !isApi && browser.held === undefined && answer.status === 200
+    const { held } = browser
+    // What is shown as a page goes with a pin: if it came without one, or with that of a newer tab.
+    const isPage = isShown && !isApi && answer.status === 200
+    const isOlder = marks === ownPage && held !== undefined && held.version !== answer.version
     const written = this.#writtenPin(answer)
-    if (isFirst !== (written !== undefined)) return this.#break(`${method} of a part of a page and its pin`, answer)
-    if (written !== undefined) return this.#hold(browser, view, answer, written)
+    if ((isPage && (held === undefined || isOlder)) !== (written !== undefined))
+      return this.#break(`${method} of a part of a page and its pin`, answer)
+    if (written !== undefined) this.#hold(browser, view, answer, written, held)
+    if (isPage && marks === ownPage) this.#show(browser, answer.version!)
+    if (written !== undefined && held === undefined) return
     // Nothing is promised to who holds nothing, but that a page which says what it is gets nothing else.
-    if (browser.held === undefined && stamp !== undefined && answer.status === 200 && answer.version !== stamp)
+    if (held === undefined && stamp !== undefined && answer.status === 200 && answer.version !== stamp)
       return this.#break(`${method} of a page ${stamp} without a pin was answered by ${answer.version}`, answer)
-    const due = dueToPart(view, browser, stamp)
+    const due = dueToPart(view, { ...browser, held }, stamp)
     if (due !== undefined) this.#compare(`${method} of a page ${stamp ?? 'without stamp'}`, due, answer, view)
   }
 
@@ -309,12 +371,13 @@ class World {
     const before = { ...browser }
     browser.cookie = own.slice(0, place) + sign + own.slice(place + 1)
     browser.tabs = []
+    browser.ahead = undefined
     this.#loadPage(browser, at, true)
     if (browser.cookie !== own && browser.held === before.held) browser.cookie = own
   }
 
   #ask(
-    browser: Pick<Browser, 'ip' | 'user' | 'cookie'>,
+    browser: Pick<Browser, 'ip' | 'user' | 'cookie'> & Partial<Pick<Browser, 'ahead'>>,
     at: number,
     method: string,
     path: string,
@@ -327,6 +390,7 @@ class World {
     const cookie = pairs.length === 0 ? [] : [['cookie', pairs.join('; ')] as const]
     const answer = this.#gateways.ask(at, { method, path, ip: browser.ip, fields: [...fields, ...cookie] })
     this.#checkTruth(answer, this.#gateways.view(at).plan)
+    if (answer.endsAhead) browser.ahead = undefined
     return answer
   }
 

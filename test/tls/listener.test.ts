@@ -119,7 +119,7 @@ describeWithOpenssl('HTTPS at the edge', () => {
   test('the pin is Secure and bound to the host, and the backend hears of https', async () => {
     const { text } = await ask(edge.port)
     expect(text).toMatch(
-      /\r\nset-cookie: __Host-graylane=[^;]+; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Lax; Secure\r\n/,
+      /\r\nset-cookie: __Host-graylane=[^;]+; Path=\/; Max-Age=\d+; HttpOnly; Priority=High; SameSite=Lax; Secure\r\n/,
     )
     const { fields } = JSON.parse(text.slice(text.indexOf('{'))) as Echo
     expect(fields).toContainEqual(['x-forwarded-proto', 'https'])
