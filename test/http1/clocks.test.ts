@@ -100,7 +100,7 @@ const rows: readonly Row[] = [
 ]
 
 describe('the clock that counts', () => {
-  test.concurrent.each(rows)('$what', async ({ upstream, options, play }) => {
+  test.concurrent.each(rows.map((row) => [row.what, row] as const))('%s', async (_, { upstream, options, play }) => {
     const set = await stage(upstream, options)
     await play(set).finally(() => set.strike())
   })
