@@ -37,6 +37,25 @@ const rows: readonly Row[] = [
     },
   },
   {
+    what: 'a websocket whose upstream has no more to say lasts as long as its client has',
+    upstream: async (line) => {
+      await line.message()
+      line.socket.end(`${switching}bye`)
+    },
+    options: { limits: { idleTimeoutMs: 200 } },
+    play: async (set) => {
+      const client = set.client().write(websocket)
+      await client.take(/bye/)
+      for (let i = 0; i < 8; i++) {
+        client.write('x')
+        await sleep(100)
+      }
+      const [line] = set.upstream.lines
+      expect(line!.text).toBe('x'.repeat(8))
+      await until(() => set.proxy.server.openConnections === 0, 1000)
+    },
+  },
+  {
     what: 'a client that reads slowly and ends its side while a write is stalled gets all of the answer',
     upstream: async (line) => {
       await line.message()

@@ -13,6 +13,7 @@ export class Tunnel<L> {
   readonly #client: ClientLink<L>
   /** Null once it is gone. It never returns to its pool. */
   #upstream: UpstreamLink | null
+  #upstreamEnded = false
 
   constructor(client: ClientLink<L>, upstream: UpstreamLink) {
     this.#client = client
@@ -33,6 +34,7 @@ export class Tunnel<L> {
     const upstream = this.#upstream
     if (upstream === null) return
     this.bytesReceived += bytes.length
+    if (this.#upstreamEnded) this.#waitForMore()
     const room = upstream.socket.write(bytes)
     upstream.spend(bytes)
     if (room) return
@@ -43,12 +45,13 @@ export class Tunnel<L> {
   /** The client has no more to say; the upstream may have. */
   onClientEnd(): void {
     this.#upstream?.socket.end()
-    this.#client.waitFor(this.#client.owner.limits.idleTimeoutMs)
+    this.#waitForMore()
   }
 
   onUpstreamEnd(): void {
+    this.#upstreamEnded = true
     this.#client.socket.end()
-    this.#client.waitFor(this.#client.owner.limits.idleTimeoutMs)
+    this.#waitForMore()
   }
 
   /** The upstream connection is gone: what it sent still reaches the client. */
@@ -61,5 +64,10 @@ export class Tunnel<L> {
   onClientGone(): void {
     this.#upstream?.destroySoon()
     this.#upstream = null
+  }
+
+  /** One side has ended: the other may go on for as long as something comes. */
+  #waitForMore(): void {
+    this.#client.waitFor(this.#client.owner.limits.idleTimeoutMs)
   }
 }
