@@ -40,8 +40,11 @@ export function retriesFailure({ retryOn }: RetriesSpec, failure: UpstreamFailur
   return retryOn.has('reset') || retryOn.has('5xx') || retryOn.has('gateway-error')
 }
 
-/** Milliseconds before retry `n` (from 1): at random up to (2^n - 1) base intervals, at most ten. `random`: 0 to 1. */
+/**
+ * Milliseconds before retry `n` (from 1): at random up to 2^(n-1) base intervals, at most ten. `random`: 0 to 1, 1 excluded. So does the
+ * code of Envoy 1.40 (JitteredExponentialBackOffStrategy); its documentation says 2^n - 1.
+ */
 export function backOffMs(baseMs: number, n: number, random: number): number {
-  const intervals = Math.min(2 ** n - 1, mostBaseIntervals)
+  const intervals = Math.min(2 ** (n - 1), mostBaseIntervals)
   return Math.floor(random * intervals * baseMs)
 }

@@ -119,7 +119,7 @@ export interface RetriesSpec {
   readonly retryOn: ReadonlySet<RetryCondition>
   /** Status codes named in `retryOn`; fit only answers of the upstream. */
   readonly statusCodes: ReadonlySet<number>
-  /** Base of the back-off in milliseconds: retry n waits at random up to (2^n - 1) times this, at most ten times this. */
+  /** Base of the back-off in milliseconds: retry n waits at random up to 2^(n-1) times this, at most ten times this. */
   readonly backoffMs: number
   /** Avoid endpoints that were tried for this request. Default true; Istio: false with a consistent hash. */
   readonly ignorePreviousHosts: boolean
