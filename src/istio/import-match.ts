@@ -51,7 +51,10 @@ export function entriesOf(match: HttpMatchRequest, place: Place, notes: ImportNo
     ...rest
   } = plainMessage(httpMatchRequest, match) as Record<string, Plain>
   const entries = new Map<string, string>()
-  if (uri !== undefined) entries.set('uri', JSON.stringify(ignoreUriCase === true ? { uri, ignoreUriCase } : { uri }))
+  // Every path begins with it.
+  const isAny = JSON.stringify(uri) === '{"prefix":"/"}'
+  if (uri !== undefined && !isAny)
+    entries.set('uri', JSON.stringify(ignoreUriCase === true ? { uri, ignoreUriCase } : { uri }))
   for (const key of ['method', 'scheme', 'authority', 'port', 'sourceLabels']) {
     if (rest[key] !== undefined) entries.set(key, JSON.stringify(rest[key]))
   }

@@ -96,6 +96,14 @@ function same(a: Body, b: Body): boolean {
 
 // --- pools -----------------------------------------------------------------------------------------------------------------------------------
 
+/** By which a pod of the cluster reaches it; a subset has to have a Service of its own there. */
+function serviceName(host: string, subset: string, namespace: string): string {
+  const [name, ofHost] = /^([^.]+)\.([^.]+)\.svc\./.exec(host)?.slice(1) ?? [host, host.includes('.') ? '' : namespace]
+  if (subset !== '') return `${name}-${subset}${ofHost === '' ? '' : `.${ofHost}`}`
+  // A short name is one of the namespace it was written in; who reads routes.yaml may be in another.
+  return host.includes('.') ? host : `${host}.${namespace}`
+}
+
 export class PoolReader {
   readonly #manifests: Manifests
   readonly #services: ServiceLookUp
@@ -113,22 +121,19 @@ export class PoolReader {
     return subset === '' ? undefined : (this.#subset(destination, namespace)?.labels?.get('version') ?? subset)
   }
 
-  /** URLs of the endpoints; undefined after a report. */
-  urls(destination: Destination, namespace: string, place: Place): readonly string[] | undefined {
+  /** URLs of the endpoints. */
+  urls(destination: Destination, namespace: string, place: Place): readonly string[] {
     const { host = '', subset = '', port } = destination
     const service = this.#services.find(host, namespace)
-    if (service === undefined) {
-      this.#say(place, 'import-pool', `host ${host} is no service among these files: its pool is left out`)
-      return undefined
-    }
     const labels = withoutNulls(this.#subset(destination, namespace)?.labels)
-    const number = port?.number ?? service.ports[0] ?? 80
+    const number = port?.number ?? service?.ports[0] ?? 80
     const scheme = this.#isSecure(destination, namespace) ? 'https' : 'http'
-    if (service.resource.kind === 'Service') {
-      // A short name is one of the namespace it was written in; who reads routes.yaml may be in another.
-      const short = host.includes('.') ? host : `${host}.${service.namespace}`
-      const name = subset === '' ? short : `${host.split('.')[0]}-${subset}.${service.namespace}`
-      if (subset !== '') {
+    if (service === undefined || service.resource.kind === 'Service') {
+      const name = serviceName(host, subset, service?.namespace ?? namespace)
+      if (service === undefined) {
+        const message = `host ${host} is no service among these files: ${scheme}://${name}:${number} is what its name and the route say`
+        this.#say(place, 'import-pool', message)
+      } else if (subset !== '') {
         const message = `pods have no address that a file could name: ${scheme}://${name}:${number} needs a Service ${name} that selects ${[...labels].map(([key, value]) => `${key}: ${value}`).join(', ')}`
         this.#say(place, 'import-pool', message)
       }

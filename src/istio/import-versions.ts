@@ -34,7 +34,7 @@ export function importVersions({ edge, taken, routeOf, inner, backs, pools }: Ar
   const { namespace } = edge.metadata
   const versions = new VersionPools(taken.stable)
   const see = (version: string, service: string, to: Destination, from: string, place: Place): void => {
-    const urls = pools.urls(to, from, place) ?? []
+    const urls = pools.urls(to, from, place)
     versions.see(version, service, { owner: pools.versionOf(to, from) ?? version, urls })
   }
   for (const { version } of taken.rules) versions.add(version)

@@ -189,6 +189,22 @@ describe('import', () => {
     expect(messages).toContainEqual(expect.stringContaining('as in { version: canary, share: 10% }'))
   })
 
+  it('writes the address that a name tells where the Service is not among the files', async () => {
+    const back = 'route: [{ destination: { host: back.lab.svc.cluster.local, subset: v1, port: { number: 8000 } } }]'
+    const documents = [
+      routes(
+        'front',
+        `- { match: [{ uri: { prefix: /api/ } }], ${back} }\n- { match: [{ uri: { prefix: / } }], ${to('front')} }`,
+      ),
+    ]
+    const codes = await decides('unknown', documents, [
+      ['/api/', {}, 'back back-v1.lab'],
+      ['/', {}, 'front front.shop'],
+    ])
+    expect(codes).toEqual(['import-pool', 'import-pool'])
+    expect(importManifests(manifestsIn(documents.join('---\n'))).text).toContain('front: {}')
+  })
+
   it('says what is left out: policies of a subset, and what calls inside ask for', () => {
     const documents = [
       service('front', ['v1', 'v2'], ', trafficPolicy: { loadBalancer: { simple: RANDOM } }'),
