@@ -70,6 +70,11 @@ function listenError(at: PartAddress, error: NodeJS.ErrnoException): Error {
       `${place} is taken: ${at.part} needs it. End what listens there (another demo?), or use --ports auto.`,
     )
   }
+  if (error.code === 'EADDRNOTAVAIL') {
+    return new Error(
+      `${at.host} is no address of this machine: ${at.part} needs it. On macOS: sudo ifconfig lo0 alias ${at.host}`,
+    )
+  }
   return new Error(`${at.part} cannot listen on ${place}: ${error.message}`, { cause: error })
 }
 

@@ -99,8 +99,8 @@ describe('frontend', () => {
   })
 })
 
-describe('a taken address', () => {
-  it('is named, with the part that needs it', async () => {
+describe('an address that cannot be had', () => {
+  it('because it is taken is named, with the part that needs it', async () => {
     const server = createServer()
     const port = await listen(server, { part: 'the first', host: '127.0.1.1', port: 0 })
     closers.push(async () => server.close())
@@ -110,5 +110,11 @@ describe('a taken address', () => {
     ]
     await expect(checkAddresses(addresses)).rejects.toThrow(`127.0.1.1:${port} is taken: frontend v1 needs it.`)
     await expect(checkAddresses(addresses)).rejects.not.toThrow('frontend v2')
+  })
+
+  it('that the machine does not have is named with the way to get it: macOS has no loopback address but 127.0.0.1', async () => {
+    await expect(checkAddresses([{ part: 'frontend v1', host: '192.0.2.1', port: 0 }])).rejects.toThrow(
+      '192.0.2.1 is no address of this machine: frontend v1 needs it. On macOS: sudo ifconfig lo0 alias 192.0.2.1',
+    )
   })
 })
