@@ -78,7 +78,7 @@ function segmentNeedsWork(target: string, at: number): boolean {
   if (first === 47) return true
   if (first !== 46) return false
   const second = target.charCodeAt(at + 1)
-  return second !== second || second === 47 || second === 63 || second === 46 || second === 59
+  return at + 1 === target.length || second === 47 || second === 63 || second === 46 || second === 59
 }
 
 /** The query stays as it is, so it may hold all that RFC 9112 lets a target hold, and what browsers leave raw in a query. */
