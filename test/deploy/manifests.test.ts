@@ -9,7 +9,8 @@ import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments, stringify } from 'yaml'
 
 import { loadConfiguration } from '../../src/config/load.ts'
-import { graylane } from '../cli/graylane-process.ts'
+import { graylane, ServingProcess } from '../cli/graylane-process.ts'
+import { routesFolder } from '../cli/routes.ts'
 
 const root = join(import.meta.dirname, '../..')
 const deploy = join(root, 'deploy')
@@ -250,6 +251,31 @@ describe('the Dockerfile', () => {
     expect(last).toEqual(expect.arrayContaining(['USER 1000:1000', 'STOPSIGNAL SIGTERM']))
     expect(last.join('\n')).toMatch(/HEALTHCHECK [^]*127\.0\.0\.1:9901\/readyz/)
     expect(last.filter((line) => /^(?:VOLUME|ADD)\b/.test(line))).toEqual([])
+  })
+
+  it.each([
+    ['as it is', {}],
+    ['with a token', { GRAYLANE_ADMIN_TOKEN: 'a token of sixteen' }],
+  ])('finds a gateway healthy by its check, %s, and none that is gone', async (_how, environment) => {
+    const [, command] = /^HEALTHCHECK [^]*?CMD (\[.*\])$/m.exec(text) ?? []
+    const [, option = '', script = ''] = JSON.parse(command ?? '[]') as string[]
+    const folder = await routesFolder()
+    const routes = await folder.write(`listen: [{ port: 0, address: 127.0.0.1 }]
+services: { app: }
+versions: { v1: { app: http://127.0.0.1:9 } }
+stable: v1
+`)
+    const serving = await ServingProcess.start(routes, [], environment)
+    const check = (): number | null =>
+      spawnSync(process.execPath, [option, script.replace('127.0.0.1:9901', serving.admin)], { env: environment })
+        .status
+    try {
+      expect(check()).toBe(0)
+    } finally {
+      await serving.kill()
+      await folder.remove()
+    }
+    expect(check()).toBe(1)
   })
 
   it('copies what exists', () => {
