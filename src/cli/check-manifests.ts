@@ -40,7 +40,7 @@ export async function checkManifests(named: readonly NamedManifest[]): Promise<r
 /** Where nothing was read at all: another directory was meant, and nothing wrong with this one would look like all is well. */
 export function noManifest([first]: readonly NamedManifest[]): Problem {
   const place = first?.asker ?? { file: 'manifests', line: 1, column: 1 }
-  const message = `no manifest is in ${first?.path ?? 'it'}: they are read from files called *.yaml, *.yml or *.json`
+  const message = `no manifest is in ${first?.path ?? 'it'} (of a directory, files called *.yaml, *.yml and *.json are read)`
   return { ...place, severity: 'error', code: 'document', message }
 }
 

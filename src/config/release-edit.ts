@@ -56,7 +56,9 @@ export async function planEdit(path: string, verb: ReleaseVerb, now: Date): Prom
   const bytes = await readBounded(path, bytesAtMost.configuration)
   const before = await loadSnapshot(path, typeof bytes === 'string' ? undefined : bytes)
   if (!('snapshot' in before) || typeof bytes === 'string') {
-    return { refused: 'not-good', reason: `${path} has errors: mend it first`, problems: before.problems }
+    const isRead = !before.problems.some(({ code, message }) => code === 'file' && message.startsWith(`${path}: `))
+    const reason = isRead ? `${path} has errors: mend it first` : `${path} cannot be read`
+    return { refused: 'not-good', reason, problems: before.problems }
   }
   const { mark, text } = decode(bytes)
   const edited = editRoutes(text, verb, now)

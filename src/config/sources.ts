@@ -152,10 +152,16 @@ export class Sources {
     this.#paths.add(resolve(path))
     const result = await this.#read(path, bytesAtMost[kind])
     if (typeof result !== 'string') return result
-    this.#report({ ...asker, severity: 'error', code: 'file', message: `${path}: ${result}` })
+    const hint =
+      kind === 'configuration' && result === aDirectory
+        ? ': a routes.yaml is wanted, which graylane import makes of manifests'
+        : ''
+    this.#report({ ...asker, severity: 'error', code: 'file', message: `${path}: ${result}${hint}` })
     return undefined
   }
 }
+
+const aDirectory = 'a directory, not a file'
 
 /** Reads from disk. */
 export async function readBounded(path: string, most: number): Promise<Uint8Array | string> {
@@ -164,8 +170,9 @@ export async function readBounded(path: string, most: number): Promise<Uint8Arra
   try {
     // A pipe in the file's place must not hold us up until somebody writes into it.
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    const { size, isFile } = await handle.stat().then((stats) => ({ size: stats.size, isFile: stats.isFile() }))
-    if (!isFile) return 'not a file'
+    const stats = await handle.stat()
+    if (!stats.isFile()) return stats.isDirectory() ? aDirectory : 'not a file'
+    const { size } = stats
     if (size > most) return `larger than ${most / mebibyte} MiB`
     const bytes = await handle.readFile()
     // It may have grown meanwhile.
@@ -197,7 +204,13 @@ export function whyNotRead(error: unknown): string {
     case 'EPERM':
       return 'no permission to read it'
     case 'EISDIR':
-      return 'not a file'
+      return aDirectory
+    case 'ENOTDIR':
+      return 'a file stands in the place of one of its directories'
+    case 'ELOOP':
+      return 'its symbolic links go round'
+    case 'ENAMETOOLONG':
+      return 'no name of a file is as long'
     default:
       return message
   }

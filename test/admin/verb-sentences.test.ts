@@ -66,6 +66,7 @@ const told = verbs.flatMap(([text, verb]) => {
 // release-edit.ts and the server say these.
 const others = [
   'routes.yaml has errors: mend it first',
+  'routes.yaml cannot be read',
   'the file would have errors then',
   'ann gets v1 by rule desk (line 13), which stands further up: take it out there first',
   'open pages of v2 would cross: api answers them from v1 now, and would from no pool',

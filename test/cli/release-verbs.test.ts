@@ -150,6 +150,34 @@ describe('release verbs', () => {
   })
 })
 
+describe('a file that cannot be read', () => {
+  it.each([
+    ['is not there', () => `${folder.path}.gone`, /there is no such file/],
+    [
+      'is a directory',
+      () => dirname(folder.path),
+      /a directory, not a file: a routes\.yaml is wanted, which graylane import/,
+    ],
+    [
+      'lies below a file',
+      () => join(folder.path, 'routes.yaml'),
+      /a file stands in the place of one of its directories/,
+    ],
+    ['has a name of a whole text', () => `/${'x'.repeat(300)}`, /no name of a file is as long/],
+  ])('is told as such when it %s', async (_what, path, message) => {
+    const { code, err } = await graylane(['share', 'v2', '5%', '--config', path()])
+    expect([code, err]).toEqual([1, expect.stringMatching(/^graylane: refused: \S+ cannot be read\n/)])
+    expect(err).toMatch(message)
+  })
+
+  it('is told as such when its links go round', async () => {
+    const path = `${folder.path}.link`
+    await symlink(path, path)
+    const { code, out } = await graylane(['check', path])
+    expect([code, out]).toEqual([1, expect.stringContaining(`${path}: its symbolic links go round\n`)])
+  })
+})
+
 describe('a file that is read-only', () => {
   it('stays, and the patch that git takes is printed with exit code 3', async () => {
     const before = await written()

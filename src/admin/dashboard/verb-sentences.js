@@ -56,6 +56,7 @@ const sentences = [
     '端口 {0} 的调用方由 sourceLabels 规定为 {1}：它们将由稳定版应答',
   ],
   [/^(\S+) has errors: mend it first$/, '{0} 有错误：请先修正'],
+  [/^(\S+) cannot be read$/, '无法读取 {0}'],
   [/^the file would have errors then$/, '那样文件会有错误'],
   [/^(.+) gets (\S+) by (.+), which stands further up: .+$/, '{0} 由更靠前的 {2} 得到 {1}：先在那里移除'],
   [
