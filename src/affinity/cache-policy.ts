@@ -90,7 +90,7 @@ const stableSeconds = 86_400
 
 /**
  * Whether an app means that a URL has one content for ever: it says immutable, or gives an answer with a hash in its name a day or
- * more. A name alone is not enough: `bundle-v2.js` looks the same as `bundle-4f9a8b2c.js`.
+ * more. A name alone is not enough: an API may name its answers so.
  */
 export function isHashed(path: string, cacheControl: string | undefined): boolean {
   if (cacheControl === undefined) return false
@@ -100,8 +100,8 @@ export function isHashed(path: string, cacheControl: string | undefined): boolea
 }
 
 /**
- * Whether the last segment of a path is named by a bundler: a part of 8 or more of [A-Za-z0-9_-], a digit among them, and behind it
- * the extension. Without the extension every id of an API would look like a hash.
+ * Whether the last segment of a path is named by a bundler: a part of 8 or more of [A-Za-z0-9_-], a digit among them, that people would not
+ * write (`dashboard2.js`), and behind it the extension. Without the extension every id of an API would look like a hash.
  */
 export function hasHashedName(path: string): boolean {
   const extension = path.lastIndexOf('.')
@@ -117,10 +117,18 @@ export function hasHashedName(path: string): boolean {
       digit ||= isDigit
       continue
     }
-    if (length >= 8 && digit) return path.indexOf('/', extension) === -1
+    if (length >= 8 && digit && !isOfPeople(path, at + 1, length)) return path.indexOf('/', extension) === -1
     if (code === 0x2f) return false
     length = 0
     digit = false
   }
   return false
 }
+
+/** Words and their numbers; but a version of a library in three parts (`jquery-3.7.1.min.js`) names one content as a hash does. */
+function isOfPeople(path: string, from: number, length: number): boolean {
+  return words.test(path.slice(from, from + length)) && !libraryVersion.test(path.slice(from))
+}
+
+const words = /^(?:[A-Z]?[a-z]*|[A-Z]+)\d{0,3}(?:[-_](?:[A-Z]?[a-z]*|[A-Z]+)\d{0,3})*$/
+const libraryVersion = /\d\.\d+\.\d/

@@ -1,6 +1,9 @@
 // What Chromium keeps of one version must never be seen in a page of another: its HTTP cache, the back button, prefetched pages.
 
-import type { Page } from 'playwright-core'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium, type Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { describeWithPages, loadLazily, openIn, partsOf, versionsOf, whole } from './page-stage.ts'
 
@@ -54,6 +57,29 @@ describeWithPages('what the browser keeps', (stage) => {
       await stage.change({ versions: ['v2'], stable: 'v2' })
       await page.goto(`${stage.url(scheme)}/kept?bare`)
       expect(await page.title()).toBe('v2')
+    })
+
+    it('a script that people gave a number, and its server a month, is not taken for a hashed one', async () => {
+      const code = `/any/dashboard2.js?field=content-type: text/javascript&field=cache-control: public, max-age=2592000`
+      const script = `<script src="${code}&body=codeVersion='VERSION'"></script>`
+      const url = `${stage.url(scheme)}/any?field=content-type: text/html&body=${encodeURIComponent(script)}`
+      const { page } = await stage.open(url)
+      expect(await page.evaluate('codeVersion')).toBe('v1')
+      await stage.change(promoted)
+      await page.goto(url)
+      expect(await page.evaluate('codeVersion')).toBe('v2')
+    })
+
+    it('a page that the back button revives after its version was retired is told to reload', async () => {
+      const { page } = await stage.open(stage.url(scheme))
+      await page.evaluate('globalThis.mark = 1')
+      await page.goto(`${stage.url(scheme, 'news.test')}/next`)
+      await stage.change({ versions: ['v2', 'v3'], stable: 'v2' })
+      await goBack(page, '/')
+      expect(await page.evaluate('globalThis.mark')).toBe(1)
+      expect(await page.evaluate(`fetch('/api/version').then(({ status }) => status)`)).toBe(409)
+      await page.reload()
+      expect(await partsOf(page)).toEqual(whole('v2'))
     })
 
     it('the back button revives a page while its version holds, without a request', async () => {
@@ -165,6 +191,30 @@ describeWithPages('what the browser keeps', (stage) => {
       await page.goto(`${stage.url(scheme)}/next`)
       expect(await loadLazily(page)).toBe('v2')
     })
+  })
+
+  it('a session that is restored after a promotion is loaded anew, whole', async () => {
+    const profile = await mkdtemp(join(tmpdir(), 'graylane-profile-'))
+    const options = stage.launchOptions()
+    const browsing = (...args: string[]) =>
+      chromium.launchPersistentContext(profile, { ...options, args: [...options.args!, ...args] })
+    try {
+      const before = await browsing()
+      const { page } = await openIn(before.pages()[0]!, `${stage.url('https')}/?early&picture`)
+      expect(await partsOf(page)).toEqual(whole('v1'))
+      // Chromium notes open tabs once a second or so.
+      await new Promise((done) => setTimeout(done, 1_500))
+      await before.close()
+      await stage.change(promoted)
+      const after = await browsing('--restore-last-session')
+      const restored = () => after.pages().find((tab) => tab.url().includes('?early'))
+      await expect.poll(restored, { timeout: 10_000 }).toBeDefined()
+      expect(await partsOf(restored()!)).toEqual(whole('v2'))
+      expect(await restored()!.evaluate('early')).toEqual({ version: 'v2' })
+      await after.close()
+    } finally {
+      await rm(profile, { recursive: true, force: true })
+    }
   })
 
   it('a page that was prefetched by speculation rules, and opened after a promotion, is whole', async () => {

@@ -87,7 +87,8 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
       return send(searchParams.get('type') ?? '', version)
     // Whatever a test wants to be answered: `?field=name: value` as often as it likes, and a body in which VERSION is the version.
     case '/any':
-    case '/any/app.js': {
+    case '/any/app.js':
+    case '/any/dashboard2.js': {
       const fields = searchParams.getAll('field').map((line) => line.split(': ', 2) as [string, string])
       response.writeHead(200, Object.fromEntries(fields))
       return void response.end((searchParams.get('body') ?? '').replaceAll('VERSION', version))

@@ -128,6 +128,38 @@ const assets: readonly Case[] = [
     ],
     expect: { answer: { 'cache-control': 'private, no-cache', vary: 'Cookie, x-page-version' } },
   },
+  ...['text/plain', 'application/octet-stream', 'application/x-ecmascript'].flatMap((type) => [
+    {
+      says: `what a script is called by does not matter where a script is asked for: ${type}`,
+      path: '/code',
+      headers: [...script, ...said(`content-type: ${type}`, 'cache-control: max-age=600')],
+      expect: { answer: { 'cache-control': 'private, no-store', vary: null } },
+    },
+    {
+      says: `nor does it over http, where its name tells: ${type}`,
+      path: '/code.js',
+      headers: ['Accept: */*', ...said(`content-type: ${type}`, 'cache-control: max-age=600')],
+      expect: { answer: { 'cache-control': 'private, no-store', vary: null } },
+    },
+  ]),
+  {
+    says: 'a script that the browser held already (304) is not kept on, whatever the type it comes without',
+    path: '/app.js',
+    headers: [...script, ...said('status: 304', 'cache-control: max-age=600')],
+    expect: { status: 304, answer: { 'cache-control': 'private, no-store', vary: null } },
+  },
+  ...['dashboard2.js', 'main-page2.js', 'bundle-v2-main.js', 'BOOTSTRAP5.js', '-_-_-_-_1.js'].map((name) => ({
+    says: `a name that people give is no hash, though the server gives it a month: ${name}`,
+    path: `/assets/${name}`,
+    headers: [...script, ...said('content-type: text/javascript', 'cache-control: public, max-age=2592000')],
+    expect: { answer: { 'cache-control': 'private, no-store' } },
+  })),
+  ...['index-D1wrgTda.js', 'index-Ab-3dEf9.js', '4f9a8b2c.js', 'jquery-3.7.1.min.js', 'a.20241101.js'].map((name) => ({
+    says: `a hash, a date and the version of a library are: ${name}`,
+    path: `/assets/${name}`,
+    headers: [...script, ...said('content-type: text/javascript', 'cache-control: public, max-age=2592000')],
+    expect: { answer: { 'cache-control': 'public, max-age=2592000' } },
+  })),
   {
     says: 'a hashed one keeps its year',
     path: '/assets/app-4f9a8b2c.js',
