@@ -25,6 +25,8 @@ afterAll(async () => {
 /** Requests say in their path how they want to be answered. */
 async function serve(line: Line): Promise<void> {
   for (;;) {
+    // message() is impatient; a connection may rest for as long as other rows take.
+    await until(() => line.text !== '' || line.closed, 60_000)
     const { head, body } = await line.message()
     const [, path = ''] = head.split(' ')
     const act = path.slice(path.lastIndexOf('/') + 1)
@@ -70,12 +72,12 @@ function routes(more: string): string {
   return `
 listen: [{ port: 0, address: 127.0.0.1 }]
 accessLog: off
-limits: { requestsPerAddress: 1, bodyIdleTimeout: 150ms, writeStallTimeout: 300ms, connectTimeout: 300ms }
+limits: { requestsPerAddress: 1, bodyIdleTimeout: 150ms, writeStallTimeout: 200ms, connectTimeout: 300ms }
 services:
   plain: { match: [{ uri: { prefix: /plain } }], timeout: 200ms, trafficPolicy: ${policy} }
   waiting: { match: [{ uri: { prefix: /waiting } }], trafficPolicy: { connectionPool: { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 1 } } } }
   retried: { match: [{ uri: { prefix: /retried } }], trafficPolicy: ${policy}, retries: { attempts: 2, perTryTimeout: 80ms, retryOn: "5xx,reset,connect-failure" } }
-  delayed: { match: [{ uri: { prefix: /delayed } }], trafficPolicy: ${policy}, fault: { delay: { fixedDelay: 300ms, percentage: 100% } } }
+  delayed: { match: [{ uri: { prefix: /delayed } }], trafficPolicy: ${policy}, fault: { delay: { fixedDelay: 80ms, percentage: 100% } } }
   dead: { match: [{ uri: { prefix: /dead } }], trafficPolicy: ${policy}, retries: { attempts: 2, retryOn: connect-failure } }
 versions:
   v1: { ${services.map((name) => `${name}: "${name === 'dead' ? 'http://127.0.0.1:1' : pool}"`).join(', ')} }

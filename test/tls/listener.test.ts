@@ -55,6 +55,7 @@ describeWithOpenssl('HTTPS at the edge', () => {
   test.each([
     { asked: 'a.test', given: 'a', why: 'the first certificate that bears it' },
     { asked: 'B.Test', given: 'b', why: 'in any spelling' },
+    { asked: 'b.test.', given: 'b', why: 'with the dot of a complete name' },
     { asked: 'one.wild.test', given: 'b', why: 'a wildcard' },
     { asked: 'x.wild.test', given: 'c', why: 'the name itself before a wildcard' },
     { asked: 'two.one.wild.test', given: 'a', why: 'a wildcard stands for one label, so the first' },

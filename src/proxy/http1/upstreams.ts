@@ -180,6 +180,8 @@ export class Upstreams {
   }
 
   dropIfEmpty(pool: EndpointPool): void {
-    if (pool.retired && pool.open === 0 && pool.waiting.length === 0) this.#pools.delete(pool.endpoint.key)
+    if (!pool.retired || pool.open > 0 || pool.waiting.length > 0) return
+    // A request may connect anew in a pool that was dropped already, while another one has its place.
+    if (this.#pools.get(pool.endpoint.key) === pool) this.#pools.delete(pool.endpoint.key)
   }
 }

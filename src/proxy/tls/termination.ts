@@ -72,9 +72,9 @@ export class TlsTermination {
     return secured
   }
 
-  /** RFC 9525 6.3: a name as it stands, else with a wildcard in place of its first label. */
+  /** RFC 9525 6.3: a name as it stands, else with a wildcard in place of its first label. A dot at the end says nothing (RFC 6066 3). */
   #contextFor(serverName: string): tls.SecureContext {
-    const name = serverName.toLowerCase()
+    const name = serverName.toLowerCase().replace(/\.$/, '')
     return this.#byName.get(name) ?? this.#byName.get(`*${name.slice(name.indexOf('.'))}`) ?? this.#first
   }
 
