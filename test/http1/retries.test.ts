@@ -116,6 +116,22 @@ describe('retries', () => {
     await until(() => set.upstream.open() === 0)
   })
 
+  it('have no say in a websocket that is open: the time of its try was for the handshake', async () => {
+    const plan = retrying(1, { perTryTimeoutMs: 60 })
+    await playWith(async (line) => {
+      await line.message()
+      line.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+      await line.take(/hi/)
+      line.write('yo')
+    }, plan.with)
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+    const client = set.client().write(get.slice(0, -2) + upgrade)
+    await client.take(/ 101 [^]*\r\n\r\n/)
+    await sleep(150)
+    await client.write('hi').take(/^yo/)
+    expect(plan.failures).toEqual([])
+  })
+
   it('wait for their turn, and stop when the client leaves meanwhile', async () => {
     await playWith(failFirst(9), retrying(9, { afterAnswer: () => 10_000 }).with)
     const client = connect(set.proxy.port).write(get)

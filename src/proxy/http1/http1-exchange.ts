@@ -354,6 +354,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   /** RFC 6455: from the 101 on both sides are bytes. */
   #openTunnel(text: string, buffer: Buffer, from: number, to: number): boolean {
     this.endTimeout()
+    this.#replay?.cancel()
     const tunnel = (this.tunnel = new Tunnel(this.connection, this.#upstream!))
     const go = this.relay(text, buffer, from, to, false)
     tunnel.open(this.connection.takePending())
