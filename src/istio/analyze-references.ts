@@ -26,7 +26,7 @@ export function analyzeReferences(manifests: Manifests, say: Say): void {
     checkGateways(resource, manifests, say)
     for (const target of destinationsOf(resource, manifests)) {
       checkHost(resource, target, services, say)
-      checkSubset(resource, target, subsets, say)
+      checkSubset(resource, target, subsets, services, say)
     }
     checkSubsetsElsewhere(resource, manifests, say)
   }
@@ -156,11 +156,16 @@ function checkSubset(
   resource: Resource<'VirtualService'>,
   { destination, subsetPlace: place, what }: Target,
   known: ReadonlyMap<string, ReadonlySet<string>>,
+  services: ServiceLookUp,
   say: Say,
 ): void {
   const { host = '', subset = '' } = destination
   if (subset === '') return
-  const names = known.get(resourceName(host, resource.metadata.namespace))
+  const { namespace } = resource.metadata
+  const service = services.find(host, namespace)?.resource
+  // A second name has the subsets of the service that it stands for.
+  const meant = service?.kind === 'Service' && service.spec.type === 'ExternalName' ? service.spec.externalName : host
+  const names = known.get(resourceName(meant ?? host, namespace))
   if (names?.has(subset) === true) return
   const pair = `${what === 'host' ? 'host' : 'mirror'}+subset ${host}+${subset}`
   const hint = names === undefined ? `: no DestinationRule speaks of ${host}` : didYouMean(subset, names)

@@ -53,7 +53,26 @@ export class Clusters {
     return port && this.ofPort(service, port, destination?.subset === '' ? undefined : destination?.subset)
   }
 
+  /** Of a second name, the one that it stands for, if that is a service of the mesh. */
   ofPort(service: MeshService, port: ServicePort, subset: string | undefined): Cluster | undefined {
+    const meant = this.#concrete(service)
+    if (meant === service) return this.#ownPort(service, port, subset)
+    const own = meant.ports.find(({ number }) => number === port.number)
+    return own && this.#ownPort(meant, own, subset)
+  }
+
+  #concrete(service: MeshService): MeshService {
+    const seen = new Set([service])
+    for (let at: MeshService | undefined = service; at?.aliasOf !== undefined;) {
+      at = this.#services.find(at.aliasOf, this.#callerNamespace)
+      // One that leads out of the mesh, or in a circle, is as it is written.
+      if (at === undefined || seen.has(at)) return service
+      seen.add(at)
+    }
+    return [...seen].at(-1) as MeshService
+  }
+
+  #ownPort(service: MeshService, port: ServicePort, subset: string | undefined): Cluster | undefined {
     const rule = this.#rules.find(service, this.#callerNamespace)
     const labels = subset === undefined ? undefined : rule?.subsets.get(subset)
     if (subset !== undefined && labels === undefined) return undefined

@@ -2,12 +2,12 @@
 
 import { Origins } from '../config/origins.ts'
 import { decodeSource } from '../config/source-text.ts'
-import { entryAt, readYaml, type YamlNode } from '../config/yaml-tree.ts'
+import { entryAt, readYaml, type YamlEntry, type YamlNode } from '../config/yaml-tree.ts'
 import type { Message } from './message.ts'
 import { meshConfig, type MeshConfig } from './model-mesh-config.ts'
 import { readMessage, type Reading } from './read-message.ts'
 
-/** The pieces that we know of; undefined when this resource holds no MeshConfig. The many others that there are concern no request. */
+/** The pieces that we know of; undefined when this resource holds no MeshConfig. Most of the many others concern no request. */
 export function readMeshConfig(node: YamlNode, kind: string, name: string, reading: Reading): MeshConfig | undefined {
   if (kind === 'IstioOperator') return readPieces(at(at(node, 'spec'), 'meshConfig'), reading)
   if (kind === 'MeshConfig') return readPieces(at(node, 'spec') ?? node, reading)
@@ -30,10 +30,51 @@ export function meshConfigOf(json: unknown): MeshConfig {
 }
 
 function readPieces(node: YamlNode | undefined, reading: Reading): MeshConfig | undefined {
-  return (
-    node && (readMessage(meshConfig as Message<object>, pruned(node, meshConfig), 'meshConfig', reading) as MeshConfig)
-  )
+  if (node === undefined) return undefined
+  for (const [path, why] of unheeded) {
+    const entry = path.reduce<YamlEntry | undefined>((found, key) => entryAt(found?.value, key), {
+      value: node,
+    } as YamlEntry)
+    if (entry === undefined || !why.matters(entry.value)) continue
+    const name = path.join('.')
+    reading.report(
+      'warning',
+      entry.keyPlace,
+      'not-honoured',
+      `${name} of MeshConfig is not honoured: ${why.instead}`,
+      name,
+    )
+  }
+  return readMessage(meshConfig as Message<object>, pruned(node, meshConfig), 'meshConfig', reading) as MeshConfig
 }
+
+interface Unheeded {
+  readonly instead: string
+  matters(value: YamlNode): boolean
+}
+
+function says(instead: string, matters = (_: YamlNode): boolean => true): Unheeded {
+  return { instead, matters }
+}
+
+function isText(wanted: string): (value: YamlNode) => boolean {
+  return (value) => value.kind === 'scalar' && value.text === wanted
+}
+
+const exported = says('what names no exportTo is exported everywhere', ({ kind }) => kind === 'list')
+
+/** Settings that change what becomes of a request, or by whom it is seen. */
+const unheeded: readonly (readonly [path: readonly string[], why: Unheeded])[] = [
+  [['defaultHttpRetryPolicy'], says('a route without retries of its own has Istio’s two')],
+  [['defaultVirtualServiceExportTo'], exported],
+  [['defaultDestinationRuleExportTo'], exported],
+  [['defaultServiceExportTo'], exported],
+  [['connectTimeout'], says('limits.connectTimeout holds (2 s) where no DestinationRule says otherwise')],
+  [['h2UpgradePolicy'], says('upstreams are spoken to in HTTP/1.1', isText('UPGRADE'))],
+  [['rootNamespace'], says('rules for all stand in istio-system', (value) => !isText('istio-system')(value))],
+  [['defaultConfig', 'proxyHeaders'], says('requests and answers carry the fields that Envoy adds by default')],
+  [['defaultConfig', 'gatewayTopology', 'proxyProtocol'], says('the PROXY protocol is not spoken')],
+]
 
 /** Without the fields that the shape does not know, at every depth: there are some two hundred. */
 function pruned(node: YamlNode, shape: { readonly fields: Readonly<Record<string, unknown>> }): YamlNode {

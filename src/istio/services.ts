@@ -15,6 +15,8 @@ export interface MeshService {
   readonly ports: readonly ServicePort[]
   /** Virtual addresses: callers may use them in the place of the name. */
   readonly addresses: readonly string[]
+  /** Another service that this one is a second name of: Kubernetes' ExternalName. */
+  readonly aliasOf?: string | undefined
   readonly place: Place
   /** `ServiceEntry default/frontend`. */
   readonly origin: string
@@ -161,6 +163,7 @@ function kubernetesService(service: Resource<'Service'>, workloads: Workloads): 
         endpoints: kubernetesEndpoints(service, port, workloads),
       })),
     addresses: address === '' || address === 'None' ? [] : [address],
+    aliasOf: spec.type === 'ExternalName' ? spec.externalName : undefined,
     place: service.namePlace,
     origin: `Service ${namespace}/${name}`,
   }
