@@ -164,8 +164,8 @@ function checkSubset(
   const { namespace } = resource.metadata
   const service = services.find(host, namespace)?.resource
   // A second name has the subsets of the service that it stands for.
-  const meant = service?.kind === 'Service' && service.spec.type === 'ExternalName' ? service.spec.externalName : host
-  const names = known.get(resourceName(meant ?? host, namespace))
+  const isAlias = service?.kind === 'Service' && service.spec.type === 'ExternalName'
+  const names = known.get(resourceName((isAlias ? service.spec.externalName : undefined) ?? host, namespace))
   if (names?.has(subset) === true) return
   const pair = `${what === 'host' ? 'host' : 'mirror'}+subset ${host}+${subset}`
   const hint = names === undefined ? `: no DestinationRule speaks of ${host}` : didYouMean(subset, names)

@@ -3,6 +3,7 @@
 import { withPort } from '../rules/authority.ts'
 import type { Place } from '../rules/types.ts'
 import { every, fqdnOf, ServiceLookUp, withoutNulls } from './analysis.ts'
+import { actionWords, policyWords } from './import-words.ts'
 import type { Destination } from './model-shared.ts'
 import { trafficPolicy } from './model-destination-rule.ts'
 import { type HttpRoute, httpRoute } from './model-virtual-service.ts'
@@ -49,7 +50,7 @@ function actionsOf(route: HttpRoute, header: string): Body {
   const destination = (whole['route'] as readonly Body[] | undefined)?.[0]
   const headers = together(whole['headers'] as Body | undefined, destination?.['headers'] as Body | undefined, header)
   if (headers !== undefined) body['headers'] = headers
-  return body
+  return actionWords(body)
 }
 
 /** Route and destination level as one; what we set ourselves is ours to set. */
@@ -170,7 +171,7 @@ export class PoolReader {
         'import-policy',
         'tls of the trafficPolicy: https URLs are written; name certificates under trafficPolicy.tls yourself',
       )
-    return Object.keys(rest).length === 0 ? undefined : rest
+    return policyWords(rest)
   }
 
   /** Versions that a host has subsets for. */

@@ -2,7 +2,7 @@
 // says with the line what it does not.
 
 import { describe, expect, it } from 'vitest'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 
 import { importManifests } from '../../src/istio/import.ts'
 import { manifestsIn } from './manifests-at.ts'
@@ -203,6 +203,37 @@ describe('import', () => {
     ])
     expect(codes).toEqual(['import-pool', 'import-pool'])
     expect(importManifests(manifestsIn(documents.join('---\n'))).text).toContain('front: {}')
+  })
+
+  it('writes old names by their new ones and leaves out what does nothing here, so that the file can be used', async () => {
+    const policy = `{ loadBalancer: { simple: LEAST_CONN, localityLbSetting: {}, warmupDurationSecs: 30s },
+    connectionPool: { tcp: { maxConnections: 7, tcpKeepalive: { time: 60s, probes: 3 } }, http: { h2UpgradePolicy: UPGRADE } },
+    outlierDetection: { consecutiveErrors: 4, minHealthPercent: 10, outlierDetectionHttpErrorCodes: ["429"] },
+    proxyProtocol: {}, retryBudget: { percent: 20 } }`
+    const documents = [
+      service('front', ['v1']).replace('host: front,', `host: front, trafficPolicy: ${policy},`),
+      routes(
+        'front',
+        `- { match: [{ uri: { prefix: /api/ } }], retries: { attempts: 2, retryRemoteLocalities: true },
+  fault: { delay: { percent: 5, fixedDelay: 1s } }, corsPolicy: { allowOrigin: [a.example.com] }, ${to('front', 'v1')} }
+- { ${to('front', 'v1')} }`,
+      ),
+    ]
+    await decides('words', documents, [['/', {}, 'front-2 front-v1.shop']])
+    const { text } = importManifests(manifestsIn(documents.join('---\n')))
+    const { services } = parse(text as string) as { services: Record<string, object> }
+    expect(services['front-2']).toEqual({
+      trafficPolicy: {
+        loadBalancer: { simple: 'LEAST_REQUEST', warmup: { duration: '30s' } },
+        connectionPool: { tcp: { maxConnections: 7, tcpKeepalive: { time: '60s' } } },
+        outlierDetection: { consecutiveGatewayErrors: 4 },
+      },
+    })
+    expect(services['front']).toMatchObject({
+      retries: { attempts: 2 },
+      fault: { delay: { percentage: { value: 5 }, fixedDelay: '1s' } },
+      corsPolicy: { allowOrigins: [{ exact: 'a.example.com' }] },
+    })
   })
 
   it('says what is left out: policies of a subset, and what calls inside ask for', () => {
