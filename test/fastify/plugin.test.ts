@@ -30,6 +30,17 @@ beforeAll(async () => {
     const { version, reason, rule, service } = request.graylane
     return reply.type('text/html').send([version, reason, rule, service].join())
   })
+  app.get('/where', (request, reply) => {
+    const asked = Array.from({ length: 3 }, () => request.graylane.upstream)
+    return reply.send(asked)
+  })
+  app.get('/claims', (_request, reply) =>
+    reply
+      .type('text/html')
+      .header('x-version', 'v9')
+      .header('set-cookie', ['graylane=forged; Path=/', 'a=1'])
+      .send('a page that says what is not its own to say'),
+  )
   await app.register(httpProxy, {
     upstream: '',
     replyOptions: {
@@ -69,6 +80,7 @@ const page = ['Accept: text/html', 'Sec-Fetch-Mode: navigate']
 interface Answer {
   readonly status: number | undefined
   readonly fields: Map<string, string>
+  readonly cookies: readonly string[]
   readonly body: string
 }
 
@@ -82,7 +94,7 @@ function get(target: string, ...fields: string[]): Promise<Answer> {
         let body = ''
         for await (const chunk of response) body += String(chunk)
         const came = new Map(Object.entries(response.headers).map(([name, value]) => [name, String(value)]))
-        resolve({ status: response.statusCode, fields: came, body })
+        resolve({ status: response.statusCode, fields: came, cookies: response.headers['set-cookie'] ?? [], body })
       },
     )
     asked.on('error', reject).end()
@@ -124,6 +136,22 @@ describe('graylane/fastify', () => {
     const sent = fields.map(([name, value]) => `${name.toLowerCase()}: ${value}`)
     expect(sent.filter((line) => /^x.version/.test(line))).toEqual(['x-version: v2'])
     expect(sent.find((line) => line.startsWith('cookie'))).toBe('cookie: a=b; user=jason')
+  })
+
+  it('lets no route say which version it is of, or write the pin; its other cookies stay', async () => {
+    const { fields, cookies } = await get('/claims', ...page)
+    expect(fields.get('x-version')).toBe('v1')
+    expect(cookies).toEqual(['a=1', expect.stringMatching(/^graylane=1\./)])
+  })
+
+  it('names one endpoint for each request, however often it is asked, and the next one for the next', async () => {
+    const pool = backends.map(({ url }) => `"${url}"`)
+    await configure((yaml) => yaml.replace(/v1: \{ app: "[^"]*" \}/, `v1: { app: [${pool.join(', ')}] }`))
+    const named = await Promise.all(
+      [get('/where'), get('/where')].map(async (answer) => JSON.parse((await answer).body)),
+    )
+    expect(named.map((asked) => new Set(asked).size)).toEqual([1, 1])
+    expect(new Set(named.flat())).toEqual(new Set(backends.map(({ url }) => url)))
   })
 
   it('answers by itself where the page of a request is gone', async () => {
