@@ -31,10 +31,19 @@ export function pageKind(
   const document =
     mode === undefined
       ? wantsHtmlPage(request) && !isStamped(request, pageHeader)
-      : mode === 'navigate' &&
+      : isNavigation(request) &&
         !isDownload(request) &&
         !(isFrame(request) && isFrameOfOpenPage(request, holdsPin, sharesPin))
   return document ? 'document' : 'subresource'
+}
+
+/**
+ * A service worker that asks for the page in words of its own (`fetch(event.request, { cache: 'no-store' })`) has no navigation any more, but
+ * hands on the field that browsers add to navigations alone (Upgrade Insecure Requests, 3.2.1).
+ */
+function isNavigation(request: RequestMarks): boolean {
+  if (request.get('sec-fetch-mode') === 'navigate') return true
+  return request.get('upgrade-insecure-requests') !== undefined && wantsHtmlPage(request)
 }
 
 function isStamped(request: RequestMarks, pageHeader: string | undefined): boolean {
@@ -62,6 +71,7 @@ export function hasFetchMetadata(request: RequestMarks): boolean {
 const codeDestinations: readonly string[] = [
   'script',
   'style',
+  'xslt',
   'worker',
   'sharedworker',
   'serviceworker',
@@ -96,7 +106,7 @@ export function isStaticSubresource(request: RequestMarks, contentType: string |
  */
 export function isPageRequest(request: RequestMarks, html: boolean): boolean {
   const mode = request.get('sec-fetch-mode')
-  if (mode === 'navigate') return true
+  if (mode !== undefined && isNavigation(request)) return true
   return html && (mode === undefined || isPrefetch(request)) && wantsHtmlPage(request)
 }
 
@@ -218,8 +228,8 @@ const partMarks = [
 ] as const
 
 /**
- * Without fetch metadata only the first type in Accept tells: a page load puts HTML first, an asset or API call does not. Browsers say
- * Upgrade-Insecure-Requests of navigations alone (Upgrade Insecure Requests, 3.2.1): those of Android's web views bring X-Requested-With.
+ * Without fetch metadata only the first type in Accept tells: a page load puts HTML first, an asset or API call does not. Navigations of
+ * Android's web views bring X-Requested-With.
  */
 function wantsHtmlPage(request: RequestMarks): boolean {
   const accept = request.get('accept')

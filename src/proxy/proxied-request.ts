@@ -276,7 +276,9 @@ export class ProxiedRequest extends RouteExecution {
       for (const line of endOfHostPins(spec.pin, cookies.secure)) head.append('set-cookie', line)
     }
     head.append('set-cookie', setCookieLine(spec.pin, value, cookies.secure))
-    if (visit.reading.state !== 'none' && visit.reading.pin.version !== pin.version) this.#forgetLoadedAhead(head)
+    const { reading } = visit
+    if (reading.state === 'none') return
+    if (reading.pin.version !== pin.version || reading.pin.epoch !== pin.epoch) this.#forgetLoadedAhead(head)
   }
 
   #forgetLoadedAhead(head: AnswerHead): void {

@@ -107,6 +107,9 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
       return void response.write(`data: ${version}\n\n`)
     case '/sw.js':
       return script(workerOf(version), { 'cache-control': 'public, max-age=600' })
+    // A worker that asks for pages in its own words, as many do: browsers do not call that a navigation.
+    case '/asking-sw.js':
+      return script(askingWorker)
     // A worker that has pages fetched while it starts, as the browser would have done without it.
     case '/preloading-sw.js':
       return script(preloadingWorker)
@@ -169,6 +172,11 @@ addEventListener('activate', (event) =>
 addEventListener('fetch', (event) => {
   if (event.request.mode === 'navigate') event.respondWith(event.preloadResponse.then((page) => page ?? fetch(event.request)))
 })
+`
+
+const askingWorker = `addEventListener('install', () => skipWaiting())
+addEventListener('activate', (event) => event.waitUntil(clients.claim()))
+addEventListener('fetch', (event) => event.respondWith(fetch(event.request, { cache: 'no-store' })))
 `
 
 const keepingWorker = `const kept = caches.open('kept')

@@ -54,6 +54,11 @@ const documents: readonly Case[] = [
     expect: { answer: { 'cache-control': 'private, no-store' } },
   },
   {
+    says: 'a page that a service worker asks for in its own words is one',
+    headers: [...page, ...fetchMetadata('same-origin', 'empty'), ...said('cache-control: max-age=60')],
+    expect: { document: true, answer: { 'cache-control': 'private, no-store' }, pin: { version: 'v1' } },
+  },
+  {
     says: 'a frame of the own site is a page to caches',
     headers: [...page, ...fetchMetadata('navigate', 'iframe'), ...said('cache-control: max-age=60')],
     expect: { document: false, answer: { 'cache-control': 'private, no-store' } },

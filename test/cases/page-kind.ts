@@ -73,6 +73,11 @@ export const pageKind: readonly CaseGroup[] = [
       document('HEAD of a page', securePage, { method: 'HEAD' }),
       document('a page under a service worker', [...page, ...fetchMetadata('navigate', 'empty')]),
       document('a page at a path that looks like an asset', securePage, { path: '/assets/app.js' }),
+      document('a page that a service worker asks for in its own words', [
+        ...page,
+        ...fetchMetadata('same-origin', 'empty'),
+      ]),
+      document('and by its address alone', [...page, ...fetchMetadata('cors', 'empty')]),
       subresource('a same-origin iframe', [...page, ...fetchMetadata('navigate', 'iframe')]),
       subresource('a file of <a download>', fetchMetadata('navigate', 'empty')),
       subresource('a same-origin frame', [...page, ...fetchMetadata('navigate', 'frame')]),

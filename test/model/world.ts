@@ -38,7 +38,7 @@ interface Browser {
   /** Newest last. */
   tabs: Tab[]
   /** A page that was loaded ahead, to be shown without a request. */
-  ahead: Tab | undefined
+  ahead: (Tab & { readonly epoch: number | undefined }) | undefined
 }
 
 interface WrittenPin {
@@ -245,13 +245,16 @@ class World {
       const isOther = page.status === 200 && page.version !== held.version
       this.#compare('a page loaded ahead', isOther ? { status: 409 } : page, answer, view)
     }
-    if (answer.status === 200) browser.ahead = { version: answer.version! }
+    if (answer.status === 200) browser.ahead = { version: answer.version!, epoch: browser.held?.epoch }
   }
 
   #showAhead(browser: Browser): void {
     const { ahead } = browser
     browser.ahead = undefined
-    if (ahead !== undefined) this.#show(browser, ahead.version)
+    if (ahead === undefined) return
+    this.#show(browser, ahead.version)
+    if (browser.held?.epoch !== ahead.epoch)
+      this.broken ??= `a page of epoch ${ahead.epoch} is shown under a pin of another`
   }
 
   /** A file that is saved leaves the page open that asked for it, behind a redirect too; unless a rule may have hit the redirect alone. */
