@@ -25,6 +25,7 @@ export default defineConfig({
     // Real processes and real sockets: a slow shared machine needs room, a hang must still end.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 5000 } },
     // Of concurrent tests, which play raw messages and mostly wait.
     maxConcurrency: 12,
     pool: 'forks',

@@ -254,6 +254,8 @@ describe('leaving early', () => {
         const answer = await client.message().catch(() => undefined)
         client.socket.destroy()
         if (answer === undefined || !answer.head.includes(' 200 ')) continue
+        // Cut off by the upstream that reset it.
+        if (answer.head.includes('Length: 90000')) continue
         expect(answer.body.replaceAll(token, '')).toBe('')
         checked++
       }

@@ -39,21 +39,21 @@ export class Line {
   /** Takes what matches off the text; waits for it. */
   async take(pattern: RegExp, withinMs = 5000): Promise<string> {
     await until(
-      () => pattern.test(this.text) || this.closed,
+      () => pattern.test(this.text) || this.ended,
       withinMs,
       () => `${pattern} in ${JSON.stringify(this.text)}`,
     )
     const match = pattern.exec(this.text)
-    if (match === null) throw new Error(`closed before ${pattern}: ${JSON.stringify(this.text.slice(0, 500))}`)
+    if (match === null) throw new Error(`ended before ${pattern}: ${JSON.stringify(this.text.slice(0, 500))}`)
     this.text = this.text.slice(match.index + match[0].length)
     return match[0]
   }
 
-  /** A whole message with a Content-Length (or none), off the text. */
+  /** A message with a Content-Length (or none), off the text: whole, or what came of it before the other side ended. */
   async message(): Promise<{ head: string; body: string }> {
     const head = await this.take(/^[^]*?\r\n\r\n/)
     const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0)
-    await until(() => this.text.length >= length || this.closed)
+    await until(() => this.text.length >= length || this.ended)
     const body = this.text.slice(0, length)
     this.text = this.text.slice(length)
     return { head, body }
