@@ -4,10 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach } from 'vitest'
+import { writeByRename } from '../support/rewrite-file.ts'
 
 export interface RoutesFolder {
   readonly path: string
-  /** Replaces routes.yaml; returns its path. */
+  /** Replaces routes.yaml, by a rename: a gateway that runs never reads half of it. Returns its path. */
   write(yaml: string): Promise<string>
   remove(): Promise<void>
 }
@@ -21,7 +22,7 @@ export async function routesFolder(): Promise<RoutesFolder> {
   return {
     path,
     async write(yaml) {
-      await writeFile(path, yaml)
+      await writeByRename(folder, 'routes.yaml', yaml)
       return path
     },
     remove: () => rm(folder, { recursive: true }),
