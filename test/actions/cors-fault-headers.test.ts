@@ -1,5 +1,7 @@
 // Istio findings 38 to 41, 46 and 49: what is answered before an upstream is asked, and what changes on the way.
 
+import { describe, expect, it } from 'vitest'
+import { startTime } from '../../src/proxy/start-time.ts'
 import { describeRows } from './rows.ts'
 
 const preflight = (origin: string, ...more: string[]): readonly string[] => [
@@ -256,3 +258,15 @@ describeRows(
     },
   ],
 )
+
+describe('%START_TIME%', () => {
+  it.each([
+    ['', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/],
+    ['%F %T %z', /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000$/],
+    ['%1f %3f', /^\d \d{3}$/],
+    ['%f', /^\d{3}000000$/],
+    ['%q of %Y, 100%%', /^%q of \d{4}, 100%$/],
+  ])('with the format %j', (format, fits) => {
+    expect(startTime(format)()).toMatch(fits)
+  })
+})

@@ -80,10 +80,18 @@ describe('loadBalancer', () => {
 
   it('hashes addresses of clients and raw parameters', async () => {
     await start('{ loadBalancer: { consistentHash: { useSourceIp: true } } }')
-    for (let i = 2; i < 8; i++) expect(distinct(await whoAnswers(4, '/', [], `127.0.0.${i}`))).toBe(1)
+    const byAddress: string[][] = []
+    for (let i = 2; i < 10; i++) byAddress.push(await whoAnswers(4, '/', [], `127.0.0.${i}`))
     await edge.close()
     await start('{ loadBalancer: { consistentHash: { httpQueryParameterName: u } } }')
-    for (let i = 0; i < 6; i++) expect(distinct(await whoAnswers(4, `/?x=${i}&u=${i}&u=7`))).toBe(1)
+    const byParameter: string[][] = []
+    for (let i = 0; i < 8; i++) {
+      byParameter.push([...(await whoAnswers(3, `/?x=${i}&u=${i}&u=7`)), ...(await whoAnswers(1, `/?u=${i}`))])
+    }
+    for (const names of [byAddress, byParameter]) {
+      expect(names.map(distinct)).toEqual(names.map(() => 1))
+      expect(distinct(names.flat())).toBeGreaterThan(1)
+    }
   })
 
   it('makes a cookie up for who has none, by which the next request finds the same endpoint', async () => {
