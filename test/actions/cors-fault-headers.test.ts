@@ -1,4 +1,4 @@
-// Istio findings 38 to 41, 46 and 49: what is answered before an upstream is asked, and what changes on the way.
+// What a route answers before an upstream is asked (CORS preflights, faults), and what it changes on the way there and back, as Envoy does it.
 
 import { describe, expect, it } from 'vitest'
 import { startTime } from '../../src/proxy/start-time.ts'

@@ -1,4 +1,4 @@
-// Istio findings 36, 37, 41 to 43, 45: paths and hosts that change, answers without an upstream.
+// Paths and hosts that a route changes, and what it answers without an upstream (redirects, direct responses), as Envoy does it.
 
 import { describeRows } from './rows.ts'
 

@@ -39,7 +39,7 @@ async function serviceOf(lines: string): Promise<ServiceSpec> {
 }
 
 describe('the shortest file', () => {
-  test('gets every default of the agreement', async () => {
+  test('gets every documented default', async () => {
     const { listen, trust, path, limits, accessLog, releases, keys, tests } = await loadGood(shortest)
     expect(listen).toMatchObject([{ port: 8080, address: '::', internal: false, from: [], sourceLabels: undefined }])
     expect(trust).toEqual({ proxies: [], hops: undefined, header: undefined })
