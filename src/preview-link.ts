@@ -24,7 +24,7 @@ export function createPreviewLink(
     const names = releases.map((one) => one.name)
     const refused =
       name === undefined
-        ? `several releases (${names.join(', ')}): say which`
+        ? `several releases (${names.join(', ')}): say which (--release)`
         : `release ${name} is not in the file${didYouMean(name, names)}`
     return { refused }
   }
@@ -44,7 +44,9 @@ const noKeys =
   'no pin.keys, without which no gateway knows the signature: name one, as in pin: { keys: [{ file: pin.key }] }'
 
 function pageOf(url: string | undefined, host: string): URL | string {
-  if (url === undefined && host.includes('*')) return 'the release answers for any host: say which page with a URL'
+  if (url === undefined && host.includes('*')) return 'the release answers for any host: say which page (--url)'
   const page = URL.parse(url ?? `https://${host}/`)
-  return page !== null && /^https?:$/.test(page.protocol) ? page : `${JSON.stringify(url)} is no http or https address`
+  return page !== null && /^https?:$/.test(page.protocol)
+    ? page
+    : `${JSON.stringify(url)} is no http or https address, as https://shop.example.com/cart is`
 }

@@ -97,10 +97,25 @@ function add(
   if (named !== undefined && named.version !== version) {
     return refuse('rule-taken', `rule ${rule} gives ${named.version}`)
   }
+  const refusal = named && cannotTake(release, named, ip.length > 0 ? 'ip' : 'users')
+  if (refusal !== undefined) return refusal
   wake(release, version, changes)
   if (ip.length > 0) addTo(release, version, 'ip', ip, rule, changes)
   if (users.length > 0) addTo(release, version, 'users', users, rule, changes)
   return undefined
+}
+
+/** Why nobody can be added to a rule that is there; a second one of its name is no way out. */
+function cannotTake({ gray }: Release, rule: Release['gray'][number], kind: 'ip' | 'users'): Refusal | undefined {
+  if (!Array.isArray(rule[kind])) {
+    return refuse('rule-taken', `rule ${rule.name} holds no list of ${kind}: give another name`)
+  }
+  const firstShare = gray.findIndex(({ share }) => share !== undefined)
+  if (firstShare === -1 || gray.findIndex(({ name }) => name === rule.name) < firstShare) return undefined
+  return refuse(
+    'rule-taken',
+    `rule ${rule.name} stands below a share, which draws first: move it up, or give another name`,
+  )
 }
 
 /** Into a rule of that kind that stands above all shares, else into a new rule there: a share would draw before it hits. */
@@ -148,7 +163,8 @@ function share(
     ([, entry]) =>
       entry.version === version && entry.share !== undefined && (rule === undefined || entry.name === rule),
   )
-  if (shares.length > 1) return refuse('which-rule', `${version} has ${shares.length} shares: say which with its name`)
+  if (shares.length > 1)
+    return refuse('which-rule', `${version} has ${shares.length} shares: say which with its name (--rule)`)
   const [found] = shares
   if (found === undefined && rule !== undefined && gray.some(({ name }) => name === rule)) {
     return refuse('rule-taken', `rule ${rule} is there already, and it is no share of ${version}`)

@@ -54,7 +54,10 @@ export function releaseIn(text: string, name: string | undefined): Release | Ref
   if (typeof documents === 'string') return { refused: 'yaml', reason: documents }
   const names = documents.map(({ lines }) => lines.name ?? 'default')
   if (name === undefined && documents.length > 1) {
-    return { refused: 'which-release', reason: `the file holds several releases (${names.join(', ')}): say which` }
+    return {
+      refused: 'which-release',
+      reason: `the file holds several releases (${names.join(', ')}): say which (--release)`,
+    }
   }
   const index = name === undefined ? 0 : names.indexOf(name)
   const found = documents[index]

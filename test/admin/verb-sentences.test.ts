@@ -26,6 +26,8 @@ gray:
 identity: ${identity}
 ${more}`
 
+const officeLast = routes().replace(/( {2}- \{ name: office.*\n)([^]*)(identity)/, '$2$1$3')
+
 const verbs: readonly (readonly [text: string, verb: ReleaseVerb])[] = [
   [routes(), { verb: 'add', version: 'v2', ip: ['10.0.0.1'], users: ['ann'] }],
   [routes(), { verb: 'add', version: 'v2', users: ['ann', 'bob'] }],
@@ -34,6 +36,8 @@ const verbs: readonly (readonly [text: string, verb: ReleaseVerb])[] = [
   [routes(), { verb: 'add', version: 'v2', ip: ['10.0.0'] }],
   [routes(), { verb: 'add', version: 'v2', users: [''] }],
   [routes('', '[clientIp]'), { verb: 'add', version: 'v2', users: ['ann'] }],
+  [routes(), { verb: 'add', version: 'v2', users: ['ann'], rule: 'office' }],
+  [officeLast, { verb: 'add', version: 'v2', ip: ['10.0.0.1'], rule: 'office' }],
   [routes('draining: [v2]\n'), { verb: 'share', version: 'v2', share: '5%' }],
   [routes(), { verb: 'share', version: 'v2', share: '500%' }],
   [routes(), { verb: 'share', version: 'v1', share: '5%' }],
@@ -82,8 +86,8 @@ it.each([...new Set([...told, ...others])])('%s: is said in Chinese', (sentence)
   // What is left of English is names, times and words of the file.
   const left = text.match(/[a-z]{2,}/gi) ?? []
   const plain =
-    /^(?:ann|bob|api|web|desk|rule|line|routes|yaml|no|pool|clientIp|identity|cookies|headers|NAME|CIDR|versions|draining|since|pin|ttl|sourceLabels|office)$/
+    /^(?:ann|bob|api|web|desk|rule|line|routes|yaml|no|pool|clientIp|identity|cookies|headers|NAME|CIDR|versions|draining|since|pin|ttl|sourceLabels|office|users)$/
   expect(left.filter((word) => !plain.test(word))).toEqual([])
   chooseWords('en')
-  expect(verbText(sentence)).toBe(sentence.replace(' (--to)', ''))
+  expect(verbText(sentence)).toBe(sentence.replace(/ \(--[a-z]+\)$/, ''))
 })

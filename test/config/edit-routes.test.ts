@@ -140,6 +140,23 @@ describe('add', () => {
       gives: ['rule-taken: rule people gives v3'],
     },
     {
+      says: 'puts nobody into a rule of that name that holds something else',
+      text: withShare.replace('{ version: v3', '{ name: few, version: v3'),
+      verb: { verb: 'add', version: 'v3', users: ['bob'], rule: 'few' },
+      gives: ['rule-taken: rule few holds no list of users: give another name'],
+    },
+    {
+      says: 'puts no address into a rule for users',
+      verb: { verb: 'add', version: 'v3', ip: ['10.0.0.1'], rule: 'people' },
+      gives: ['rule-taken: rule people holds no list of ip: give another name'],
+    },
+    {
+      says: 'puts nobody below a share',
+      text: withShare,
+      verb: { verb: 'add', version: 'v3', users: ['bob'], rule: 'people' },
+      gives: ['rule-taken: rule people stands below a share, which draws first: move it up, or give another name'],
+    },
+    {
       says: 'names the versions that there are',
       verb: { verb: 'add', version: 'v22', ip: ['10.0.0.1'] },
       gives: ['unknown-version: v22 is not listed under versions, which has v1, v2, v3'],
@@ -180,7 +197,7 @@ describe('share', () => {
       says: 'does not guess between two',
       text: withShare.replace('  # people', '  - { name: more, version: v3, share: 1% }\n  # people'),
       verb: { verb: 'share', version: 'v3', share: '6%' },
-      gives: ['which-rule: v3 has 2 shares: say which with its name'],
+      gives: ['which-rule: v3 has 2 shares: say which with its name (--rule)'],
     },
   ]
   it.each(rows)('$says', ({ text = shop, verb, gives }) => expect(run(text, verb)).toEqual(gives))
@@ -389,7 +406,7 @@ describe('a file of several releases', () => {
 
   it('wants the name of one', () => {
     expect(run(two, { verb: 'promote', version: 'v2' })).toEqual([
-      'which-release: the file holds several releases (shop, other): say which',
+      'which-release: the file holds several releases (shop, other): say which (--release)',
     ])
     expect(run(two, { verb: 'promote', version: 'v2', release: 'othr' })).toEqual([
       'unknown-release: release othr is not in the file (did you mean other?)',

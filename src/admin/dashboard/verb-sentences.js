@@ -36,6 +36,11 @@ const sentences = [
   [/^(".*") is not a percentage such as (.+)$/, '{0} 不是百分比，例如 5%、0.5% 或 0.01%'],
   [/^(\S+) is stable: everyone whom no rule takes gets it$/, '{0} 是稳定版：没有规则命中的人都使用它'],
   [/^(\S+) has (\d+) shares: say which with its name$/, '{0} 有 {1} 条比例规则：请用名字指明'],
+  [/^rule (\S+) holds no list of (\S+): give another name$/, '规则 {0} 中没有 {1} 列表：请换一个名字'],
+  [
+    /^rule (\S+) stands below a share, which draws first: .+$/,
+    '规则 {0} 位于比例规则之下，比例会先抽取：请把它上移，或换一个名字',
+  ],
   [/^(\S+) is the version to roll back$/, '{0} 正是要回滚的版本'],
   [/^(\S+) is stable and no version drains: .+$/, '{0} 是稳定版，且没有正在排空的版本：请选择所有人回到哪个版本'],
   [
