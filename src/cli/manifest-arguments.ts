@@ -25,10 +25,20 @@ export function readManifestOptions(values: {
   const { port, resolve, internal } = values
   if (port.length + resolve.length + internal.length === 0) return undefined
   return {
-    ports: new Map(port.map(readPort)),
-    resolve: new Map(resolve.map(readResolve)),
+    ports: eachOnce('port', port.map(readPort)),
+    resolve: eachOnce('resolve', resolve.map(readResolve)),
     internal: internal.map(readInternal),
   }
+}
+
+/** Of two that say something else about one thing the first would go for nothing. */
+function eachOnce<K, V>(option: string, pairs: readonly (readonly [K, V])[]): ReadonlyMap<K, V> {
+  const map = new Map(pairs)
+  for (const [from, to] of pairs) {
+    if (map.get(from) !== to)
+      throw new UsageError(`--${option}: ${from} goes to ${to} and to ${map.get(from)}: which one?`)
+  }
+  return map
 }
 
 function readPort(text: string): readonly [from: number, to: number] {

@@ -182,7 +182,8 @@ function reasonNotToStart(error: unknown): string {
   if (error instanceof ConfigurationError) return 'the configuration cannot be used'
   const { code, path, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT' && path !== undefined) return `there is no file ${path}`
-  return listenReason(error) ?? message
+  // Of a listener: it is said already whose the port is, which may be ourselves.
+  return 'place' in (error as object) ? message : (listenReason(error) ?? message)
 }
 
 function readOptions(args: string[]): ServeOptions {

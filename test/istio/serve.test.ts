@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request as httpRequest, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -222,12 +223,27 @@ spec:
     [['--port', '80'], /--port wants FROM=TO/],
     [['--port', '80=80800'], /--port wants FROM=TO/],
     [['--resolve', '10.0.0.1=127.0.0.1:80'], /--resolve wants/],
+    [['--port', '80=8080', '--port', '80=8081'], /--port: 80 goes to 8080 and to 8081: which one\?/],
+    [['--resolve', 'a:80=b:1', '--resolve', 'a:80=b:2'], /--resolve: a:80 goes to b:1 and to b:2: which one\?/],
     [['--internal', '15001'], /--internal wants/],
     [['--internal', '15001=80,version'], /is no label=value/],
   ])('refuses %j', async (args, said) => {
     const { code, err } = await graylane(['serve', '--config', directory, ...args])
     expect(code).toBe(2)
     expect(err).toMatch(said)
+  })
+
+  it('says that a port is its own where two listeners ask for it', async () => {
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = holder.address() as AddressInfo
+    await once(holder.close(), 'close')
+    const both = ['--port', `80=${port}`, '--internal', `${port}=80`, '--admin', '127.0.0.1:0']
+    const { code, err } = await graylane(['serve', '--config', directory, ...both])
+    expect([code, err]).toEqual([
+      1,
+      expect.stringContaining(`port ${port} is bound by this gateway at another address`),
+    ])
   })
 
   it('needs a port to serve', async () => {
