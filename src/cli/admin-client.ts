@@ -30,7 +30,8 @@ export interface AdminClient {
 
 /** Throws UsageError on an address that is none; rejects when the token cannot be read. */
 export async function openAdmin(values: AdminValues): Promise<AdminClient> {
-  const { host, port } = readListenAddress('admin', values.admin)
+  // As `serve` prints it, too.
+  const { host, port } = readListenAddress('admin', values.admin.replace(/^http:\/\/|\/$/g, ''))
   const origin = `http://${withPort(host, port)}`
   const token = await readAdminToken(values['admin-token-file'])
   return {

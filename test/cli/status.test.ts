@@ -21,7 +21,7 @@ it('says what is stable, gray and draining, and by its exit code that all is wel
       /^ready, graylane [^]*\n {2}v1 +stable [^]*\n {2}v2 +draining [^]*\ncrossings: nothing answered yet\n$/,
     ),
   ])
-  const json = await graylane(['status', '--json', '--admin', serving.admin])
+  const json = await graylane(['status', '--json', '--admin', `http://${serving.admin}/`])
   expect(JSON.parse(json.out)).toMatchObject({ state: { state: 'ready' }, traffic: { coupling: { crossings: 0 } } })
 })
 
