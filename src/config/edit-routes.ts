@@ -110,7 +110,7 @@ function cannotTake({ gray }: Release, rule: Release['gray'][number], kind: 'ip'
   if (!Array.isArray(rule[kind])) {
     return refuse('rule-taken', `rule ${rule.name} holds no list of ${kind}: give another name`)
   }
-  const firstShare = gray.findIndex(({ share }) => share !== undefined)
+  const firstShare = gray.findIndex((other) => other.share !== undefined)
   if (firstShare === -1 || gray.findIndex(({ name }) => name === rule.name) < firstShare) return undefined
   return refuse(
     'rule-taken',

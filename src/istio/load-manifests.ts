@@ -18,7 +18,11 @@ export async function loadManifests(
 ): Promise<Manifests> {
   const documents: YamlNode[] = []
   for (const { path, asker } of paths) {
-    for (const file of await filesOf(path, sources, 0)) {
+    const tooDeep = (directory: string): void => {
+      const message = `${directory} is not read: no more than ${deepest} directories one in another are`
+      report({ ...asker, severity: 'warning', code: 'file', message })
+    }
+    for (const file of await filesOf(path, sources, 0, tooDeep)) {
       const source = await sources.manifest(file, asker)
       if (source !== undefined) documents.push(...readDocuments(source, report))
     }
@@ -39,7 +43,12 @@ function readDocuments(source: SourceText, report: (problem: Problem) => void): 
 }
 
 /** The path itself when it is no directory. Hidden entries are left out: a mounted ConfigMap has its versions there. */
-async function filesOf(path: string, sources: Sources, depth: number): Promise<readonly string[]> {
+async function filesOf(
+  path: string,
+  sources: Sources,
+  depth: number,
+  tooDeep: (directory: string) => void,
+): Promise<readonly string[]> {
   const names = await sources.directory(path)
   if (names === undefined) return [path]
   const files: string[] = []
@@ -47,7 +56,8 @@ async function filesOf(path: string, sources: Sources, depth: number): Promise<r
     if (name.startsWith('.')) continue
     const inside = `${path.replace(/\/*$/, '')}/${name}`
     if (name.endsWith('/')) {
-      if (depth < deepest) files.push(...(await filesOf(inside, sources, depth + 1)))
+      if (depth < deepest) files.push(...(await filesOf(inside, sources, depth + 1, tooDeep)))
+      else tooDeep(inside)
     } else if (extensions.test(name)) files.push(inside)
   }
   return files

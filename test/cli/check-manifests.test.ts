@@ -46,6 +46,14 @@ describe('graylane check of manifests', () => {
     ])
   })
 
+  it('says of a folder that lies too deep that it is not read', async () => {
+    const deep = join(folder, 'deep', ...'123456789'.split(''))
+    await mkdir(deep, { recursive: true })
+    await written(join('deep', 'service.yaml'), 'apiVersion: v1\nkind: Service\nmetadata: { name: a }\n')
+    const { out } = await graylane(['check', join(folder, 'deep')])
+    expect(out).toContain(`:1:1: warning file: ${deep}/ is not read: no more than 8 directories one in another are\n`)
+  })
+
   it('tells a routes.yaml in a folder of manifests from a broken manifest', async () => {
     await mkdir(join(folder, 'mixed'))
     const path = await written('mixed/routes.yaml', routes())
