@@ -68,7 +68,9 @@ function ending(explanation: Explanation): [name: string, text: string][] {
   if (reason !== '') lines.push(['version', `${version} (${reason}${rule === '' ? '' : `: ${rule}`})`])
   if (forwards !== undefined) {
     const owner = poolVersion === version ? '' : `, which lends its pool to ${version}`
-    lines.push(['upstream', `${service} of ${poolVersion}${owner}: ${forwards.target}, Host ${forwards.host}`])
+    // A service of manifests without a subset has no version.
+    const pool = poolVersion === '' ? service : `${service} of ${poolVersion}${owner}`
+    lines.push(['upstream', `${pool}: ${forwards.target}, Host ${forwards.host}`])
   }
   if (status !== undefined)
     lines.push(['answer', `${status}${edgeCode === '' ? '' : ` ${edgeCode}`}, by the edge itself`])

@@ -65,7 +65,7 @@ export function gatewayListeners(
  * One gateway is served, that of the labels. Those of Istio's own ingress gateway, if a Gateway selects them; else the labels that the
  * oldest Gateway asks for.
  */
-function servedGateways(
+export function servedGateways(
   manifests: Manifests,
   report: (problem: Problem) => void,
 ): { readonly gateways: readonly Resource<'Gateway'>[]; readonly labels: ReadonlyMap<string, string> } {

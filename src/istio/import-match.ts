@@ -60,7 +60,11 @@ export function entriesOf(match: HttpMatchRequest, place: Place, notes: ImportNo
   }
   for (const key of ['gateways', 'sourceNamespace']) {
     if (rest[key] === undefined) continue
-    notes.say(place, 'import-match', `${key} in a match has no counterpart: this route is left out`)
+    const isInside = key === 'gateways' && JSON.stringify(rest[key]) === '["mesh"]'
+    const message = isInside
+      ? 'this route is for calls inside and left out: here a call goes to the version of its caller'
+      : `${key} in a match has no counterpart: this route is left out`
+    notes.say(place, 'import-match', message)
     return undefined
   }
   for (const [name, test] of Object.entries(headers as Record<string, Record<string, Plain>>)) {
@@ -137,6 +141,17 @@ export function matchText(entries: Entries): Record<string, unknown> {
     }
   }
   return item
+}
+
+/** A service with what it is asked by: the short form where that is nothing but a prefix. */
+export function serviceText(match: readonly Entries[], body: Record<string, unknown>): unknown {
+  const items = match.map(matchText)
+  const [only] = items
+  const uri = only?.['uri'] as Record<string, string> | undefined
+  const isPrefix =
+    items.length === 1 && Object.keys(only as object).join() === 'uri' && Object.keys(uri as object).join() === 'prefix'
+  if (isPrefix && Object.keys(body).length === 0 && uri?.['prefix']?.startsWith('/') === true) return uri['prefix']
+  return items.length === 0 ? body : { match: items, ...body }
 }
 
 /** A pattern that is nothing but a list of texts. */

@@ -2,10 +2,11 @@
 // and how paths are normalized.
 
 import type { Place } from '../rules/types.ts'
-import { every, gatewayReference } from './analysis.ts'
+import { anyOverlap, every, gatewayReference } from './analysis.ts'
 import { settingsAnnotation } from './export-istio.ts'
 import type { Manifests } from './read-manifests.ts'
 import type { Resource } from './resource.ts'
+import { isHttp } from './validate-gateway.ts'
 
 /** Where services call each other. */
 export const internalPort = 15_001
@@ -51,13 +52,36 @@ function listenText({ manifests, edges, isCalledInside, say }: Around): readonly
   for (const gateway of gatewaysOf(manifests, edges)) {
     for (const server of gateway.spec.servers ?? []) {
       const { number = 80, protocol = 'HTTP' } = server.port ?? {}
-      const message = `port ${number} speaks ${protocol}: add { port: ${number}, tls: { cert: ..., key: ... } } to listen yourself`
-      if (protocol.toUpperCase() === 'HTTP') ports.add(number)
-      else say(gateway.place, 'import-tls', message)
+      if (isHttp(protocol)) {
+        ports.add(number)
+        continue
+      }
+      const isPassedOn = (server.tls?.mode ?? 'PASSTHROUGH').endsWith('PASSTHROUGH')
+      const message =
+        protocol.toUpperCase() === 'HTTPS' && !isPassedOn
+          ? `port ${number} speaks HTTPS: add { port: ${number}, tls: { cert: ..., key: ... } } to listen yourself`
+          : `port ${number} is left out: ${protocol} ${isPassedOn && server.tls !== undefined ? 'that is passed on unopened' : 'is no HTTP and'} has no counterpart`
+      const place = server.port === undefined ? gateway.place : manifests.origins.place(server.port, 'protocol')
+      say(place, 'import-tls', message)
     }
   }
   const outside: readonly object[] = ports.size === 0 ? [{ port: 8080 }] : [...ports].map((port) => ({ port }))
   return isCalledInside ? [...outside, { port: internalPort, internal: true }] : outside
+}
+
+/** Ports of this VirtualService's Gateways that send plain HTTP to https, for hosts that it has. */
+export function httpsRedirectPorts(manifests: Manifests, edge: Resource<'VirtualService'>): readonly number[] {
+  const redirecting = gatewaysOf(manifests, [edge]).flatMap((gateway) =>
+    (gateway.spec.servers ?? []).filter(
+      ({ tls, hosts = [] }) =>
+        tls?.httpsRedirect === true &&
+        anyOverlap(
+          hosts.map((host) => host.slice(host.indexOf('/') + 1)),
+          edge.spec.hosts ?? [],
+        ),
+    ),
+  )
+  return [...new Set(redirecting.map(({ port }) => port?.number ?? 80))]
 }
 
 function gatewaysOf(

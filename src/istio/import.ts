@@ -8,12 +8,18 @@ import { asRead } from './delegates.ts'
 import { servicesAnnotation } from './export-istio.ts'
 import { type HostVersion, hostVersions } from './host-versions.ts'
 import { type Edge, type EdgeRoute, edgesOf } from './import-edges.ts'
-import { type ImportNotes, matchText } from './import-match.ts'
-import { type FlatRoute, type ImportedRoutes, type ImportedService, readItems, takeApart } from './import-routes.ts'
+import { type ImportNotes, matchText, serviceText } from './import-match.ts'
+import { type FlatRoute, type ImportedRoutes, readItems, takeApart } from './import-routes.ts'
 import { importMirrors } from './import-mirrors.ts'
 import { takeByName } from './import-named.ts'
 import { actionKey, differing, PoolReader, serviceBody } from './import-services.ts'
-import { importSurroundings, internalPort, type Settings, settingsOf } from './import-surroundings.ts'
+import {
+  httpsRedirectPorts,
+  importSurroundings,
+  internalPort,
+  type Settings,
+  settingsOf,
+} from './import-surroundings.ts'
 import { type Back, importVersions } from './import-versions.ts'
 import type { Destination } from './model-shared.ts'
 import type { HttpRoute } from './model-virtual-service.ts'
@@ -233,6 +239,11 @@ class Importer {
   ): Record<string, unknown> {
     const { namespace } = resource.metadata
     const services: Record<string, unknown> = {}
+    const redirected = httpsRedirectPorts(this.#manifests, resource)
+    if (redirected.length > 0) {
+      const match = redirected.map((port) => ({ port, scheme: { exact: 'http' } }))
+      services['to-https'] = new Commented(['httpsRedirect of the Gateway'], { match, redirect: { scheme: 'https' } })
+    }
     const hosts = new Map(backs.map(({ name, host, namespace: own }) => [fqdnOf(host, own), name]))
     for (const [key, flat] of taken.routeOf) {
       const host = routeOf.get(flat)?.route?.[0]?.destination?.host
@@ -252,7 +263,7 @@ class Importer {
       const shown = routes.filter(({ version }) => version === first?.version)
       const destination = shown[0]?.route.route?.[0]?.destination
       const policy = destination && this.#pools.policy(destination, namespace)
-      services[service.name] = serviceText(service, {
+      services[service.name] = serviceText(service.match, {
         ...(actions ?? serviceBody(shown.slice(0, 1), this.#header)),
         ...this.#mirrors(
           routes.map(({ route }) => route),
@@ -381,15 +392,4 @@ const callerKeys = new Set(['name', 'sourceLabels', 'gateways', 'statPrefix'])
 /** Never in braces: this is what people will edit. */
 function onLines(value: unknown): Commented {
   return new Commented([], value)
-}
-
-/** The short form where a service is nothing but a prefix. */
-function serviceText({ match }: ImportedService, body: Record<string, unknown>): unknown {
-  const items = match.map(matchText)
-  const [only] = items
-  const uri = only?.['uri'] as Record<string, string> | undefined
-  const isPrefix =
-    items.length === 1 && Object.keys(only as object).join() === 'uri' && Object.keys(uri as object).join() === 'prefix'
-  if (isPrefix && Object.keys(body).length === 0 && uri?.['prefix']?.startsWith('/') === true) return uri['prefix']
-  return items.length === 0 ? body : { match: items, ...body }
 }

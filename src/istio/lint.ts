@@ -7,6 +7,7 @@ import { istioFinding, type LintProblem, type Say } from './analysis.ts'
 import { analyzeHosts } from './analyze-hosts.ts'
 import { analyzeReferences } from './analyze-references.ts'
 import { analyzeRules } from './analyze-rules.ts'
+import { servedGateways } from './gateway-listeners.ts'
 import { type LintCodeName, lintCodes } from './lint-codes.ts'
 import { lintComments } from './lint-comments.ts'
 import { lintEndpoints } from './lint-endpoints.ts'
@@ -46,6 +47,7 @@ export function lint(manifests: Manifests, texts: ReadonlyMap<string, string> = 
   const explained = (problem: LintProblem): boolean =>
     problem.code === 'unknown-field' && found.some((other) => other.code === 'GL009' && samePlace(other, problem))
   const general = manifests.problems.map((problem) => ({ ...problem, origin: '' }))
+  servedGateways(manifests, (problem) => void general.push({ ...problem, origin: '' }))
   return inOrder(toldOnce([...general, ...found.filter((problem) => !explained(problem))]), manifests)
 }
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 
-import { analyze } from '../../src/istio/lint.ts'
+import { analyze, lint } from '../../src/istio/lint.ts'
 import { manifestsIn } from './manifests-at.ts'
 
 function virtualService(name: string, namespace: string, spec: string): string {
@@ -85,4 +85,15 @@ describe('analysis', () => {
     const found = analyze(manifestsIn(documents.join('\n---\n'))).filter((problem) => problem.code.startsWith(code))
     expect(found.map(({ origin, message }) => `${origin}: ${message}`)).toEqual(says)
   })
+})
+
+it('names a Gateway of another gateway than the one that is served, as serve does', () => {
+  const gateway = (name: string, selector: string): string =>
+    `{ apiVersion: networking.istio.io/v1, kind: Gateway, metadata: { name: ${name} }, spec: { selector: ${selector}, servers: [{ port: { number: 80, name: a, protocol: HTTP }, hosts: ["*"] }] } }`
+  const manifests = manifestsIn(
+    `${gateway('edge', '{ istio: ingressgateway }')}\n---\n${gateway('own', '{ app: own }')}`,
+  )
+  expect(lint(manifests).map(({ line, code, message }) => `${line} ${code}: ${message}`)).toEqual([
+    '3 not-honoured: Gateway default/own selects another gateway than the one served here, which bears the labels istio: ingressgateway, app: istio-ingressgateway',
+  ])
 })

@@ -236,6 +236,33 @@ describe('import', () => {
     })
   })
 
+  it('sends plain HTTP to https where a Gateway does, listens where a Gateway speaks HTTP, and names the ports that are not', async () => {
+    const gateway = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: shop }
+spec:
+  servers:
+  - { port: { number: 80, name: a, protocol: HTTP }, hosts: ["*/*.example.com"], tls: { httpsRedirect: true } }
+  - { port: { number: 8080, name: b, protocol: HTTP2 }, hosts: ["*"] }
+  - { port: { number: 443, name: c, protocol: HTTPS }, hosts: ["*"], tls: { mode: SIMPLE, credentialName: c } }
+  - { port: { number: 444, name: d, protocol: TLS }, hosts: ["*"], tls: { mode: PASSTHROUGH } }
+  - { port: { number: 9000, name: e, protocol: TCP }, hosts: ["*"] }
+`
+    const documents = [gateway, service('front'), routes('front', `- { ${to('front')} }`)]
+    await decides('redirect', documents, [
+      ['/', {}, '301'],
+      ['/', { 'x-forwarded-proto': 'https' }, '301'],
+    ])
+    const { text, notes } = importManifests(manifestsIn(documents.join('---\n')))
+    expect((parse(text as string) as { listen: object }).listen).toEqual([{ port: 80 }, { port: 8080 }])
+    expect(text).toContain('to-https:')
+    expect(notes.map(({ line, message }) => `${line}: ${message}`)).toEqual([
+      '8: port 443 speaks HTTPS: add { port: 443, tls: { cert: ..., key: ... } } to listen yourself',
+      '9: port 444 is left out: TLS that is passed on unopened has no counterpart',
+      '10: port 9000 is left out: TCP is no HTTP and has no counterpart',
+    ])
+  })
+
   it('says what is left out: policies of a subset, and what calls inside ask for', () => {
     const documents = [
       service('front', ['v1', 'v2'], ', trafficPolicy: { loadBalancer: { simple: RANDOM } }'),
