@@ -16,6 +16,8 @@ export interface CacheFacts {
   readonly html: boolean
   /** JavaScript, a style sheet, or JSON that code imports: what browsers keep in memory, too. */
   readonly code: boolean
+  /** Of a page's own origin, without a pin: from a browser that takes no cookies, in which Vary finds no difference between two versions. */
+  readonly unpinned: boolean
   /** The name in the URL, or the app's own word, says that this URL never means other content. */
   readonly hashed: boolean
   /** Cache-Control as the app sent it. */
@@ -58,7 +60,7 @@ export function cacheChanges(facts: CacheFacts): CacheChanges {
   if (says(cacheControl, 'no-store')) return sharedGoes
   if (facts.hashed) return nothing
   if (facts.trust) return trusted(cacheControl)
-  if (facts.code) return notKept
+  if (facts.code || facts.unpinned) return notKept
   if (cacheControl === undefined && !facts.dated && !isCacheableByItself(facts.status)) return kept
   return says(cacheControl, 'no-transform') ? revalidatedAsIs : revalidated
 }

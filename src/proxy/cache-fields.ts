@@ -134,6 +134,7 @@ class AnswerFacts implements CacheFacts {
   readonly wanted: Wanted
   readonly #head: CacheFields
   readonly #request: RequestMarks
+  readonly #visit: Visit
   readonly #path: string
   /** Null until it was asked for. */
   #type: string | undefined | null = null
@@ -144,6 +145,7 @@ class AnswerFacts implements CacheFacts {
     this.status = status
     this.#head = head
     this.#request = request
+    this.#visit = visit
     this.#path = path
     this.wanted = visit.kind === 'document' ? 'page' : this.#wantedByPage()
   }
@@ -171,6 +173,10 @@ class AnswerFacts implements CacheFacts {
   get #contentType(): string | undefined {
     if (this.#type === null) this.#type = this.#head.get('content-type')
     return this.#type
+  }
+
+  get unpinned(): boolean {
+    return this.#visit.reading.state === 'none' && this.#request.get('sec-fetch-site') === 'same-origin'
   }
 
   get hashed(): boolean {

@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { chromium } from 'playwright-core'
+import { type BrowserContext, chromium } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { describeWithPages, openIn, partsOf, versionsOf, whole } from './page-stage.ts'
 
@@ -122,12 +122,7 @@ describeWithPages('visits', (stage) => {
   })
 
   it('without cookies a visit is whole while the routes stay; what is open at a promotion is told to reload', async () => {
-    const profile = await mkdtemp(join(tmpdir(), 'graylane-profile-'))
-    await mkdir(join(profile, 'Default'))
-    const blocked = { profile: { default_content_setting_values: { cookies: 2 } } }
-    await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify(blocked))
-    const context = await chromium.launchPersistentContext(profile, stage.launchOptions())
-    try {
+    await withoutCookies(async (context) => {
       await stage.change({
         gray: [
           { version: 'v2', share: '50%' },
@@ -147,9 +142,34 @@ describeWithPages('visits', (stage) => {
       await page.locator('h1').click()
       await expect.poll(() => page.title()).not.toBe(drawn)
       expect(await partsOf(page)).toEqual(whole(await page.title()))
+    })
+  })
+
+  it('without cookies, the page that the back button fetches after a promotion takes no answer of the old version either', async () => {
+    await withoutCookies(async (context) => {
+      const { page } = await openIn(await context.newPage(), `${stage.url('https')}/?early`)
+      expect(await page.evaluate('early')).toEqual({ version: 'v1' })
+      await stage.change(promoted)
+      await page.goto(`${stage.url('https')}/next?bare`)
+      await page.evaluate('setTimeout(() => history.back())')
+      await expect.poll(() => page.evaluate('location.pathname').catch(() => '')).toBe('/')
+      expect(await versionsOf(page)).toEqual(['v2', 'v2'])
+      expect(await page.evaluate('early')).toEqual({ version: 'v2' })
+    })
+  })
+
+  /** In a browser of its own, whose user blocks all cookies. */
+  async function withoutCookies(visit: (context: BrowserContext) => Promise<void>): Promise<void> {
+    const profile = await mkdtemp(join(tmpdir(), 'graylane-profile-'))
+    await mkdir(join(profile, 'Default'))
+    const blocked = { profile: { default_content_setting_values: { cookies: 2 } } }
+    await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify(blocked))
+    const context = await chromium.launchPersistentContext(profile, stage.launchOptions())
+    try {
+      await visit(context)
     } finally {
       await context.close()
       await rm(profile, { recursive: true, force: true })
     }
-  })
+  }
 })

@@ -219,6 +219,34 @@ const assets: readonly Case[] = [
   },
 ]
 
+/** To a browser without cookies `Vary: Cookie` tells nothing: the back button would mix two versions. */
+const unpinned: readonly Case[] = [
+  {
+    says: 'are stored by nobody',
+    path: '/logo.svg',
+    headers: [...image, ...said('cache-control: max-age=600')],
+    expect: { answer: { 'cache-control': 'private, no-store', vary: null } },
+  },
+  {
+    says: 'an answer of the API neither, though it says nothing of caches',
+    path: '/devices',
+    headers: secureApi,
+    expect: { answer: { 'cache-control': 'private, no-store' } },
+  },
+  {
+    says: 'but what a page of another site shows is: cookies stay at home there',
+    path: '/logo.svg',
+    headers: [...fetchMetadata('no-cors', 'image', 'cross-site'), ...said('cache-control: max-age=600')],
+    expect: { answer: { 'cache-control': 'private, no-cache' } },
+  },
+  {
+    says: 'and a hashed one is',
+    path: '/assets/app-4f9a8b2c.js',
+    headers: [...script, ...said(`cache-control: ${year}`)],
+    expect: { answer: { 'cache-control': year } },
+  },
+]
+
 const mistakes: readonly Case[] = [
   {
     says: 'a script that is not there is not remembered as missing',
@@ -473,7 +501,12 @@ const trusted: readonly Case[] = [
 
 export const caching: readonly CaseGroup[] = [
   { title: 'step 10: pages, several versions listed', config: config(), cases: documents },
-  { title: 'step 10: parts of a page, several versions listed', config: config(), cases: assets },
+  {
+    title: 'step 10: parts of a page, several versions listed',
+    config: config(),
+    cases: assets.map((each) => ({ pins: v1, ...each })),
+  },
+  { title: 'step 10: parts of a page of a browser that takes no cookies', config: config(), cases: unpinned },
   { title: 'step 10: mistakes under the name of an asset', config: config(), cases: mistakes },
   { title: 'step 10: tags and dates, several versions listed', config: config(), cases: tags },
   { title: 'step 10: one version listed', config: config(['v1']), cases: alone },
