@@ -5,7 +5,7 @@ import { writeByRename, writeConfigMap, writeInPlace } from '../support/rewrite-
 import { type ConfigurationDirectory, makeDirectory, shortest } from './configuration-files.ts'
 
 const stableV2 = shortest.replace('stable: v1', 'stable: v2')
-/** The agreement: within two seconds. */
+/** docs/operations.md: within two seconds. */
 const within = { timeout: 2000, interval: 20 }
 
 let directory: ConfigurationDirectory

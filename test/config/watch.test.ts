@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { pointTo, writeByRename, writeConfigMap, writeInPlace } from '../support/rewrite-file.ts'
 import { watchConfiguration, type ConfigurationWatch } from '../../src/config/watch.ts'
 
-/** The agreement: a change is seen within two seconds. */
+/** docs/operations.md: a change is in force within two seconds, so it is seen within them. */
 const limitMs = 2000
 /** Longer than the debounce and one poll: a second call would have come. */
 const quietMs = 1500

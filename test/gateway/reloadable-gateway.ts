@@ -10,7 +10,7 @@ import { samplesOf } from '../observe/exposition-text.ts'
 import { type Echo, type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { sendRaw } from '../support/raw-request.ts'
 
-/** The agreement: a change is in force within two seconds. */
+/** docs/operations.md: a change is in force within two seconds. */
 const limitMs = 2000
 
 const services = ['frontend', 'api'] as const
