@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 
+import { readCoupling, since } from '../../src/cli/coupling.ts'
 import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { graylane, ServingProcess } from './graylane-process.ts'
 import { routes, useRoutes } from './routes.ts'
@@ -92,6 +93,31 @@ it('counts for a while: what crossed before is past', async () => {
     code: 0,
     out: expect.stringContaining('0 crossings among the 100 % of answers'),
   })
+})
+
+it('takes from each service and pair what was there before, and nothing from a gateway that started anew', () => {
+  const told = (frontend: number, api: number, crossed: number) =>
+    readCoupling(`graylane_served_version_total{service="frontend",named="yes"} ${frontend}
+graylane_served_version_total{service="api",named="no"} ${api}
+graylane_version_mismatch_total{service="frontend",asked="v2",served="v1"} ${crossed}
+graylane_version_mismatch_total{service="frontend",asked="v1",served="v2"} 7
+`)
+  const [frontend, api] = [
+    { service: 'frontend', named: 8 },
+    { service: 'api', named: 0 },
+  ]
+  const before = told(100, 10, 2)
+  expect(since(before, told(108, 13, 5))).toEqual({
+    answers: 11,
+    named: 8,
+    crossings: 3,
+    services: [
+      { ...api, answers: 3, crossings: 0 },
+      { ...frontend, answers: 8, crossings: 3 },
+    ],
+    pairs: [{ service: 'frontend', asked: 'v2', served: 'v1', count: 3 }],
+  })
+  expect(since(before, told(8, 3, 1))).toMatchObject({ answers: 11, crossings: 8 })
 })
 
 it('says so when it is asked badly or nobody answers', async () => {

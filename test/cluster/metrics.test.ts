@@ -137,8 +137,8 @@ describe('joint metrics', () => {
     })
     const { accounts } = counted().tally()
     const tallies = [
-      { accounts, live, process: figures(1000, 0.5) },
-      { accounts, live, process: figures(2000, 0.25) },
+      { accounts, live: { ...live, overloadRung: 0 }, process: figures(1000, 0.5) },
+      { accounts, live: { ...live, overloadRung: 2 }, process: figures(2000, 0.25) },
     ]
     const joint = createJointMetrics({
       build: '1',
@@ -157,6 +157,7 @@ describe('joint metrics', () => {
     expect(samplesOf(text, 'graylane_long_connections')).toEqual([
       expect.objectContaining({ labels: { service: 'app', version: 'v1', kind: 'websocket' }, value: 8 }),
     ])
+    expect(value('graylane_overload_rung')).toBe(2)
     expect(value('graylane_worker_restarts_total')).toBe(1)
     expect(value('graylane_access_log_lost_lines_total')).toBe(21)
     expect(value('graylane_config_reloads_total')).toBe(1)
