@@ -63,6 +63,11 @@ class VersionLookUp {
     return this.subsets.find((known) => known.host === fqdn && known.name === subset)?.version ?? subset
   }
 
+  /** The name of the subset that has the version, which may be another word. */
+  ofVersion(host: string, version: string): string | undefined {
+    return this.subsets.find((subset) => subset.host === host && subset.version === version)?.name
+  }
+
   knows(host: string, name: string): boolean {
     return this.subsets.some((subset) => subset.host === host && subset.name === name)
   }
@@ -142,7 +147,12 @@ function lintCallers(
     const version = versions.of(target, resource.metadata.namespace)
     if (version === caller || isLent(caller, hostOf(target, resource), route, versions)) continue
     const where = version === undefined ? `any version of ${target.destination?.host}` : version
-    const message = `callers of version ${caller} are sent to ${where}: write subset: ${caller}, or versions cross`
+    const own = versions.ofVersion(hostOf(target, resource), caller)
+    const advice =
+      own === undefined
+        ? `${target.destination?.host} has no subset for ${caller}: give its DestinationRule one`
+        : `write subset: ${own}`
+    const message = `callers of version ${caller} are sent to ${where}: ${advice}, or versions cross`
     say(
       resource as AnyResource,
       origins.place(target.destination ?? route, version === undefined ? undefined : 'subset'),

@@ -202,6 +202,20 @@ const rows: Row[] = [
     hasNot: coupled(['v1', 'v2']),
   },
   {
+    code: 'GL003',
+    says: /callers of version v2 are sent to v1: write subset: next, or versions cross/,
+    has: coupled(['v1', 'v2'], () => 'v1').map((text) => text.replace('{ name: v2, labels', '{ name: next, labels')),
+    hasNot: coupled(['v1', 'v2'], (version) => (version === 'v2' ? 'next' : version)).map((text) =>
+      text.replace('{ name: v2, labels', '{ name: next, labels'),
+    ),
+  },
+  {
+    code: 'GL003',
+    says: /callers of version v9 are sent to v1: api has no subset for v9: give its DestinationRule one, or versions/,
+    has: coupled(['v1', 'v9'], () => 'v1'),
+    hasNot: coupled(['v1', 'v2']),
+  },
+  {
     code: 'GL004',
     says: /api v2 runs the image of v1, api: whatever the tag points to/,
     has: [workload('v1', 'api'), workload('v2', 'api')],
