@@ -96,15 +96,21 @@ function readOptions(args: string[]): ExplainOptions {
   if (rest.length > 0) throw new UsageError(`one METHOD and one URL, not ${positionals.join(' ')}`)
   if (isTarget(method) && isMethod(url)) throw new UsageError(`METHOD comes first: explain ${url} ${method}`)
   if (!isMethod(method)) throw new UsageError(`${JSON.stringify(method)} is no method`)
+  checkMethod(method)
   if (!isTarget(url)) throw new UsageError(noTarget(url))
+  const headers = values.header.map(readHeader)
+  if (headers.filter(([name]) => name.toLowerCase() === 'host').length > 1) {
+    throw new UsageError('one Host: to two the edge answers 400 and asks no rule')
+  }
   return {
     configPath: values.config,
     json: values.json,
     input: {
       ip: values.ip,
       method,
-      url,
-      headers: values.header.map(readHeader),
+      // No client sends what stands behind #.
+      url: url.replace(/#.*$/, ''),
+      headers,
       port: values.port === undefined ? undefined : readPort(values.port),
     },
   }
@@ -113,6 +119,17 @@ function readOptions(args: string[]): ExplainOptions {
 function isMethod(text: string): boolean {
   return /^[A-Za-z-]+$/.test(text)
 }
+
+/** Methods have a case (RFC 9110 9.1): another method would be explained. */
+function checkMethod(method: string): void {
+  const meant = method.toUpperCase()
+  if (meant === 'TRACE' || meant === 'CONNECT')
+    throw new UsageError(`to ${meant} the edge answers 405 and asks no rule`)
+  if (method !== meant && usualMethods.includes(meant))
+    throw new UsageError(`${method} is another method than ${meant}: write ${meant}`)
+}
+
+const usualMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /** A path, an absolute URL, or the `*` of OPTIONS (RFC 9112 3.2), in characters that a request line can hold. */
 function isTarget(text: string): boolean {

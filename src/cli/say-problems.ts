@@ -16,10 +16,10 @@ export function sayNoAnswer(problems: readonly Problem[], json: boolean): void {
   else sayProblems(problems)
 }
 
-/** The same where a sentence says why. `verb`: who says it to people, as in `graylane status`. */
-export function sayReason(verb: string, reason: string, json: boolean): void {
+/** The same where a sentence says why. `before`: what stands before it for people, as in `graylane status`. */
+export function sayReason(before: string, reason: string, json: boolean): void {
   if (json) process.stdout.write(`${JSON.stringify({ ok: false, reason, problems: [] }, undefined, 2)}\n`)
-  else process.stderr.write(`${verb}: ${reason}\n`)
+  else process.stderr.write(`${before}: ${reason}\n`)
 }
 
 /** @param stream where they will stand, which may be no terminal */

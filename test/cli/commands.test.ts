@@ -419,6 +419,30 @@ describe('graylane explain', () => {
     { says: 'wants one URL', args: [...explain, 'GET', '/a', '/b'], code: 2, err: /one METHOD and one URL/ },
     { says: 'wants a method', args: [...explain, 'G:T', '/'], code: 2, err: /"G:T" is no method/ },
     { says: 'wants an address', args: [...explain, '--ip', '010.0.0.1', '/'], code: 2, err: /no IP address/ },
+    {
+      says: 'knows that methods have a case',
+      args: [...explain, 'get', '/'],
+      code: 2,
+      err: /get is another method than GET/,
+    },
+    {
+      says: 'knows what no rule is asked of',
+      args: [...explain, 'TRACE', '/'],
+      code: 2,
+      err: /to TRACE the edge answers 405/,
+    },
+    {
+      says: 'leaves out of an address what no browser sends',
+      args: [...explain, 'http://shop.example/a#/cart'],
+      code: 0,
+      out: /upstream +frontend of v1: \/a, Host shop\.example\n/,
+    },
+    {
+      says: 'wants one host',
+      args: [...explain, '-H', 'Host: a', '-H', 'host: b', '/'],
+      code: 2,
+      err: /one Host: to two the edge answers 400/,
+    },
     { says: 'wants headers', args: [...explain, '-H', 'Cookie', '/'], code: 2, err: /-H wants 'Name: value'/ },
     {
       says: 'does not guess with a configuration that has errors',
