@@ -123,4 +123,14 @@ stable: v1
     await writeFile(join(directory, 'garbage.pem'), '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n')
     await expect(ask(tls)).rejects.toThrow(new RegExp(`routes.yaml:4:\\d+: error certificate: \\S*${message}`, 's'))
   })
+
+  test('and so are those of a DestinationRule', async () => {
+    const configPath = join(directory, 'rule.yaml')
+    const tls = '{ mode: MUTUAL, clientCertificate: client.pem, privateKey: app.key }'
+    const head = 'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: app }\n'
+    await writeFile(configPath, `${head}spec: { host: app.test, trafficPolicy: { tls: ${tls} } }\n`)
+    await expect(createGateway({ configPath, watch: false })).rejects.toThrow(
+      /rule.yaml:4:\d+: error certificate: \S*app.key is not the key of the client certificate/s,
+    )
+  })
 })
