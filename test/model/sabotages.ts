@@ -265,7 +265,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     sentence: 'step 9: what is shown as a page is given a pin, if it came without one',
     file: pinPolicy,
-    code: '(isPageWithoutPin(answer) || isAnswerToClient(answer))',
+    code: 'isShownAsPage(answer) || isAnswerToClient(answer)',
     instead: 'isAnswerToClient(answer)',
   },
   {
