@@ -28,18 +28,17 @@ export function pageKind(
   if ((method !== 'GET' && method !== 'HEAD') || isUpgrade(request)) return 'subresource'
   const mode = request.get('sec-fetch-mode')
   if (isPrefetch(request)) return mode === 'navigate' && !isFrame(request) ? 'prefetch' : 'subresource'
-  const document =
-    mode === undefined
-      ? wantsHtmlPage(request) && !isStamped(request, pageHeader)
-      : isNavigation(request) &&
-        !isDownload(request) &&
-        !(isFrame(request) && isFrameOfOpenPage(request, holdsPin, sharesPin))
+  let document: boolean
+  if (mode === undefined) document = wantsHtmlPage(request) && !isStamped(request, pageHeader)
+  else if (mode !== 'navigate') document = !holdsPin && isNavigation(request)
+  else document = !isDownload(request) && !(isFrame(request) && isFrameOfOpenPage(request, holdsPin, sharesPin))
   return document ? 'document' : 'subresource'
 }
 
 /**
  * A service worker that asks for the page in words of its own (`fetch(event.request, { cache: 'no-store' })`) has no navigation any more, but
- * hands on the field that browsers add to navigations alone (Upgrade Insecure Requests, 3.2.1).
+ * hands on the field that browsers add to navigations alone (Upgrade Insecure Requests, 3.2.1). Whether it was a page, a frame or a page
+ * loaded ahead, nothing tells: as long as a pin holds, the page that is open keeps it.
  */
 function isNavigation(request: RequestMarks): boolean {
   if (request.get('sec-fetch-mode') === 'navigate') return true

@@ -73,11 +73,21 @@ export const pageKind: readonly CaseGroup[] = [
       document('HEAD of a page', securePage, { method: 'HEAD' }),
       document('a page under a service worker', [...page, ...fetchMetadata('navigate', 'empty')]),
       document('a page at a path that looks like an asset', securePage, { path: '/assets/app.js' }),
-      document('a page that a service worker asks for in its own words', [
+      subresource('a page that a service worker asks for in its own words, since it may be a frame,', [
         ...page,
         ...fetchMetadata('same-origin', 'empty'),
       ]),
-      document('and by its address alone', [...page, ...fetchMetadata('cors', 'empty')]),
+      {
+        says: 'but once the pin holds no more it is a document: else it were told to reload for ever',
+        headers: [...page, ...fetchMetadata('same-origin', 'empty')],
+        pins: [{ pin: 'v0' }],
+        expect: { document: true, version: 'v1', pinIn: 'stale', pin: { version: 'v1' } },
+      },
+      {
+        says: 'and without a pin',
+        headers: [...page, ...fetchMetadata('cors', 'empty')],
+        expect: { document: true, version: 'v1', pin: { version: 'v1' } },
+      },
       subresource('a same-origin iframe', [...page, ...fetchMetadata('navigate', 'iframe')]),
       subresource('a file of <a download>', fetchMetadata('navigate', 'empty')),
       subresource('a same-origin frame', [...page, ...fetchMetadata('navigate', 'frame')]),
