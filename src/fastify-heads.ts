@@ -15,6 +15,7 @@ export class FastifyRequestHead extends FieldChanges implements RequestHead {
   readonly minorVersion: 0 | 1
   readonly scheme = ''
   readonly websocket = false
+  readonly repeats = false
   readonly hasBody: boolean
   readonly #came: readonly (readonly [name: string, value: string])[]
   readonly #fields: Fields
@@ -28,6 +29,10 @@ export class FastifyRequestHead extends FieldChanges implements RequestHead {
     this.#came = pairsOf(raw.rawHeaders)
     this.authority = this.get('host') ?? ''
     this.hasBody = this.has('content-length') || this.has('transfer-encoding')
+  }
+
+  repeatChanges(): boolean {
+    return false
   }
 
   get(name: string): string | undefined {

@@ -56,6 +56,13 @@ export interface RequestHead extends Head {
   /** True when the client asks for `Upgrade: websocket` in due form (RFC 6455 4.1: GET, Connection: upgrade). */
   readonly websocket: boolean
   readonly hasBody: boolean
+  /** Its fields are those of the request before on this connection, byte for byte. */
+  readonly repeats: boolean
+  /**
+   * Whether the same changes, which `changes` stands for, were made to the same fields before: what came of them is sent again, and nothing
+   * may be changed any more. If not, they have to be made.
+   */
+  repeatChanges(changes: object): boolean
 }
 
 export interface ResponseHead extends Head {

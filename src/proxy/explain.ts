@@ -195,6 +195,7 @@ class ImaginedRequest extends ListedHead implements RequestHead {
   readonly scheme = ''
   readonly websocket = false
   readonly hasBody = false
+  readonly repeats = false
 
   constructor(input: ExplainInput) {
     super(input.headers)
@@ -203,6 +204,10 @@ class ImaginedRequest extends ListedHead implements RequestHead {
     this.authority = this.get('host') ?? absolute?.[1] ?? 'localhost'
     const target = absolute === null ? input.url : (absolute[2] as string)
     this.target = target.startsWith('/') || target === '*' ? target : `/${target}`
+  }
+
+  repeatChanges(): boolean {
+    return false
   }
 }
 

@@ -10,13 +10,14 @@ import type { PinFinding } from '../affinity/types.ts'
 import { decide, decideInternal } from '../rules/decide.ts'
 import type { Release, Service } from '../rules/release.ts'
 import type { Decision, RequestFacts, Visit } from '../rules/types.ts'
+import type { Client } from './client.ts'
 import type { Edge, EdgeListener, EdgeRelease } from './edge.ts'
 import { type EdgeError, edgeErrors, previewRedirect, stalePageAnswer } from './edge-answers.ts'
 import type { Exchange, RequestHead } from './exchange.ts'
 import { handleMeshRequest } from './handle-mesh-request.ts'
 import { spendForward } from './max-forwards.ts'
 import { pageScriptAnswer } from './page-script.ts'
-import { type Client, type Peer, peerOf } from './peer.ts'
+import { type Peer, peerOf } from './peer.ts'
 import { ProxiedRequest } from './proxied-request.ts'
 import { HeadFacts } from './request-facts.ts'
 import type { Surroundings } from './request-context.ts'
@@ -40,7 +41,8 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
   if (end !== undefined) return proxied.answer(end)
 
   const peer = peerOf(exchange.connection, edge.trust)
-  const client = clientOf(peer, request)
+  const last = peer.lastVisit(edge, request, around.nowSeconds)
+  const client = last?.client ?? clientOf(peer, request)
   proxied.cameFrom(peer, client)
   around.trace?.({ step: 'client address', outcome: whoSays(client) })
   if (!listener.mayCall(client.peer)) return proxied.fail(edgeErrors.forbidden)
@@ -58,9 +60,9 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
   )
   if (listener.spec.internal) return handleInternal(around, proxied, edge, listener, facts, client)
 
-  const release = edge.table.releaseFor(request.authority)
-  if (release === undefined) return proxied.fail(edgeErrors.noRelease)
-  const edgeRelease = edge.releases.get(release) as EdgeRelease
+  const edgeRelease = last?.release ?? releaseOf(edge, request)
+  if (edgeRelease === undefined) return proxied.fail(edgeErrors.noRelease)
+  const { release } = edgeRelease
   proxied.belongsTo(edgeRelease)
   facts.withhold(release.spec.pin.header)
   around.trace?.({ step: 'release', outcome: `${release.name}, by host ${request.authority}` })
@@ -69,15 +71,20 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
   const script = pageScript?.path === target.path ? pageScriptAnswer(pageScript, request) : undefined
   if (script !== undefined) return proxied.answer(script)
 
-  const cookies = peer.cookies(edgeRelease, request.get('cookie'), client.scheme === 'https')
+  const cookies = last?.cookies ?? peer.cookies(edgeRelease, request.get('cookie'), client.scheme === 'https')
   const link = target.query === '' ? undefined : openPreview(edgeRelease, target, request, cookies, around)
   if (link !== undefined)
     return link.opened === undefined
       ? proxied.fail(edgeErrors.previewEnded)
       : proxied.answer(previewRedirect(target.path, link.opened, cookies.secure))
 
-  const visit = visitOf(request, facts, cookies, edgeRelease, around)
-  proxied.visits(visit, cookies)
+  // Worth keeping where the same fields have come twice: they will come again.
+  const same =
+    last ??
+    (request.repeats ? peer.visits(edge, request, client, edgeRelease, cookies, around.nowSeconds()) : undefined)
+  const visit = same?.visit(target.query) ?? visitOf(request, facts, cookies, edgeRelease, around)
+  same?.note(visit, target.query)
+  proxied.visits(visit, cookies, same)
   takeOutStamp(proxied, facts, release.spec.pin.pageHeader)
   around.trace?.({ step: 'kind', outcome: visit.kind })
   around.trace?.({ step: 'pin', outcome: describePin(cookies.pin) })
@@ -179,6 +186,11 @@ function describePin({ state, reading }: PinFinding): string {
 function describeService(service: Service, version: string): string {
   const owner = service.pools.get(version)?.owner
   return owner === version ? `${service.name} of ${version}` : `${service.name}, pool of ${owner ?? 'none'}`
+}
+
+function releaseOf(edge: Edge, { authority }: RequestHead): EdgeRelease | undefined {
+  const release = edge.table.releaseFor(authority)
+  return release && edge.releases.get(release)
 }
 
 /** Everything of the visitor that the decision rests on (docs/affinity.md, steps 3, 4 and 6). */

@@ -3,21 +3,12 @@
 import { isTrustedPeer, type Trust } from '../affinity/client-address.ts'
 import { parseAddress } from '../rules/address.ts'
 import type { Address } from '../rules/types.ts'
-import type { EdgeRelease } from './edge.ts'
-import type { Connection } from './exchange.ts'
+import type { Client } from './client.ts'
+import type { Edge, EdgeRelease } from './edge.ts'
+import type { Connection, RequestHead } from './exchange.ts'
 import { FieldBlock, FieldLine } from './field-line.ts'
+import { LastVisit } from './last-visit.ts'
 import { VisitorCookies } from './visitor-cookies.ts'
-
-export interface Client {
-  /** At the other end of the connection. */
-  readonly peer: Address
-  /** The peer is one of `trust`: what it says of the request is believed. */
-  readonly trusted: boolean
-  readonly address: Address
-  readonly scheme: 'http' | 'https'
-  /** X-Forwarded-For as it is sent when the peer is the first to be named there. */
-  readonly forwardedFor: FieldLine
-}
 
 /** Worked out once a connection, and again when a reload changes whom we trust. */
 export function peerOf(connection: Connection, trust: Trust): Peer {
@@ -30,6 +21,7 @@ export class Peer {
   readonly trust: Trust
   /** The peer as the client. */
   readonly direct: Client
+  #last: LastVisit | undefined
   #cookies: VisitorCookies | undefined
   #forwarded: FieldBlock | undefined
   #authority = ''
@@ -45,6 +37,19 @@ export class Peer {
       scheme: connection.encrypted ? 'https' : 'http',
       forwardedFor: new FieldLine('x-forwarded-for', peer.text),
     }
+  }
+
+  /** What was found of the request before, if that holds for this one. */
+  lastVisit(edge: Edge, request: RequestHead, nowSeconds: () => number): LastVisit | undefined {
+    const last = this.#last
+    if (last === undefined) return undefined
+    if (request.repeats && last.holdsFor(edge, request, nowSeconds())) return last
+    return (this.#last = undefined)
+  }
+
+  /** For the next request with the same fields. */
+  visits(...found: ConstructorParameters<typeof LastVisit>): LastVisit {
+    return (this.#last = new LastVisit(...found))
   }
 
   cookies(release: EdgeRelease, field: string | undefined, encrypted: boolean): VisitorCookies {

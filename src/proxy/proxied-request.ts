@@ -7,6 +7,7 @@ import { endOfHostPins, pinOut, pinToWrite, setCookieLine } from '../affinity/pi
 import type { Service } from '../rules/release.ts'
 import type { Decision, RequestFacts, Visit } from '../rules/types.ts'
 import { assertCaching, assertConditions, assertRange, forbidStoring, keepFromShared } from './cache-fields.ts'
+import type { Client } from './client.ts'
 import type { EdgeListener, EdgeRelease, VersionLines } from './edge.ts'
 import { edgeAnswer, type EdgeError, loadedAhead } from './edge-answers.ts'
 import type { PoolEndpoints } from './pool-endpoints.ts'
@@ -14,7 +15,8 @@ import type { EdgeAnswer, Exchange, Head, Outcome, ResponseHead, UpstreamFailure
 import type { FieldLine } from './field-line.ts'
 import type { AnswerHead } from './field-list.ts'
 import { FieldNames } from './http1/field-names.ts'
-import { type Client, forwardedHost, forwardedProto, type Peer } from './peer.ts'
+import { forwardedHost, forwardedProto, type Peer } from './peer.ts'
+import type { LastVisit } from './last-visit.ts'
 import { LiveAssets } from './live-assets.ts'
 import { type LongConnection, streamPlaces } from './long-connections.ts'
 import type { Mirror, RouteActions } from './route-actions.ts'
@@ -29,6 +31,7 @@ export class ProxiedRequest extends RouteExecution {
   #client: Client | undefined
   #release: EdgeRelease | undefined
   #visit: Visit | undefined
+  #last: LastVisit | undefined
   #cookies: VisitorCookies | undefined
   #decision: Decision | undefined
   #service: Service | undefined
@@ -53,8 +56,10 @@ export class ProxiedRequest extends RouteExecution {
     this.record.release = release.release.name
   }
 
-  visits(visit: Visit, cookies: VisitorCookies): void {
+  /** @param last what holds for all requests with these fields, where there are several */
+  visits(visit: Visit, cookies: VisitorCookies, last: LastVisit | undefined): void {
     const { state: pinIn } = cookies.pin
+    this.#last = last
     this.#visit = visit
     this.#cookies = cookies
     this.record.document = visit.kind === 'document'
@@ -121,6 +126,12 @@ export class ProxiedRequest extends RouteExecution {
 
   /** Steps 2 and 9 of docs/affinity.md: nothing that asserts something about the client comes from the client. */
   protected override assertOnRequest(head: Head): void {
+    if (
+      this.#last !== undefined &&
+      this.#isUnchanging &&
+      this.request.repeatChanges(this.#last.changesFor(this.version))
+    )
+      return
     const release = this.#release as EdgeRelease
     const pin = release.release.spec.pin
     head.removeSpellings(this.#visit === undefined ? release.versionNames : release.allVersionNames)
@@ -135,6 +146,11 @@ export class ProxiedRequest extends RouteExecution {
     if (this.#live === undefined) return
     this.retries = this
     this.keepBytes ||= 1
+  }
+
+  /** What is asserted rests on the fields and the version alone. */
+  get #isUnchanging(): boolean {
+    return this.actions!.plain && !this.changesRequest && this.#live === undefined
   }
 
   /** An asset that is missing here may be in another version of this browser; the route's own retries come first. */

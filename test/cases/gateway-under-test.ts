@@ -9,7 +9,7 @@ import { createGateway, type Gateway } from '../../src/gateway.ts'
 import type { RequestRecord } from '../../src/observe/record.ts'
 import type { Pin } from '../../src/rules/types.ts'
 import { type Echo, type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
-import { type RawAnswer, sendRaw } from '../support/raw-request.ts'
+import { type RawAnswer, type RawTarget, sendRaw, sendRepeatedly } from '../support/raw-request.ts'
 import { type Case, type CaseGroup, now, type PinCookie } from './case.ts'
 
 export const secrets = {
@@ -67,13 +67,31 @@ export class GatewayUnderTest {
   }
 
   async send(row: Case): Promise<Result> {
+    const answer = await sendRaw(
+      this.#target(row),
+      [...linesOf(row), ...(isUpgrade(row) ? [] : ['Connection: close'])],
+      row.body,
+    )
+    return this.#result(answer)
+  }
+
+  /** The same request several times over one connection. */
+  async sendRepeatedly(row: Case, times: number): Promise<Result[]> {
+    const answers = await sendRepeatedly(this.#target(row), linesOf(row), row.body ?? '', times)
+    const results: Result[] = []
+    for (const answer of answers) results.push(await this.#result(answer))
+    return results
+  }
+
+  #target(row: Case): RawTarget {
     const listener = this.#gateway.listeners()[row.to ?? 0]
     if (listener === undefined) throw new Error(`no listener ${row.to}`)
     const host = listener.address === '::' ? '127.0.0.1' : listener.address
-    const target = { host, port: listener.port, from: row.from ?? '127.0.0.1' }
-    const answer = await sendRaw(target, linesOf(row), row.body)
-    const record = await this.#records.next()
-    return { answer, echo: echoIn(answer), record }
+    return { host, port: listener.port, from: row.from ?? '127.0.0.1' }
+  }
+
+  async #result(answer: RawAnswer): Promise<Result> {
+    return { answer, echo: echoIn(answer), record: await this.#records.next() }
   }
 
   get gateway(): Gateway {
@@ -111,8 +129,11 @@ function linesOf(row: Case): readonly string[] {
     ...(body === undefined && method !== 'POST' && method !== 'PUT'
       ? []
       : [`Content-Length: ${Buffer.byteLength(body ?? '')}`]),
-    ...(headers.some((line) => line.startsWith('Connection: Upgrade')) ? [] : ['Connection: close']),
   ]
+}
+
+export function isUpgrade({ headers = [] }: Case): boolean {
+  return headers.some((line) => line.startsWith('Connection: Upgrade'))
 }
 
 const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86400 }

@@ -172,6 +172,8 @@ class ModelExchange implements Exchange {
       scheme: '' as const,
       websocket: false,
       hasBody: false,
+      repeats: false,
+      repeatChanges: () => false,
     })
   }
 

@@ -105,8 +105,8 @@ export abstract class ClientAnswer<L> {
 
   /** Bytes of the request's head and of its chunk framing. */
   private get framingReceived(): number {
-    const { text, chunked } = this.request
-    return chunked ? text.length + this.connection.decoder!.framingBytes : text.length
+    const { length, chunked } = this.request
+    return chunked ? length + this.connection.decoder!.framingBytes : length
   }
 
   protected frameAnswer(head: ResponseMessage, framing: BodyFraming): string {

@@ -10,15 +10,8 @@ import { Timed } from './deadlines.ts'
 import { edgeResponse } from './edge-response.ts'
 import { Http1Exchange } from './http1-exchange.ts'
 import { Outlet } from './outlet.ts'
-import {
-  areEmptyLines,
-  beginsHead,
-  giveBackRequestHead,
-  parseRequest,
-  passesLimit,
-  refusalOf,
-  takeRequestHead,
-} from './request-head.ts'
+import { dropHead, type HeadKeeper, type KeptHead, restHead, takeHead } from './kept-heads.ts'
+import { areEmptyLines, beginsHead, parseRequest, passesLimit, refusalOf } from './request-head.ts'
 import type { RequestMessage } from './request-head.ts'
 import { listenTo, type SocketUser } from './socket-events.ts'
 
@@ -30,13 +23,14 @@ const LINGER_MS = 1000
  */
 const HALF_CLOSED_MS = 1000
 
-export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketUser {
+export class ClientConnection<L> extends Timed implements ClientLink<L>, HeadKeeper, SocketUser {
   readonly listener: L
   readonly remoteAddress: string
   readonly remotePort: number
   readonly localPort: number
   readonly encrypted: boolean
   memo: unknown = undefined
+  head: KeptHead | null = null
   readonly outlet: Outlet
   readonly owner: ConnectionOwner<L>
   ended = false
@@ -156,8 +150,8 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
     this.#exchange = null
     this.owner.activeRequests--
     const { keepsAlive } = exchange.request
-    giveBackRequestHead(exchange.request)
-    if (this.#closed) return
+    if (this.#closed) return dropHead(this)
+    restHead(this)
     if (!persist || !this.mayPersist) this.#leave(!keepsAlive)
     else if (this.requestRead) this.#next()
     else {
@@ -251,7 +245,7 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
 
   #readRequest(buffer: Buffer): void {
     this.#served = false
-    const head = takeRequestHead()
+    const head = takeHead(this)
     const length = parseRequest(head, buffer, this.owner.limits)
     if (length > 0) {
       this.#served = true
@@ -259,7 +253,7 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
       this.#begin(head, buffer, length)
       return
     }
-    giveBackRequestHead(head)
+    dropHead(this)
     if (length < 0) this.#refuse(refusalOf(length), buffer)
     else {
       const { deadlines, limits } = this.owner
@@ -278,7 +272,7 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
 
   #begin(head: RequestMessage, buffer: Buffer, headEnd: number): void {
     if (head.scheme !== '' && (head.scheme === 'https') !== this.encrypted) {
-      giveBackRequestHead(head)
+      dropHead(this)
       this.#refuse('wrong-scheme', buffer)
       return
     }
@@ -393,7 +387,8 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, SocketU
     this.outlet.drop()
     this.owner.deadlines.forget(this)
     this.#pending = null
-    this.#exchange?.onClientGone()
+    if (this.#exchange === null) dropHead(this)
+    else this.#exchange.onClientGone()
     this.owner.onClosed(this)
   }
 }

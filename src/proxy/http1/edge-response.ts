@@ -2,7 +2,7 @@
 
 import { STATUS_CODES } from 'node:http'
 import type { EdgeAnswer } from '../exchange.ts'
-import { fieldText } from './head.ts'
+import { fieldText } from './field-text.ts'
 
 /** The bytes of an answer as latin1 text. `withBody` is false for HEAD, whose Content-Length stays (RFC 9110 9.3.2). */
 export function edgeResponse(answer: EdgeAnswer, connection: 'keep-alive' | 'close' | '', withBody: boolean): string {

@@ -5,6 +5,7 @@ import type { Head } from '../exchange.ts'
 import type { FieldBlock, FieldLine } from '../field-line.ts'
 import { lowerByte } from './bytes.ts'
 import { COOKIE, type FieldNames, hopByHop, idOfName, lengthBit } from './field-names.ts'
+import { fieldText } from './field-text.ts'
 
 /** Numbers a line takes in `places`: start, end of the name, start and end of the value. */
 const STRIDE = 4
@@ -231,6 +232,16 @@ export class MessageHead implements Head {
     this.closeAsked = false
     this.keepAliveAsked = false
     this.upgradeAsked = false
+    this.#forgetAdded()
+  }
+
+  /** Takes every change back: what came stands as it stood before them. */
+  restore(): void {
+    this.#forgetAdded()
+    for (let line = 0; line < this.count; line++) this.dropped[line] = hopByHop[this.ids[line]!]!
+  }
+
+  #forgetAdded(): void {
     // Nothing of one visitor's request may live on in the pool: what stood here is written over, and few lines are kept.
     for (let i = 0; i < this.#added; i++) this.#addedLines[i] = ''
     if (this.#added > 32) this.#addedNames.length = this.#addedLines.length = 32
@@ -371,24 +382,4 @@ export class MessageHead implements Head {
     this.dropped = dropped
     this.places = places
   }
-}
-
-/**
- * A value that can stand in a field. Callers promise clean values; should one slip, nobody gets to write a line of their own:
- * control bytes become SP (RFC 9110 5.5), characters beyond latin1, whose upper half the wire would cut off, their UTF-8 bytes.
- */
-export function fieldText(value: string): string {
-  for (let i = 0; i < value.length; i++) {
-    const code = value.charCodeAt(i)
-    if ((code < 32 && code !== 9) || code === 127 || code > 255) return cleaned(value)
-  }
-  return value
-}
-
-function cleaned(value: string): string {
-  let out = ''
-  for (const byte of Buffer.from(value, 'utf8')) {
-    out += (byte < 32 && byte !== 9) || byte === 127 ? ' ' : String.fromCharCode(byte)
-  }
-  return out
 }

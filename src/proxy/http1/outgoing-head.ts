@@ -13,8 +13,8 @@ export type BodyFraming = 'none' | 'length' | 'chunked' | 'until-close' | 'tunne
 export function requestHeadText(request: RequestMessage, forwarding: Forwarding, endpoint: Endpoint): string {
   if (request.lengthPadded) request.dropId(CONTENT_LENGTH)
   let out = keepsLineAndHost(request, forwarding)
-    ? request.keptFields(request.lineStart)
-    : ownLineAndHost(request, forwarding, endpoint) + request.keptFields()
+    ? request.lineAndFields()
+    : ownLineAndHost(request, forwarding, endpoint) + request.fieldsToSend()
   if (request.chunked) out += 'transfer-encoding: chunked\r\n'
   else if (request.lengthPadded) out += `content-length: ${request.contentLength}\r\n`
   else if (request.contentLength === -1 && expectsLength(request.method)) out += 'content-length: 0\r\n'

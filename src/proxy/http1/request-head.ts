@@ -1,4 +1,5 @@
 // A request head: RFC 9112 sections 3 and 5, read strictly. Says what came; what a target may hold is decided later (target.ts).
+// Requests of a connection often differ in their first line alone: the fields are read once, then compared with those of the request before.
 
 import { isIPv6 } from 'node:net'
 import type { Refusal, RequestHead } from '../exchange.ts'
@@ -20,15 +21,23 @@ import {
   settleConnection,
 } from './parse-fields.ts'
 
+const SLASH = 47
 const MAX_METHOD = 32
 /** RFC 9112 2.2 asks to ignore at least one empty line before a request; we take two. */
 const MAX_EMPTY_LINES = 2
 /** All that can stand before a target, and one more. */
 const BEFORE_TARGET = 2 * MAX_EMPTY_LINES + MAX_METHOD + 2
 
+/** Longer fields are read anew each time. */
+const MAX_REMEMBERED = 8192
+
 const usualOrder = new Uint8Array(32)
+const noBytes = Buffer.alloc(0)
 
 export class RequestMessage extends MessageHead implements RequestHead {
+  /** Bytes of the head as it came. */
+  length = 0
+  repeats = false
   method = ''
   target = ''
   authority = ''
@@ -36,6 +45,16 @@ export class RequestMessage extends MessageHead implements RequestHead {
   scheme: '' | 'http' | 'https' = ''
   /** Where the request line begins in `text`. */
   lineStart = 0
+  /** Of a request that repeats fields, whose line does not stand in `text`. */
+  #line = ''
+  /** The fields as they came, with the empty line: the first so many bytes. */
+  #remembered = noBytes
+  #rememberedBytes = 0
+  /** What the changes of this request are called, if they may be made once for several. */
+  #changes: object | undefined
+  /** The fields to send after the changes that were called so. */
+  #sent = ''
+  #sentFor: object | undefined
   websocket = false
   hasBody = false
   /** `Expect: 100-continue` from an HTTP/1.1 client that announces a body. */
@@ -47,6 +66,12 @@ export class RequestMessage extends MessageHead implements RequestHead {
 
   override reset(): void {
     super.reset()
+    this.repeats = false
+    this.#line = ''
+    this.#rememberedBytes = 0
+    this.#changes = undefined
+    this.#sent = ''
+    this.#sentFor = undefined
     this.method = ''
     this.target = ''
     this.authority = ''
@@ -61,6 +86,56 @@ export class RequestMessage extends MessageHead implements RequestHead {
     return this.minorVersion === 1 ? !this.closeAsked : this.keepAliveAsked && !this.closeAsked
   }
 
+  // --- the fields of the request before -----------------------------------------------------------------------------------------
+
+  /** Keeps bytes[at..to), the fields of this head, unless they mean something else under another request line. */
+  rememberFields(bytes: Buffer, at: number, to: number): void {
+    const length = to - at
+    const meansTheSame = this.scheme === '' && this.target !== '*' && !this.hasId(EXPECT) && !this.hasId(UPGRADE)
+    if (!meansTheSame || this.minorVersion === 0 || this.closeAsked || length > MAX_REMEMBERED) return
+    if (this.#remembered.length < length) this.#remembered = Buffer.allocUnsafeSlow(Math.max(1024, length))
+    bytes.copy(this.#remembered, 0, at, to)
+    this.#rememberedBytes = length
+  }
+
+  /** Where the same fields end if they come again at bytes[at..end); -1 if others come. */
+  endOfSameFields(bytes: Buffer, at: number, end: number): number {
+    const to = at + this.#rememberedBytes
+    // Others mostly have another length, and then no line ends there.
+    if (to === at || to > end || bytes[to - 1] !== LF || bytes[to - 3] !== LF) return -1
+    return bytes.compare(this.#remembered, 0, this.#rememberedBytes, at, to) === 0 ? to : -1
+  }
+
+  /** Takes in the next request: another line, and the same fields, unchanged. */
+  repeat(line: string): void {
+    this.restore()
+    this.repeats = true
+    this.#line = line
+    this.#changes = undefined
+  }
+
+  repeatChanges(changes: object): boolean {
+    if (!this.repeats) return false
+    this.#changes = changes
+    return this.#sentFor === changes
+  }
+
+  /** The fields to send: the lines that stay and those that were added, each with its CRLF. */
+  fieldsToSend(): string {
+    const changes = this.#changes
+    if (changes !== undefined && this.#sentFor === changes) return this.#sent
+    const fields = this.keptFields()
+    if (changes === undefined) return fields
+    this.#sentFor = changes
+    // In one piece of its own: what is joined of slices keeps the whole head, and is joined again by each write.
+    return (this.#sent = Buffer.from(fields, 'latin1').toString('latin1'))
+  }
+
+  /** The request line as it came, and the fields to send. */
+  lineAndFields(): string {
+    return this.repeats ? this.#line + this.fieldsToSend() : this.keptFields(this.lineStart)
+  }
+
   /** RFC 9110 9.2.2. */
   get idempotent(): boolean {
     const method = this.method
@@ -69,7 +144,7 @@ export class RequestMessage extends MessageHead implements RequestHead {
 }
 
 /**
- * Reads one head from the start of `bytes` into an empty `head`.
+ * Reads one head from the start of `bytes` into `head`, which is empty or holds the request before on the same connection.
  * Returns its length in bytes, INCOMPLETE, or why it is refused (negative).
  */
 export function parseRequest(head: RequestMessage, bytes: Buffer, limits: Limits): number {
@@ -139,15 +214,31 @@ function parse(head: RequestMessage, bytes: Buffer, end: number, limits: Limits)
   if (bytes[p] !== SP || targetEnd === targetStart) return BAD
   const version = parseVersion(bytes, p + 1, end)
   if (version < 0 || version === INCOMPLETE) return version
+  const fieldsStart = p + 11
+  const repeats = version === 2 && bytes[targetStart] === SLASH && head.count <= limits.fields
+  const sameEnd = repeats ? head.endOfSameFields(bytes, fieldsStart, end) : -1
+  if (sameEnd !== -1) {
+    const line = bytes.toString('latin1', methodStart, fieldsStart)
+    head.repeat(line)
+    head.method = methodOf(line, methodStart, bytes, methodStart, methodEnd)
+    head.target = line.slice(targetStart - methodStart, targetEnd - methodStart)
+    head.length = sameEnd
+    settleConnection(head)
+    return isRefused(head.method) ? BAD_METHOD : sameEnd
+  }
+  head.reset()
   head.minorVersion = version === 2 ? 1 : 0
-  const headEnd = parseFields(head, bytes, 0, p + 11, end, limits.fields)
+  const headEnd = parseFields(head, bytes, 0, fieldsStart, end, limits.fields)
   if (headEnd <= 0) return headEnd
+  head.length = headEnd
   head.text = bytes.toString('latin1', 0, headEnd)
   head.lineStart = methodStart
-  head.method = methodOf(head.text, bytes, methodStart, methodEnd)
+  head.method = methodOf(head.text, 0, bytes, methodStart, methodEnd)
   head.target = head.text.slice(targetStart, targetEnd)
   const verdict = settle(head)
-  return verdict < 0 ? verdict : headEnd
+  if (verdict < 0) return verdict
+  head.rememberFields(bytes, fieldsStart, headEnd)
+  return headEnd
 }
 
 /** 1 for HTTP/1.0 and 2 for HTTP/1.1, each with its CRLF. */
@@ -163,10 +254,10 @@ function parseVersion(bytes: Buffer, at: number, end: number): number {
   return minor - 47
 }
 
-function methodOf(text: string, bytes: Buffer, from: number, to: number): string {
+function methodOf(text: string, textStart: number, bytes: Buffer, from: number, to: number): string {
   const first = bytes[from]!
   if (to - from === 3 && first === 71 && bytes[from + 1] === 69 && bytes[from + 2] === 84) return 'GET'
-  return text.slice(from, to)
+  return text.slice(from - textStart, to - textStart)
 }
 
 /** What the fields mean together. Returns 1 or a refusal. */
@@ -288,16 +379,4 @@ function isWebsocket(head: RequestMessage): boolean {
   if (head.method !== 'GET' || head.minorVersion === 0 || head.hasBody || !head.upgradeAsked) return false
   const upgrade = head.lines('upgrade')
   return upgrade.length === 1 && upgrade[0]!.toLowerCase() === 'websocket' && head.hasId(SEC_WEBSOCKET_KEY)
-}
-
-const spare: RequestMessage[] = []
-
-/** An empty head; give it back when its exchange has finished. */
-export function takeRequestHead(): RequestMessage {
-  return spare.pop() ?? new RequestMessage()
-}
-
-export function giveBackRequestHead(head: RequestMessage): void {
-  head.reset()
-  if (spare.length < 256) spare.push(head)
 }
