@@ -126,7 +126,6 @@ describe('time', () => {
       const client = await sent()
       await sleep(packets[0]!.endsWith('\r') ? 50 : 450)
       expect((await client.write(get).message()).head).toContain(' 200 ')
-      await client.end()
     })
   })
 
