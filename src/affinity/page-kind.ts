@@ -121,7 +121,7 @@ export function asksForAsset(request: RequestMarks): boolean {
  * Whether code imports it: a module of JSON or of text. By the very Accept that browsers send for these destinations and nothing else (Fetch,
  * 5.5), on plain http and through a service worker too.
  */
-export function importsModule(request: Fields): boolean {
+function importsModule(request: Fields): boolean {
   const accept = request.get('accept')
   return accept === 'application/json,*/*;q=0.5' || accept === 'text/plain,*/*;q=0.5'
 }
