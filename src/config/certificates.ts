@@ -66,37 +66,45 @@ function readCertificates(
   pair: CertificateText,
   bytes: Uint8Array,
 ): X509Certificate[] | undefined {
+  const found = certificatesIn(bytes)
+  if (typeof found !== 'string') return found
+  complain(draft, pair, 'cert', 'certificate', `${pair.cert} ${found}`)
+  return undefined
+}
+
+function readKey(draft: Draft<unknown>, pair: CertificateText, secret: Uint8Array): KeyObject | undefined {
+  const found = keyIn(secret)
+  if (typeof found !== 'string') return found
+  complain(draft, pair, 'key', 'certificate', `${pair.key} ${found}`)
+  return undefined
+}
+
+/** At least one, or what is to be said of the file. Half written, perhaps: without the rest of a chain others would not trust it. */
+export function certificatesIn(bytes: Uint8Array): X509Certificate[] | string {
   const text = Buffer.from(bytes).toString('latin1')
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
-  if (text.split('-----BEGIN CERTIFICATE-----').length - 1 > blocks.length) {
-    // Half written perhaps. Without the rest of its chain clients would not trust it.
-    complain(draft, pair, 'cert', 'certificate', `${pair.cert} is cut off: a certificate in it does not end`)
-    return undefined
-  }
+  const begun = text.split('-----BEGIN CERTIFICATE-----').length - 1
+  if (begun > blocks.length) return 'is cut off: a certificate in it does not end'
   try {
     if (blocks.length > 0) return blocks.map((block) => new X509Certificate(block))
   } catch {
     // The same is said of a block that is none as of none at all.
   }
-  complain(draft, pair, 'cert', 'certificate', `${pair.cert} is not a certificate in PEM`)
-  return undefined
+  return 'is not a certificate in PEM'
 }
 
-function readKey(draft: Draft<unknown>, pair: CertificateText, secret: Uint8Array): KeyObject | undefined {
+/** The private key, or what is to be said of the file. */
+export function keyIn(secret: Uint8Array): KeyObject | string {
   try {
     return createPrivateKey(Buffer.from(secret))
   } catch {
-    const locked = Buffer.from(secret).includes('ENCRYPTED')
-    const message = locked
-      ? `${pair.key} is locked by a passphrase: give a key without one, readable by graylane alone`
-      : `${pair.key} is not a private key in PEM`
-    complain(draft, pair, 'key', 'certificate', message)
-    return undefined
+    if (!Buffer.from(secret).includes('ENCRYPTED')) return 'is not a private key in PEM'
+    return 'is locked by a passphrase: give a key without one, readable by graylane alone'
   }
 }
 
 /** What OpenSSL has against it: too weak, of a kind that TLS does not know. */
-function refusalOf(chain: Buffer, secret: Uint8Array): string | undefined {
+export function refusalOf(chain: Buffer, secret: Uint8Array): string | undefined {
   try {
     createSecureContext({ cert: chain, key: Buffer.from(secret) })
     return undefined

@@ -13,6 +13,7 @@ import type {
 import { complain, type Draft } from './draft.ts'
 import { timeMs } from './route-actions.ts'
 import type { TrafficPolicyText } from './schema-traffic-policy.ts'
+import { refusalOfFiles } from './upstream-files.ts'
 
 type LoadBalancerText = NonNullable<TrafficPolicyText['loadBalancer']>
 type ConsistentHashText = NonNullable<LoadBalancerText['consistentHash']>
@@ -151,9 +152,11 @@ async function tlsSpec(draft: Draft, owner: object, text: TlsText): Promise<Upst
   if (!isMutual && (clientCertificate !== undefined || privateKey !== undefined))
     complain(draft, owner, 'tls', 'value', 'clientCertificate and privateKey are for mode: MUTUAL')
   if (mode === 'DISABLE') return { mode }
-  const ca = await pem(draft, text, 'caCertificates', caCertificates, /-----BEGIN CERTIFICATE-----/)
-  const certificate = await pem(draft, text, 'clientCertificate', clientCertificate, /-----BEGIN CERTIFICATE-----/)
-  const key = await pem(draft, text, 'privateKey', privateKey, /-----BEGIN [A-Z ]*PRIVATE KEY-----/)
+  const ca = await pem(draft, text, 'caCertificates', caCertificates)
+  const certificate = await pem(draft, text, 'clientCertificate', clientCertificate)
+  const key = await pem(draft, text, 'privateKey', privateKey)
+  const refusal = refusalOfFiles({ caCertificates: ca, clientCertificate: certificate, privateKey: key })
+  if (refusal !== undefined) complain(draft, text, refusal.key, 'certificate', `${text[refusal.key]} ${refusal.why}`)
   return {
     mode,
     ...(sni !== undefined && { sni }),
@@ -170,14 +173,11 @@ async function pem(
   owner: TlsText,
   name: 'caCertificates' | 'clientCertificate' | 'privateKey',
   file: string | undefined,
-  looks: RegExp,
 ): Promise<string | undefined> {
   if (file === undefined) return undefined
   const bytes = await draft.sources.pem(file, draft.origins.place(owner, name))
   if (bytes === undefined) return undefined
-  const text = Buffer.from(bytes).toString('latin1')
-  if (!looks.test(text)) complain(draft, owner, name, 'certificate', `${file} is not in PEM`)
   // The hash of a configuration is shown, and must tell nothing of a key.
-  else if (name !== 'privateKey') draft.sources.mixIntoDigest(bytes)
-  return text
+  if (name !== 'privateKey') draft.sources.mixIntoDigest(bytes)
+  return Buffer.from(bytes).toString('latin1')
 }

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import type { Loaded } from '../config/load.ts'
 import type { Problem } from '../config/problem.ts'
 import type { ReadFile, Sources } from '../config/sources.ts'
+import { refusalOfFiles } from '../config/upstream-files.ts'
 import type { Place } from '../rules/types.ts'
 import { loadManifests } from './load-manifests.ts'
 import type { ManifestOptions } from './manifest-options.ts'
@@ -53,7 +54,7 @@ export async function loadMesh(
     problems.push(...told)
     return { translation: undefined, refused }
   }
-  const files = await pemFiles(manifests, sources)
+  const files = await pemFiles(manifests, sources, report)
   const translation = translate(manifests, {
     callers,
     pem: (file) => files.get(file),
@@ -84,7 +85,11 @@ function fingerprint(options: ManifestOptions): string {
 }
 
 /** The files that DestinationRules name for TLS, as text. */
-async function pemFiles(manifests: Manifests, sources: Sources): Promise<ReadonlyMap<string, string>> {
+async function pemFiles(
+  manifests: Manifests,
+  sources: Sources,
+  report: (problem: Problem) => void,
+): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>()
   for (const { spec } of accepted(manifests, 'DestinationRule')) {
     const policies = [spec.trafficPolicy, ...(spec.subsets ?? []).map((subset) => subset.trafficPolicy)]
@@ -102,6 +107,15 @@ async function pemFiles(manifests: Manifests, sources: Sources): Promise<Readonl
         sources.mixIntoDigest(bytes)
         files.set(file, new TextDecoder().decode(bytes))
       }
+      const textOf = (file: string | undefined): string | undefined => files.get(file ?? '')
+      const { caCertificates, clientCertificate, privateKey } = tls
+      const refusal = refusalOfFiles({
+        caCertificates: textOf(caCertificates),
+        ...(tls.mode === 'MUTUAL' && { clientCertificate: textOf(clientCertificate), privateKey: textOf(privateKey) }),
+      })
+      if (refusal === undefined) continue
+      const message = `${tls[refusal.key]} ${refusal.why}`
+      report({ ...manifests.origins.place(tls, refusal.key), severity: 'error', code: 'certificate', message })
     }
   }
   return files

@@ -1,7 +1,9 @@
 // How the connections to the endpoints of one pool are kept, where it has rules of its own (trafficPolicy.connectionPool and .tls), and
 // how many there are of them in this process. Shared by its endpoints; the engine asks and counts, and knows nothing of pools.
 
+import type { SecureContext } from 'node:tls'
 import type { ConnectionPoolSpec, UpstreamTlsSpec } from '../rules/traffic-policy.ts'
+import { ownContext } from './tls/upstream-context.ts'
 
 /** Longest time that a deadline takes; stands for "never". */
 const never = 2_147_483_647
@@ -10,6 +12,8 @@ export class ConnectionRules {
   readonly spec: ConnectionPoolSpec
   /** Undefined: plain, or with the system's authorities where the endpoint has a server name. */
   readonly tls: Exclude<UpstreamTlsSpec, { readonly mode: 'DISABLE' }> | undefined
+  /** Of its own authorities or certificate. */
+  readonly secureContext: SecureContext | undefined
   /** Connections that are not closed yet, to all endpoints. */
   open = 0
   /** Those of them that are not connected yet; the request that asked for one waits as much as those in `waiting`. */
@@ -21,9 +25,11 @@ export class ConnectionRules {
   retries = 0
   readonly #served = new WeakMap<object, { count: number; readonly since: number }>()
 
+  /** Throws when its files cannot be used. */
   constructor(spec: ConnectionPoolSpec, tls: UpstreamTlsSpec | undefined) {
     this.spec = spec
     this.tls = tls === undefined || tls.mode === 'DISABLE' ? undefined : tls
+    this.secureContext = this.tls && ownContext(this.tls)
   }
 
   /** May one more be opened to an endpoint that has so many? Each may have one, lest its requests wait for ever (Envoy). */

@@ -1,6 +1,6 @@
 // TLS to upstreams by the settings of a pool, shown by real handshakes.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
@@ -107,10 +107,21 @@ stable: v1
     flaky.close()
   })
 
-  test('files that are no certificates are refused at their line', async () => {
-    await expect(ask('{ mode: SIMPLE, caCertificates: app.key }')).rejects.toThrow(
-      /routes.yaml:4:\d+: .*app.key is not in PEM/s,
-    )
+  test.each([
+    ['no certificate', '{ mode: SIMPLE, caCertificates: app.key }', 'app.key is not a certificate in PEM'],
+    ['half a certificate', '{ mode: SIMPLE, caCertificates: half.pem }', 'half.pem is cut off'],
+    ['garbage in PEM', '{ mode: SIMPLE, caCertificates: garbage.pem }', 'garbage.pem is not a certificate in PEM'],
+    ['no key', '{ mode: MUTUAL, clientCertificate: client.pem, privateKey: app.pem }', 'app.pem is not a private key'],
+    [
+      'the key of another certificate',
+      '{ mode: MUTUAL, clientCertificate: client.pem, privateKey: app.key }',
+      'app.key is not the key of the client certificate',
+    ],
+  ])('%s is refused at its line: it used to end the process at the first request', async (_, tls, message) => {
+    const whole = await readFile(pair.cert, 'latin1')
+    await writeFile(join(directory, 'half.pem'), whole.slice(0, -40))
+    await writeFile(join(directory, 'garbage.pem'), '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n')
+    await expect(ask(tls)).rejects.toThrow(new RegExp(`routes.yaml:4:\\d+: error certificate: \\S*${message}`, 's'))
   })
 
   test('and so are those of a DestinationRule', async () => {

@@ -1,4 +1,4 @@
-// What Istio's validation (pkg/config/validation, read at 1.31) lets pass and what it refuses, one case a sentence of its code. A refused
+// What Istio's validation (pkg/config/validation, development line of 1.32) lets pass and what it refuses, one case a sentence of its code. A refused
 // resource takes no part as a whole, so one that is refused wrongly is a route that is missing, and one that is taken wrongly is a
 // route that a cluster would not have.
 

@@ -5,6 +5,7 @@ import { isIP } from 'node:net'
 import tls from 'node:tls'
 import type { ConnectionRules } from '../connection-rules.ts'
 import type { Endpoint } from '../exchange.ts'
+import { sharedContext } from './upstream-context.ts'
 
 /** An endpoint with the name that its certificate has to bear. */
 export interface SecureEndpoint extends Endpoint {
@@ -31,7 +32,6 @@ export class UpstreamTrust {
   readonly #log: Log
   /** By key of the endpoint: what was told of it last. */
   readonly #told = new Map<string, string>()
-  readonly #own = new WeakMap<ConnectionRules, tls.SecureContext>()
   #context: tls.SecureContext | undefined
 
   /** `log` gets a line for people when a certificate, or what else came in place of TLS, is not accepted. */
@@ -41,7 +41,7 @@ export class UpstreamTrust {
 
   /** Takes some 200 ms where the system has many authorities: done when a configuration is applied rather than at a request. */
   prepare(): void {
-    this.#context ??= trustedAuthorities()
+    this.#context ??= sharedContext()
   }
 
   /** 'secureConnect' comes only when the certificate is trusted, in date, and bears the endpoint's name. Else 'error' comes. */
@@ -71,22 +71,9 @@ export class UpstreamTrust {
 
   /** A pool's own authorities and certificate, or those that all have. */
   #contextOf(rules: ConnectionRules | undefined): tls.SecureContext {
-    const own = rules?.tls
-    if (own === undefined || (own.caCertificates === undefined && own.clientCertificate === undefined)) {
-      this.prepare()
-      return this.#context!
-    }
-    const known = this.#own.get(rules!)
-    if (known !== undefined) return known
-    const { caCertificates, clientCertificate, privateKey } = own
-    const context = tls.createSecureContext({
-      ca: caCertificates ?? systemAuthorities(),
-      cert: clientCertificate,
-      key: privateKey,
-      minVersion: 'TLSv1.2',
-    })
-    this.#own.set(rules!, context)
-    return context
+    if (rules?.secureContext !== undefined) return rules.secureContext
+    this.prepare()
+    return this.#context!
   }
 
   /** The connection did not become one because of this error. Told when it is about trust, and not the same as last time. */
@@ -105,15 +92,6 @@ export class UpstreamTrust {
   forget(endpointKey: string): void {
     this.#told.delete(endpointKey)
   }
-}
-
-/** The system's authorities, Node's own, and those of NODE_EXTRA_CA_CERTS. */
-function trustedAuthorities(): tls.SecureContext {
-  return tls.createSecureContext({ ca: systemAuthorities(), minVersion: 'TLSv1.2' })
-}
-
-function systemAuthorities(): string[] {
-  return [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])]
 }
 
 /** Istio's subjectAltNames: one of them has to stand in the certificate, as a name or as a URI. */
