@@ -125,9 +125,9 @@ function takenByOurselves(
   { admin, probe, configPath }: ServeOptions,
 ): string | undefined {
   const { code, port } = error as NodeJS.ErrnoException & { readonly port?: number }
-  if (code !== 'EADDRINUSE') return undefined
+  if (code !== 'EADDRINUSE' || gateway === undefined) return undefined
   const what = port === admin.port ? 'admin server' : 'probe'
-  if (gateway?.listeners().some((listener) => listener.port === port) === true)
+  if (gateway.listeners().some((listener) => listener.port === port))
     return `port ${port} is a listener of ${configPath}: give the ${what} another`
   if (port === admin.port && port === probe?.port)
     return `port ${port} is asked for by --admin and by --probe: give one another`

@@ -172,17 +172,26 @@ describe('graylane serve does not start', () => {
     expect([code, err]).toEqual([1, `graylane: port ${port} on 127.0.0.1 is taken by another process\n`])
   })
 
-  it('with its admin server at the port of a listener, and says whose port that is', async () => {
+  it.each([
+    [
+      'its admin server at the port of a listener',
+      'listener',
+      /^graylane: port \d+ is a listener of FILE: give the admin server another\n$/,
+    ],
+    [
+      'its admin server and its probe at one port',
+      'probe',
+      /^graylane: port \d+ is asked for by --admin and by --probe: give one another\n$/,
+    ],
+  ])('with %s, and says whose port that is', async (_what, other, said) => {
     const holder = createServer().listen(0, '127.0.0.1')
     await once(holder, 'listening')
     const { port } = holder.address() as AddressInfo
     await once(holder.close(), 'close')
-    await folder.write(routes().replace('port: 0', `port: ${port}`))
-    const { code, err } = await graylane(['serve', '--config', folder.path, '--admin', `127.0.0.1:${port}`])
-    expect([code, err]).toEqual([
-      1,
-      `graylane: port ${port} is a listener of ${folder.path}: give the admin server another\n`,
-    ])
+    if (other === 'listener') await folder.write(routes().replace('port: 0', `port: ${port}`))
+    const at = `127.0.0.1:${port}`
+    const probe = other === 'probe' ? ['--probe', at] : []
+    await run({ says: '', args: ['serve', '--config', 'FILE', '--admin', at, ...probe], code: 1, err: said })
   })
 })
 
