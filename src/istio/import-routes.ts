@@ -17,6 +17,8 @@ export interface FlatRoute {
   readonly version: string
   /** An answer of the edge's own that names no version: whoever asks gets it. */
   readonly isAnswer: boolean
+  /** By a subset, a header, or the name of a host; else `version` is a stopgap, and the route leads everybody to what there is. */
+  readonly namesVersion: boolean
   /** Of the service, in full; empty for an answer. */
   readonly host: string
   /** What tells services apart: the host, and what is done with a request. */
@@ -60,8 +62,11 @@ export function readItems(
 
 export function takeApart(routes: readonly FlatRoute[], notes: ImportNotes): ImportedRoutes | undefined {
   const usable = routes.filter((route) => route.items !== undefined && testsOnce(route, notes))
+  const serving = usable.filter(({ isNone }) => !isNone)
   const last =
-    usable.findLast(({ isNone, isAnswer }) => !isNone && !isAnswer) ?? usable.findLast(({ isNone }) => !isNone)
+    serving.findLast((route) => route.namesVersion && asksWhatOnly(route)) ??
+    serving.findLast(({ isAnswer }) => !isAnswer) ??
+    serving.at(-1)
   return last === undefined ? undefined : new Taking(usable, last.version, notes).result()
 }
 
@@ -76,6 +81,10 @@ function testsOnce({ items, place }: FlatRoute, notes: ImportNotes): boolean {
 
 /** What a service is asked by, when nothing but a guess can tell: these say what, everything else says who. */
 const whatKeys = new Set(['uri', 'method', 'scheme', 'authority', 'port'])
+
+function asksWhatOnly({ items = [] }: FlatRoute): boolean {
+  return items.every((entries) => [...entries.keys()].every((key) => whatKeys.has(key)))
+}
 
 class Taking {
   readonly #routes: readonly FlatRoute[]
@@ -114,20 +123,25 @@ class Taking {
    * asks for more than a later route of the same service: that is a rule which leads to stable.
    */
   #plainRoutes(): readonly FlatRoute[] {
-    const leads = ({ version, isNone, isAnswer }: FlatRoute): boolean =>
-      !isAnswer && (version !== this.#stable || isNone)
+    const leads = (route: FlatRoute): boolean => !route.isAnswer && (!this.#isStable(route) || route.isNone)
     const suffix = this.#routes.findLastIndex(leads) + 1
     return this.#routes.filter((route, index) => {
       if (route.isAnswer) return true
-      if (route.version !== this.#stable || route.isNone) return false
+      if (!this.#isStable(route) || route.isNone) return false
       const items = route.items as Entries[]
       const later = this.#routes
         .slice(index + 1)
-        .filter(({ service, version }) => service === route.service && version === this.#stable)
-      const asksWhatOnly = items.every((entries) => [...entries.keys()].every((key) => whatKeys.has(key)))
+        .filter((other) => other.service === route.service && this.#isStable(other))
       if (later.some((other) => visitorsOf(items, other.items as Entries[]) !== undefined)) return false
-      return asksWhatOnly || (index >= suffix && later.length === 0)
+      return asksWhatOnly(route) || (index >= suffix && later.length === 0)
     })
+  }
+
+  /** Of a service that stable has no version of, what everybody gets is stable's. */
+  #isStable(route: FlatRoute): boolean {
+    if (route.version === this.#stable || !route.namesVersion) return true
+    const isOwn = ({ host, version }: FlatRoute): boolean => host === route.host && version === this.#stable
+    return asksWhatOnly(route) && route.host !== '' && !this.#routes.some(isOwn)
   }
 
   #addService(route: FlatRoute, match: readonly Entries[]): ImportedService {
@@ -142,7 +156,12 @@ class Taking {
     this.#services.push(service)
     this.#hosts.set(name, route.host)
     if (route.isAnswer) this.#answers.add(name)
-    this.#routeOf.set(`${service.name} ${route.version}`, route)
+    const isStable = this.#isStable(route)
+    if (isStable && route.namesVersion && route.version !== this.#stable) {
+      const message = `everybody gets ${route.version} of ${route.label}: here that is part of ${this.#stable}`
+      this.#notes.say(route.place, 'import-stable', message)
+    }
+    this.#routeOf.set(`${service.name} ${isStable && !route.isAnswer ? this.#stable : route.version}`, route)
     return service
   }
 

@@ -33,21 +33,23 @@ interface Around {
 export function importVersions({ edge, taken, routeOf, inner, backs, pools }: Around): Record<string, unknown> {
   const { namespace } = edge.metadata
   const versions = new VersionPools(taken.stable)
-  const see = (version: string, service: string, to: Destination, from: string, place: Place): void => {
+  const see = (version: string, service: string, to: Destination, from: string, place: Place, owner?: string): void => {
     const urls = pools.urls(to, from, place)
-    versions.see(version, service, { owner: pools.versionOf(to, from) ?? version, urls })
+    versions.see(version, service, { owner: owner ?? pools.versionOf(to, from) ?? version, urls })
   }
   for (const { version } of taken.rules) versions.add(version)
   const servicesOf = new Map<string, Set<string>>()
   for (const [key, flat] of taken.routeOf) {
     const destination = routeOf.get(flat)?.route?.[0]?.destination
-    const service = key.slice(0, key.indexOf(' '))
+    const [service = '', led = ''] = key.split(' ')
     // One that answers by itself may have pools all the same, under its name.
     const host = fqdnOf(destination?.host ?? service, namespace)
     servicesOf.set(host, (servicesOf.get(host) ?? new Set()).add(service))
     const own = pools.subsets(host, namespace).map(({ version, subset }) => ({ version, to: { host, subset } }))
-    const seen = destination === undefined ? own : [{ version: flat.version, to: destination }]
-    for (const { version, to } of seen) see(version, service, to, namespace, flat.place)
+    const seen = destination === undefined ? own : [{ version: led, to: destination }]
+    // What everybody gets of a service that stable has no version of is stable's own.
+    const owner = led === flat.version ? undefined : led
+    for (const { version, to } of seen) see(version, service, to, namespace, flat.place, owner)
   }
   for (const { version, host, to, from, place } of callers(inner, pools)) {
     for (const service of servicesOf.get(host) ?? []) {

@@ -200,6 +200,7 @@ class Importer {
       matchNames: matches.map(({ name }) => name),
       version,
       isAnswer: known === undefined && target === undefined,
+      namesVersion: known !== undefined,
       host,
       service: `${host} ${actionKey(route, version, this.#header)}`,
       label: (host.split('.')[0] ?? '') || (route.redirect === undefined ? 'answer' : 'redirect'),

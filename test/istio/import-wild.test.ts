@@ -263,6 +263,38 @@ spec:
     ])
   })
 
+  it('takes what everybody gets for stable, whatever each service calls it, so that rules behind are still asked', async () => {
+    const codes = await decides(
+      'mixed',
+      [
+        service('back', ['green', 'v2']),
+        service('docs', ['y2026']),
+        service('front', ['v1', 'v2']),
+        service('help'),
+        routes(
+          'front',
+          `- { match: [{ uri: { prefix: /docs } }], ${to('docs', 'y2026')} }
+- { match: [{ uri: { prefix: /api }, headers: { x-canary: { exact: always } } }], ${to('back', 'v2')} }
+- { match: [{ uri: { prefix: /api } }], ${to('back', 'green')} }
+- { match: [{ uri: { prefix: /help } }], ${to('help')} }
+- { match: [{ headers: { x-canary: { exact: always } } }], ${to('front', 'v2')} }
+- { ${to('front', 'v1')} }`,
+        ),
+      ],
+      [
+        ['/docs', {}, 'docs docs-y2026.shop'],
+        ['/docs', beta, 'docs docs-y2026.shop'],
+        ['/api', {}, 'back back-green.shop'],
+        ['/api', beta, 'back back-v2.shop'],
+        ['/help', beta, 'help help.shop'],
+        ['/', beta, 'front front-v2.shop'],
+        ['/', {}, 'front front-v1.shop'],
+      ],
+    )
+    expect(codes).not.toContain('import-everybody')
+    expect(codes.filter((code) => code === 'import-stable')).toHaveLength(2)
+  })
+
   it('says what is left out: policies of a subset, and what calls inside ask for', () => {
     const documents = [
       service('front', ['v1', 'v2'], ', trafficPolicy: { loadBalancer: { simple: RANDOM } }'),
