@@ -32,7 +32,7 @@ export default defineConfig({
     // One for each processor: the default leaves one out, and with it half of a machine of two.
     maxWorkers: '100%',
     sequence: { sequencer: LongestFirst },
-    // Some 400 processes of graylane are started, each of which would parse the whole source anew.
+    // Tests start hundreds of processes of graylane: each would parse the whole source anew.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/node-compile') },
     // Shared machines stall for seconds now and then: in CI a test may try again, and says so.
     retry: process.env['CI'] === undefined ? 0 : 1,
