@@ -113,7 +113,7 @@ export class ProxiedRequest extends RouteExecution {
   }
 
   #named(fields: EdgeAnswer['fields'], version: string): EdgeAnswer['fields'] {
-    const header = this.#release?.release.spec.pin.header ?? 'x-version'
+    const header = (this.#release as EdgeRelease).release.spec.pin.header
     return fields.some(([name]) => name === header) ? fields : [...fields, [header, version]]
   }
 

@@ -4,6 +4,7 @@ export const CR = 13
 export const LF = 10
 export const SP = 32
 export const TAB = 9
+export const SLASH = 47
 export const COLON = 58
 const DEL = 127
 

@@ -44,6 +44,11 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, HeadKee
   #bodyDue = 0
   #chunkedBody = false
   #drainLeft = 0
+  /** Set by #readRequest: a whole head was there. */
+  #served = false
+  // Set by #measureBody: where the body's data stands.
+  #spanStart = 0
+  #spanEnd = 0
   #lingering = false
   #closed = false
   #reading = false
@@ -240,9 +245,6 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, HeadKee
     this.#reading = false
   }
 
-  /** Set by #readRequest: a whole head was there. */
-  #served = false
-
   #readRequest(buffer: Buffer): void {
     this.#served = false
     const head = takeHead(this)
@@ -305,9 +307,6 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, HeadKee
     exchange.start(buffer, this.#spanStart, this.#spanEnd)
     if (!this.requestRead && !this.#paused && this.#exchange === exchange) this.#awaitBody()
   }
-
-  #spanStart = 0
-  #spanEnd = 0
 
   /** Finds the body's data in buffer[at..]. Returns where the body ends, MORE, or BROKEN. */
   #measureBody(buffer: Buffer, at: number): number {

@@ -3,7 +3,7 @@
 
 import { isIPv6 } from 'node:net'
 import type { Refusal, RequestHead } from '../exchange.ts'
-import { CR, LF, SP, hexValue, hostByte, isDigit, targetByte, tokenByte } from './bytes.ts'
+import { CR, LF, SLASH, SP, hexValue, hostByte, isDigit, targetByte, tokenByte } from './bytes.ts'
 import { EXPECT, HOST, SEC_WEBSOCKET_KEY, UPGRADE } from './field-names.ts'
 import { MessageHead } from './head.ts'
 import type { Limits } from './limits.ts'
@@ -21,7 +21,6 @@ import {
   settleConnection,
 } from './parse-fields.ts'
 
-const SLASH = 47
 const MAX_METHOD = 32
 /** RFC 9112 2.2 asks to ignore at least one empty line before a request; we take two. */
 const MAX_EMPTY_LINES = 2
@@ -313,7 +312,7 @@ function knownAuthority(head: RequestMessage, line: number): string {
 function settleTarget(head: RequestMessage): boolean {
   const target = head.target
   const first = target.charCodeAt(0)
-  if (first === 47) return true
+  if (first === SLASH) return true
   if (target === '*') return head.method === 'OPTIONS'
   const scheme = target.slice(0, 8).toLowerCase()
   if (scheme === 'https://') head.scheme = 'https'
@@ -326,12 +325,12 @@ function settleTarget(head: RequestMessage): boolean {
   head.authority = target.slice(start, end)
   // RFC 9112 3.2.4: OPTIONS without a path asks about the whole server.
   if (end === target.length && head.method === 'OPTIONS') head.target = '*'
-  else head.target = target.charCodeAt(end) === 47 ? target.slice(end) : `/${target.slice(end)}`
+  else head.target = target.charCodeAt(end) === SLASH ? target.slice(end) : `/${target.slice(end)}`
   return isAuthority(head.authority)
 }
 
 function endsAuthority(code: number): boolean {
-  return code === 47 || code === 63 || code === 35
+  return code === SLASH || code === 63 || code === 35
 }
 
 /** uri-host [ ":" port ] (RFC 9110 7.2), not empty. */
