@@ -110,7 +110,7 @@ class Taking {
   result(): ImportedRoutes {
     const plain = this.#plainRoutes()
     for (const route of plain) this.#addService(route, route.items as Entries[])
-    this.#checkAnswers(plain)
+    this.#checkApart(plain)
     for (const route of this.#routes) if (!plain.includes(route)) this.#gray(route)
     this.#checkOrder()
     this.#checkReach()
@@ -126,7 +126,7 @@ class Taking {
     const leads = (route: FlatRoute): boolean => !route.isAnswer && (!this.#isStable(route) || route.isNone)
     const suffix = this.#routes.findLastIndex(leads) + 1
     return this.#routes.filter((route, index) => {
-      if (route.isAnswer) return true
+      if (this.#isApart(route)) return true
       if (!this.#isStable(route) || route.isNone) return false
       const items = route.items as Entries[]
       const later = this.#routes
@@ -135,6 +135,12 @@ class Taking {
       if (later.some((other) => visitorsOf(items, other.items as Entries[]) !== undefined)) return false
       return asksWhatOnly(route) || (index >= suffix && later.length === 0)
     })
+  }
+
+  /** No part of any version: an answer, or a service that nobody has versions of. Whoever asks for it gets it, by whatever asks. */
+  #isApart({ isAnswer, isNone, namesVersion, host }: FlatRoute): boolean {
+    if (isAnswer) return true
+    return !namesVersion && !isNone && !this.#routes.some((other) => other.namesVersion && other.host === host)
   }
 
   /** Of a service that stable has no version of, what everybody gets is stable's. */
@@ -231,15 +237,15 @@ class Taking {
     }
   }
 
-  /** An answer stands among the services, which are looked for whoever asks. */
-  #checkAnswers(plain: readonly FlatRoute[]): void {
-    for (const [index, answer] of this.#routes.entries()) {
-      if (!answer.isAnswer) continue
-      const before = this.#routes.slice(0, index).find((route) => !plain.includes(route) && mayMeet(route, answer))
+  /** What is no part of a version stands among the services, which are looked for whoever asks. */
+  #checkApart(plain: readonly FlatRoute[]): void {
+    for (const [index, apart] of this.#routes.entries()) {
+      if (!this.#isApart(apart) || (apart.items ?? []).length === 0) continue
+      const before = this.#routes.slice(0, index).find((route) => !plain.includes(route) && mayMeet(route, apart))
       if (before === undefined) continue
       const { line } = before.place
-      const message = `visitors of the route in line ${line} never came as far as this answer: here everybody gets it`
-      this.#notes.say(answer.place, 'import-order', message)
+      const message = `visitors of the route in line ${line} never came as far as this one: here everybody gets it`
+      this.#notes.say(apart.place, 'import-order', message)
     }
   }
 

@@ -271,9 +271,11 @@ spec:
         service('docs', ['y2026']),
         service('front', ['v1', 'v2']),
         service('help'),
+        service('debug'),
         routes(
           'front',
-          `- { match: [{ uri: { prefix: /docs } }], ${to('docs', 'y2026')} }
+          `- { match: [{ headers: { x-debug: {} } }], ${to('debug')} }
+- { match: [{ uri: { prefix: /docs } }], ${to('docs', 'y2026')} }
 - { match: [{ uri: { prefix: /api }, headers: { x-canary: { exact: always } } }], ${to('back', 'v2')} }
 - { match: [{ uri: { prefix: /api } }], ${to('back', 'green')} }
 - { match: [{ uri: { prefix: /help } }], ${to('help')} }
@@ -287,6 +289,7 @@ spec:
         ['/api', {}, 'back back-green.shop'],
         ['/api', beta, 'back back-v2.shop'],
         ['/help', beta, 'help help.shop'],
+        ['/api', { 'x-debug': '' }, 'debug debug.shop'],
         ['/', beta, 'front front-v2.shop'],
         ['/', {}, 'front front-v1.shop'],
       ],
