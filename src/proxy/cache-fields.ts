@@ -123,7 +123,11 @@ export function assertCaching(head: CacheFields, answer: AnswerToCache): void {
   if (changes.dropExpires) head.remove('expires')
   if (changes.dropShared) head.removeAll(sharedCacheFields)
   if (changes.varyBy === 'pin and page') head.appendLine(answer.varies)
-  else if (changes.varyBy === 'page') head.append('vary', answer.pageHeader)
+  else if (changes.varyBy === 'page') {
+    head.append('vary', answer.pageHeader)
+    // Calls without CORS and workers say it in the query.
+    head.remove('no-vary-search')
+  }
 }
 
 /** What a decision about caching may ask of an answer; most decisions ask little. */

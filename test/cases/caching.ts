@@ -486,6 +486,12 @@ const trusted: readonly Case[] = [
     expect: { answer: { 'cache-control': 'private, max-age=60', vary: 'origin, x-page-version' } },
   },
   {
+    says: 'and by the query too, where its page names it if no header goes: the app cannot have caches look past it',
+    path: '/devices',
+    headers: [...secureApi, ...said('cache-control: max-age=60', 'no-vary-search: params')],
+    expect: { answer: { 'cache-control': 'private, max-age=60', 'no-vary-search': null } },
+  },
+  {
     says: 'a hashed asset stays public',
     path: '/assets/app-4f9a8b2c.js',
     headers: [...script, ...said(`cache-control: ${year}`)],
