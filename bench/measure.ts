@@ -101,8 +101,8 @@ function run(
   { seconds, connections }: Pick<Rounds, 'seconds' | 'connections'>,
   generator: LoadGenerator,
 ): ReturnType<LoadGenerator['run']> {
-  const { method, path, bodyBytes, newConnections, secure } = scenario
+  const { method, path, bodyBytes, newConnections, numbered, secure } = scenario
   const headers = browserHeaders(verdict.pins.v2)
   const at = { port: secure ? setting.secure!.port : port, secure }
-  return generator.run({ ...at, method, path, headers, bodyBytes, newConnections, connections, seconds })
+  return generator.run({ ...at, method, path, headers, bodyBytes, newConnections, numbered, connections, seconds })
 }

@@ -11,6 +11,8 @@ export interface Scenario {
   readonly bodyBytes: number
   /** Each request opens a connection of its own. */
   readonly newConnections: boolean
+  /** The fields differ from request to request. */
+  readonly numbered: boolean
   /** Over TLS. */
   readonly secure: boolean
   /** Names of who takes part, and of the few who do with --quick. */
@@ -28,6 +30,7 @@ function scenario(name: string, title: string, path: string, further: Partial<Sc
     path,
     bodyBytes: 0,
     newConnections: false,
+    numbered: false,
     secure: false,
     contenders: namesOf(main),
     quickly: core,
@@ -44,6 +47,7 @@ export const scenarios: readonly Scenario[] = [
   scenario('small', 'small GET, browser headers', '/', {
     quickly: [...core, 'haproxy', '@fastify/http-proxy', 'direct'],
   }),
+  scenario('numbered', 'small GET, other fields each time', '/', { numbered: true, contenders: core, quickly: [] }),
   scenario('1k', '1 KiB answer', '/1k', { quickly: [] }),
   scenario('64k', '64 KiB answer', '/64k'),
   scenario('1m', '1 MiB answer', '/1m'),

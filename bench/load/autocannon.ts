@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { text } from 'node:stream/consumers'
 
 import type { Children } from '../children.ts'
-import type { Load, LoadGenerator, LoadResult } from './load.ts'
+import { type Load, type LoadGenerator, type LoadResult, requestIds } from './load.ts'
 
 export function autocannon(children: Children): LoadGenerator {
   return {
@@ -36,6 +36,7 @@ async function fire(load: Load): Promise<LoadResult> {
     headers,
     connections: load.connections,
     duration: load.seconds,
+    ...(load.numbered && { requests: requestIds.map((id) => ({ headers: { ...headers, 'X-Request-Id': id } })) }),
     ...(load.bodyBytes > 0 && { body: Buffer.alloc(load.bodyBytes, 'x') }),
     // It takes an ended connection for an error unless it closes each itself.
     ...(load.newConnections && { reconnectRate: 1 }),

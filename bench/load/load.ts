@@ -10,6 +10,8 @@ export interface Load {
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly bodyBytes: number
   readonly newConnections: boolean
+  /** One more field, X-Request-Id, whose value differs from request to request; its length is the same. */
+  readonly numbered?: boolean
   /** Kept open all the while. */
   readonly connections: number
   /** Whole seconds. */
@@ -33,3 +35,8 @@ export interface LoadGenerator {
   version(): Promise<string | undefined>
   run(load: Load): Promise<LoadResult>
 }
+
+/** Values that come in turn: so many that a connection hardly ever gets the same one twice in a row. */
+export const requestIds: readonly string[] = Array.from({ length: 997 }, (_, i) => {
+  return `5f0c1d2e-${String(i).padStart(4, '0')}-4b5c-8d6e-7f8091a2b3c4`
+})

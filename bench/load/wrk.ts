@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 
 import type { Children } from '../children.ts'
 import { versionOf } from '../contender.ts'
-import type { LoadGenerator, LoadResult } from './load.ts'
+import { type LoadGenerator, type LoadResult, requestIds } from './load.ts'
 
 export function wrk(folder: string, children: Children): LoadGenerator {
   return {
@@ -19,6 +19,7 @@ export function wrk(folder: string, children: Children): LoadGenerator {
       for (const [name, value] of load.headers) args.push('-H', `${name}: ${value}`)
       if (load.newConnections) args.push('-H', 'Connection: close')
       if (load.method === 'POST') args.push('-s', await postScript(folder, load.bodyBytes))
+      else if (load.numbered) args.push('-s', await numberingScript(folder))
       args.push(`${load.secure ? 'https' : 'http'}://127.0.0.1:${load.port}${load.path}`)
       const child = children.start({ name: 'wrk', file: 'wrk', args, readOutput: true })
       const [report] = await Promise.all([text(child.stdout!), once(child, 'exit')])
@@ -31,6 +32,27 @@ async function postScript(folder: string, bytes: number): Promise<string> {
   const file = join(folder, `post-${bytes}.lua`)
   const type = 'wrk.headers["Content-Type"] = "application/octet-stream"'
   await writeFile(file, `wrk.method = "POST"\nwrk.body = string.rep("x", ${bytes})\n${type}\n`)
+  return file
+}
+
+/** The requests are put together once. */
+async function numberingScript(folder: string): Promise<string> {
+  const file = join(folder, 'numbered.lua')
+  await writeFile(
+    file,
+    `local requests, turn = {}, 0
+init = function()
+  for i, id in ipairs({ ${requestIds.map((id) => `"${id}"`).join(', ')} }) do
+    wrk.headers["X-Request-Id"] = id
+    requests[i] = wrk.format()
+  end
+end
+request = function()
+  turn = turn % #requests + 1
+  return requests[turn]
+end
+`,
+  )
   return file
 }
 

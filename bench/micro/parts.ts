@@ -60,6 +60,7 @@ function messageParts(bytes: Buffer): readonly Part[] {
     head.reset()
     return parseRequest(head, bytes, defaultLimits)
   }
+  const again = new RequestMessage()
   const answer = Buffer.from(
     'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\nX-Served-Version: v2\r\n\r\nhello from v2',
   )
@@ -67,6 +68,10 @@ function messageParts(bytes: Buffer): readonly Part[] {
   return [
     { name: `parse a request head (${bytes.length} bytes, 12 fields)`, call: parse },
     { name: 'parse it and write the head for the backend', call: () => (parse(), rewritten(head)) },
+    {
+      name: 'parse it when the request before had the same fields',
+      call: () => parseRequest(again, bytes, defaultLimits),
+    },
     {
       name: 'parse an answer head (3 fields)',
       call: () => parseResponse(response, answer, 0, answer.length, defaultLimits),

@@ -306,6 +306,8 @@ function methodSection({ load }: BenchResult): string {
 - One machine runs backend, proxy and ${load.generator.split(' ')[0]}, over loopback: there is no network, and the kernel charges the receiving side's work
   to the sender. Compare proxies within a table; do not carry microseconds to another machine.
 - Ticks of CPU time are 10 ms: one figure of ${load.seconds} s is good to some percent, hence rounds and ranges.
+- Load generators send the same fields over a connection again and again. graylane compares them and reads them once (docs/engine.md, "Fields
+  that come again"), as it does with a browser's; what a request costs whose fields differ each time stands in a table of its own.
 - HAProxy and Envoy run with their default buffers; nginx with buffers that keep bodies off the disk. None is tuned to the last.`
 }
 

@@ -17,7 +17,7 @@ import { direct } from '../../bench/contenders/direct.ts'
 import { httpProxy3 } from '../../bench/contenders/http-proxy-3.ts'
 import { visitUnderLoad } from '../../bench/coupling.ts'
 import { autocannon } from '../../bench/load/autocannon.ts'
-import { readReport } from '../../bench/load/wrk.ts'
+import { readReport, wrk } from '../../bench/load/wrk.ts'
 import { type Plan, readOptions } from '../../bench/options.ts'
 import { costOfTree, costsAvailable, idsOfTree } from '../../bench/process-tree.ts'
 import { readResults, writeReport } from '../../bench/report.ts'
@@ -256,6 +256,42 @@ describe('load generators', () => {
   })
 })
 
+describe('requests whose fields differ', () => {
+  it.each(['wrk', 'autocannon'] as const)(
+    'are sent by %s: hardly any connection has the same ones twice in a row',
+    async (name) => {
+      const came = new Map<unknown, string[]>()
+      const server = createServer((request, response) => {
+        const of = came.get(request.socket) ?? []
+        came.set(request.socket, [...of, String(request.headers['x-request-id'])])
+        response.end('ok')
+      })
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      const load = { port, method: 'GET', path: '/', headers: [['x-user', 'jason']], bodyBytes: 0 } as const
+      try {
+        const result = await onStage(async (children, folder) => {
+          const generator = name === 'wrk' ? wrk(folder, children) : autocannon(children)
+          if ((await generator.version()) === undefined) return undefined
+          return generator.run({ ...load, newConnections: false, numbered: true, connections: 4, seconds: 1 })
+        })
+        if (result === undefined) return
+        expect(result.failed).toBe(0)
+        expect(came.size).toBeGreaterThanOrEqual(4)
+        const all = [...came.values()].flat()
+        const again = [...came.values()].flatMap((ids) => ids.filter((id, i) => id === ids[i - 1]))
+        expect(again.length).toBeLessThanOrEqual(all.length / 50)
+        expect(new Set(all).size).toBeGreaterThan(Math.min(900, all.length / 10))
+        expect(new Set(all.map((id) => id.length))).toEqual(new Set([36]))
+      } finally {
+        server.closeAllConnections()
+        server.close()
+      }
+    },
+  )
+})
+
 describe('the backend', () => {
   it('reads bodies in pieces and chunks, says how much came, and that it closes when it does', async () => {
     await onStage(async (children) => {
@@ -356,7 +392,7 @@ describe('options', () => {
   })
 
   it('say what they take', () => {
-    expect(() => readOptions(['--scenarios', 'smal'])).toThrow('--scenarios takes some of: small | 1k |')
+    expect(() => readOptions(['--scenarios', 'smal'])).toThrow('--scenarios takes some of: small | numbered | 1k |')
     expect(() => readOptions(['--rounds', 'many'])).toThrow('--rounds wants a number above 0')
     expect(() => readOptions(['--qick'])).toThrow('--qick')
   })
