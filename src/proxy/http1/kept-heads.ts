@@ -75,7 +75,7 @@ function another(): KeptHead {
 
 /** Nothing of a visitor's request lives on in a head that nobody keeps. */
 function leave(head: KeptHead): void {
-  head.reset()
+  head.wipe()
   head.busy = false
   head.keeper!.head = null
   head.keeper = null

@@ -80,6 +80,12 @@ export class RequestMessage extends MessageHead implements RequestHead {
     this.continueAsked = false
   }
 
+  /** Leaves nothing of what came in memory that lives on. */
+  wipe(): void {
+    this.reset()
+    this.#remembered.fill(0)
+  }
+
   /** RFC 9112 9.3. */
   get keepsAlive(): boolean {
     return this.minorVersion === 1 ? !this.closeAsked : this.keepAliveAsked && !this.closeAsked
