@@ -5,7 +5,7 @@ import { dropHead, type HeadKeeper, restHead, takeHead } from '../../src/proxy/h
 import { defaultLimits } from '../../src/proxy/http1/limits.ts'
 import { parseRequest } from '../../src/proxy/http1/request-head.ts'
 
-const most = 1024
+const most = 256
 
 function connection(): HeadKeeper {
   return { head: null }

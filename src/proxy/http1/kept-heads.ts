@@ -4,7 +4,7 @@
 import { RequestMessage } from './request-head.ts'
 
 /** So many are kept, with 3 KiB each. While all of them are busy, others are made for one request. */
-const MOST = 1024
+const MOST = 256
 /** Heads looked at to find one whose connection waits. */
 const LOOKS = 8
 
