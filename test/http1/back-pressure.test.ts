@@ -5,7 +5,8 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { play, set } from './stage-of-test.ts'
-import { answering, ok, unchunked, until } from './wire.ts'
+import { joinChunks } from '../support/raw-request.ts'
+import { answering, ok, until } from './wire.ts'
 import type { Line } from './wire.ts'
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -44,7 +45,7 @@ describe('slow readers', () => {
         client.socket.resume()
         await sleep(2)
       }
-      expect((chunked ? unchunked(client.text) : client.text) === bodyOf(name)).toBe(true)
+      expect((chunked ? joinChunks(client.text).body : client.text) === bodyOf(name)).toBe(true)
       client.text = ''
     }
     await Promise.all(

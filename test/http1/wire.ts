@@ -124,18 +124,6 @@ export function ok(body: string, more = ''): string {
   return `HTTP/1.1 200 OK\r\n${more}Content-Length: ${Buffer.byteLength(body, 'latin1')}\r\n\r\n${body}`
 }
 
-/** The data of a whole chunked body. */
-export function unchunked(text: string): string {
-  let out = ''
-  for (let at = 0; ;) {
-    const eol = text.indexOf('\r\n', at)
-    const size = Number.parseInt(text.slice(at, eol), 16)
-    if (size === 0) return out
-    out += text.slice(eol + 2, eol + 2 + size)
-    at = eol + 4 + size
-  }
-}
-
 export interface Stage {
   readonly upstream: Upstream
   readonly proxy: PlainProxy

@@ -95,7 +95,8 @@ function exchange({ host, port, from }: RawTarget, request: Buffer, ends: boolea
   })
 }
 
-function joinChunks(text: string): { readonly body: string; readonly length: number } {
+/** The data of a chunked body, and where its last chunk ends. Throws when it is cut off. */
+export function joinChunks(text: string): { readonly body: string; readonly length: number } {
   let body = ''
   for (let at = 0; ;) {
     const lineEnd = text.indexOf('\r\n', at)

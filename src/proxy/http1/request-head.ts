@@ -220,8 +220,8 @@ function parse(head: RequestMessage, bytes: Buffer, end: number, limits: Limits)
   const version = parseVersion(bytes, p + 1, end)
   if (version < 0 || version === INCOMPLETE) return version
   const fieldsStart = p + 11
-  const repeats = version === 2 && bytes[targetStart] === SLASH && head.count <= limits.fields
-  const sameEnd = repeats ? head.endOfSameFields(bytes, fieldsStart, end) : -1
+  const mayRepeat = version === 2 && bytes[targetStart] === SLASH && head.count <= limits.fields
+  const sameEnd = mayRepeat ? head.endOfSameFields(bytes, fieldsStart, end) : -1
   if (sameEnd !== -1) {
     const line = bytes.toString('latin1', methodStart, fieldsStart)
     head.repeat(line)
