@@ -29,6 +29,9 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
   if (listener.mesh !== undefined) return handleMeshRequest(around, edge, listener, exchange)
   const request = exchange.request
   const proxied = new ProxiedRequest(around, listener, exchange)
+  const peer = peerOf(exchange.connection, edge.trust)
+  // Before anything can end this request: what was found of the one before holds for the next one only if it holds for this one.
+  const last = peer.lastVisit(edge, request, around.nowSeconds)
 
   const target = normalizeTarget(request.target, edge.targetMode, request.method)
   if (!target.ok) return proxied.fail(edgeErrors.badTarget)
@@ -40,8 +43,6 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
   const end = spendForward(request)
   if (end !== undefined) return proxied.answer(end)
 
-  const peer = peerOf(exchange.connection, edge.trust)
-  const last = peer.lastVisit(edge, request, around.nowSeconds)
   const client = last?.client ?? clientOf(peer, request)
   proxied.cameFrom(peer, client)
   around.trace?.({ step: 'client address', outcome: whoSays(client) })

@@ -200,6 +200,7 @@ const blocks: readonly (readonly [says: string, fields: string, body?: string])[
   ['with chunks', `${part}Transfer-Encoding: chunked\r\n`, '5\r\nhello\r\n0\r\n\r\n'],
   ['that wait for 100', `${part}Expect: 100-continue\r\nContent-Length: 0\r\n`],
   ['that may take few steps', `${part}Max-Forwards: 3\r\n`],
+  ['that may take no step', `${part}Max-Forwards: 0\r\n`],
   ['that have passed here', `${part}Via: 1.1 somebody, 1.1 graylane\r\n`],
   ['of a preflight', 'Origin: http://a.test\r\nAccess-Control-Request-Method: PUT\r\nSec-Fetch-Mode: cors\r\n'],
   ['of many bytes', `${part}x-long: ${'x'.repeat(9000)}\r\n`],
@@ -234,6 +235,17 @@ describe('requests over one connection with the same fields are handled as if ea
       }
     }
     await expectAsAlone(requests)
+  })
+})
+
+describe('what was found of the requests before', () => {
+  // Over a connection of a proxy that is trusted, these are two people.
+  const office = `${page}X-Forwarded-For: 192.168.0.58\r\nCookie: session=of-the-office\r\n`
+  const home = `${page}X-Forwarded-For: 203.0.113.9\r\nCookie: session=at-home\r\nMax-Forwards: 0\r\n`
+
+  it('is forgotten by one that goes no further than here', async () => {
+    const of = (fields: string, method = 'GET'): string => `${method} / HTTP/1.1\r\nHost: shop.test\r\n${fields}\r\n`
+    await expectAsAlone([of(office), of(office), of(home, 'OPTIONS'), of(home), of(home)])
   })
 })
 
