@@ -46,7 +46,10 @@ class FileSink implements LogSink {
   readonly #queue: Chunk[] = []
   #pendingBytes = 0
   #writing = false
-  /** The last write stopped inside a line: the next one starts on a new line, so that no two run into each other. */
+  /**
+   * The last write failed: the file may end inside a line, ours or that of another worker, who met the same full disk. The next one starts
+   * on a new line, so that no two run into each other; at worst one is empty.
+   */
   #torn = false
   #closed = false
   /** Called once, between two writes. */
@@ -79,7 +82,7 @@ class FileSink implements LogSink {
       const swap = (): void => {
         close(this.#descriptor, ignoreError)
         this.#descriptor = descriptor
-        this.#torn = false
+        this.#torn = error !== null
         resolve(undefined)
       }
       if (this.#writing) this.#betweenWrites.push(swap)
@@ -102,9 +105,9 @@ class FileSink implements LogSink {
     if (this.#writing || chunk === undefined) return
     this.#writing = true
     const bytes = this.#torn ? Buffer.concat([Buffer.from('\n'), chunk.bytes]) : chunk.bytes
-    this.#writeFrom(bytes, 0, (error, written) => {
+    this.#writeFrom(bytes, 0, (error) => {
       if (error !== null) this.lostLines += chunk.lines
-      this.#torn = error !== null && (this.#torn || written > 0)
+      this.#torn = error !== null
       this.#queue.shift()
       this.#pendingBytes -= chunk.bytes.length
       this.#writing = false
@@ -114,11 +117,10 @@ class FileSink implements LogSink {
     })
   }
 
-  #writeFrom(bytes: Buffer, from: number, done: (error: Error | null, written: number) => void): void {
+  #writeFrom(bytes: Buffer, from: number, done: (error: Error | null) => void): void {
     write(this.#descriptor, bytes, from, bytes.length - from, null, (error, count) => {
-      if (error !== null) done(error, from)
-      else if (from + count < bytes.length) this.#writeFrom(bytes, from + count, done)
-      else done(null, bytes.length)
+      if (error === null && from + count < bytes.length) this.#writeFrom(bytes, from + count, done)
+      else done(error)
     })
   }
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -188,6 +188,20 @@ describe('the access log file', () => {
     expect(log.lostLines()).toBe(11)
   })
 
+  it('goes on with whole lines after the disk was full, though another worker was cut off inside one', async () => {
+    const file = join(folder, 'access.log')
+    const limited = ['-c', 'ulimit -S -f 2; exec "$@"', 'bash', process.execPath, ofTwo, file]
+    const child = spawn('bash', limited, { stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    const [torn] = (await readFile(file, 'utf8')).split('\n').slice(-1)
+    expect(torn).not.toBe('')
+    execFileSync('prlimit', ['--pid', String(child.pid), '--fsize=1000000'])
+    child.stdin.write('on\n')
+    await once(child, 'exit')
+    const after = (await readFile(file, 'utf8')).split('\n').filter((line) => /first|second/.test(line))
+    expect(after.map((line) => (JSON.parse(line) as { path: string }).path)).toEqual(['/second', '/first'])
+  })
+
   it('does not start on a file that cannot be opened', async () => {
     expect(() => createAccessLog({ path: join(folder, 'no-such-folder', 'access.log') })).toThrow(/ENOENT/)
   })
@@ -206,6 +220,7 @@ describe('the access log file', () => {
   })
 })
 
+const ofTwo = fileURLToPath(import.meta.resolve('./access-logs-of-two.ts'))
 const writer = fileURLToPath(import.meta.resolve('./access-log-writer.ts'))
 
 /** Runs the writer; `read` says what becomes of its standard output. */
