@@ -60,7 +60,7 @@ describeWithChromium('the dashboard, for everybody,', () => {
     expect(await page.locator('.rule .detail').allInnerTexts()).toEqual(['地址 = 192.168.0.58', 'Cookie user = jason'])
     await page.locator('#explain button').click()
     await expect.poll(() => page.locator('.explained').innerText()).toContain('v2：规则 office（routes.yaml:')
-    await page.locator('.version[data-version=v2]').getByRole('button', { name: '设置流量比例' }).click()
+    await page.locator('.version[data-version=v2]').getByRole('button', { name: '设置访客比例' }).click()
     await page.locator('#verb-dialog .patch').waitFor()
     expect(await page.locator('#verb-dialog .changes').innerText()).toBe('v2 抽取到达此规则的访客的 5%')
     await page.keyboard.press('Escape')
