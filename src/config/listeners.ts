@@ -106,7 +106,8 @@ export function isIp(text: string): boolean {
   return parseAddress(text) !== undefined && !text.includes('/') && parseCidr(text) !== undefined
 }
 
-function isLoopback(address: string): boolean {
+/** @param address an IP address */
+export function isLoopback(address: string): boolean {
   const parsed = parseAddress(address)
   return parsed?.family === 4 ? parsed.value >>> 24 === 127 : parsed?.text === '::1'
 }

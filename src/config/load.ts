@@ -8,6 +8,7 @@ import type { Configuration, LimitsSpec, RouteTest } from './configuration.ts'
 import { complain, type Draft, type Surroundings } from './draft.ts'
 import { listenSpecs, trustSpec } from './listeners.ts'
 import { overloadSpec } from './overload.ts'
+import { warnOfOwnListeners } from './own-listeners.ts'
 import { checkPinsApart } from './pin-domain.ts'
 import type { Problem, Report } from './problem.ts'
 import { readBySchema } from './read-by-schema.ts'
@@ -103,10 +104,13 @@ async function compose(path: string, drafts: readonly Draft[], sources: Sources)
   const read: ReleaseRead[] = []
   for (const draft of drafts) read.push(await readRelease(draft))
   const { document } = first
+  const listen = await listenSpecs(first)
+  for (const [index, { release }] of read.entries())
+    warnOfOwnListeners(drafts[index] as Draft, release.versions, listen)
   return {
     file: path,
     text: (await sources.configuration())?.text ?? '',
-    listen: await listenSpecs(first),
+    listen,
     trust: trustSpec(first),
     path: document.path ?? 'strict',
     limits: limitsSpec(first),

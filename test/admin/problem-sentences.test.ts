@@ -41,6 +41,7 @@ const files: Readonly<Record<string, string>> = {
   'a port that is none': base.replace('a1', 'a1:99999'),
   'a key of pins that is not set': `${base}pin: { keys: [{ env: GRAYLANE_TEST_UNSET }] }\n`,
   'a stable version that drains': `${base}draining: [v1]\n`,
+  'a pool that is a listener': base.replace('http://a1', 'http://127.0.0.1:8080'),
   'a rule behind one that takes all': gray('name: a, version: v2, ip: [10.0.0.0/8]', 'version: v2, ip: [10.0.0.1]'),
   'one that leads elsewhere': gray('version: v1, ip: [10.0.0.0/8]', 'name: b, version: v2, ip: [10.0.0.1]'),
   'a share of stable': gray('name: a, version: v1, share: 5%'),

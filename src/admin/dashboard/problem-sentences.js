@@ -28,6 +28,10 @@ const problems = [
   [/^the environment variable (\S+) is not set$/, '没有设置环境变量 {0}'],
   [/^no pin\.keys: .+$/, '没有 pin.keys：使用随机密钥，会话标记随进程结束而失效，其他网关也无法读取'],
   [/^(\S+) is stable: everyone whom no rule takes goes there$/, '{0} 是稳定版：没有规则命中的人都去那里'],
+  [
+    /^(https?:\S+) is the listener of line (\d+): requests of (\S+) would .+$/,
+    '{0} 就是第 {1} 行的监听端口：{2} 的请求会回到这里，然后被拒绝（508）',
+  ],
 
   // src/rules/lint.ts
   [/^gray rule (\S+)$/, '灰度规则 {0}'],
