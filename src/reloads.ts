@@ -5,7 +5,8 @@ import { formatProblem, type Loaded } from './config/load.ts'
 import type { Problem } from './config/problem.ts'
 import { createReloader, type Reloader, type Reloaded } from './config/reload.ts'
 import type { Snapshot } from './config/snapshot.ts'
-import { textPatch } from './config/text-patch.ts'
+import { shownLines } from './config/shown-text.ts'
+import { shownPatch } from './config/text-patch.ts'
 import type { Log } from './gateway-event.ts'
 
 export interface ReloadResult {
@@ -21,7 +22,10 @@ export interface ReloadResult {
 
 /** One line of the history: a reload that took effect, was refused, or found a refused file as it was before (not `changed`). */
 export interface ReloadEntry extends ReloadResult {
-  /** What changed of the configuration's own file, as a unified diff; '' when other files did, and for what was refused. */
+  /**
+   * What changed of the configuration's own file, as a unified diff without the values of fields that carry credentials; '' when other
+   * files did, and for what was refused.
+   */
   readonly patch: string
 }
 
@@ -116,7 +120,7 @@ export class Reloads {
   }
 
   #remember({ configuration: { file, text } }: Snapshot): void {
-    const patch = this.#history.length === 0 ? '' : textPatch(file, this.#text, text)
+    const patch = this.#history.length === 0 ? '' : shownPatch(file, this.#text, text, shownLines)
     this.#text = text
     this.#history = [{ ...this.#last, patch }, ...this.#history].slice(0, keptEntries)
   }

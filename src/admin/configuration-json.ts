@@ -1,7 +1,7 @@
 // The configuration in force as plain JSON for GET /config. Keys never leave: bytes of any kind are left out, and so are the values of
 // header fields that carry credentials. Lists of people are shown by their number only.
 
-import { isSecretName } from './secret-names.ts'
+import { isSecretName } from '../config/secret-names.ts'
 
 /** Longer lists of values (users, `in:` files) are shown by their size. */
 const longList = 100

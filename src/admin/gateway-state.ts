@@ -1,7 +1,6 @@
 // All that changes seldom, for the dashboard: what is configured, what is in force, how reloads went, which processes serve.
 
 import { formatProblem } from '../config/problem.ts'
-import { isSecretName } from './secret-names.ts'
 import { type Topology, topologyOf } from './topology.ts'
 import type { AdminView } from './view.ts'
 
@@ -52,21 +51,7 @@ export function gatewayState(view: AdminView, build: string): GatewayState {
       changed,
       snapshot,
       problems: problems.map(formatProblem),
-      patch: withoutSecrets(patch),
+      patch,
     })),
   }
-}
-
-/** `name: value`, or a test of it on the same line: up to the value. */
-const namedValue = /([\w-]+)["']?\s*:\s*(?=[^\s{[]|\{\s*(?:exact|prefix|regex|in)\b)/g
-
-function withoutSecrets(patch: string): string {
-  return patch.split('\n').map(withoutSecret).join('\n')
-}
-
-function withoutSecret(line: string): string {
-  for (const { index, 0: upToValue, 1: name = '' } of line.matchAll(namedValue)) {
-    if (isSecretName(name)) return `${line.slice(0, index)}${upToValue}(not shown)`
-  }
-  return line
 }

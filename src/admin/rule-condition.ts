@@ -2,7 +2,7 @@
 // credentials only that they are asked for.
 
 import type { Configuration } from '../config/configuration.ts'
-import { isSecretName } from './secret-names.ts'
+import { isSecretName } from '../config/secret-names.ts'
 
 type Condition = Configuration['releases'][number]['gray'][number]['condition']
 type RequestMatch = Extract<Condition, { readonly kind: 'match' }>['items'][number]

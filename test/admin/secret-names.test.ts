@@ -3,18 +3,16 @@
 import { describe, expect, it } from 'vitest'
 
 import { configurationJson } from '../../src/admin/configuration-json.ts'
-import { gatewayState } from '../../src/admin/gateway-state.ts'
 import { ruleCondition } from '../../src/admin/rule-condition.ts'
+import { shownLines } from '../../src/config/shown-text.ts'
+import { shownPatch } from '../../src/config/text-patch.ts'
 import { exact, matches } from '../rules/specs.ts'
-import { canary, smallView } from './small-view.ts'
+import { canary } from './small-view.ts'
 
-const inPatch = (line: string): string => {
-  const view = smallView()
-  view.configuration = () => ({ file: 'routes.yaml', releases: [] })
-  const [reload] = view.reloads.history
-  view.reloads = { history: [{ ...reload!, patch: ` stable: v1\n${line}\n gray: []\n` }] }
-  const { patch } = gatewayState(view, '').reloads[0]!
-  expect(patch).toMatch(/^ stable: v1\n[^]*\n gray: \[\]\n$/)
+/** A reload that adds this, as the history shows it. */
+const inPatch = (written: string): string => {
+  const patch = shownPatch('routes.yaml', 'stable: v1\ngray: []\n', `stable: v1\n${written}\ngray: []\n`, shownLines)
+  expect(patch).toMatch(/^--- a\/routes\.yaml\n\+\+\+ b\/routes\.yaml\n@@ .*\n stable: v1\n\+[^]*\n gray: \[\]\n$/)
   return patch
 }
 
@@ -44,12 +42,23 @@ describe.each([
   })
 
   it.each([
-    `+        ${name}: ${canary}`,
-    `-        set: { x-a: b, "${name}": "${canary}" }`,
-    `+  - { version: v2, match: [{ headers: { ${name}: { exact: ${canary} } } }] }`,
-  ])('is not in the patch of a reload: %s', (line) => {
-    expect(inPatch(line)).toContain('(not shown)')
-    expect(inPatch(line)).not.toContain(canary)
+    `${name}: ${canary}`,
+    `set: { x-a: b, "${name}": "${canary}" }`,
+    `match: [{ headers: { ${name}: { exact: ${canary} } } }]`,
+    `# ${name}: ${canary}`,
+    `headers:\n  ${name}:\n    exact: ${canary}`,
+    `headers:\n  ${name}:\n    in: [a,\n      ${canary}]`,
+    `headers:\n  ${name}:\n    in:\n    - a\n    - ${canary}`,
+    `${name}: |\n  a\n\n  ${canary}\n  b`,
+    `${name}: >-\n  a\n  ${canary}`,
+    `${name}: "a\n\n ${canary}\n b"`,
+    `${name}: a\n  ${canary}`,
+    `set: { ${name}:\n  ${canary} }`,
+    `? ${name}\n: ${canary}`,
+    `set: { 'x-a': b,\r\n  '${name}':\r\n  '${canary}' }\r`,
+  ])('is not in the patch of a reload: %s', (written) => {
+    expect(inPatch(written)).toContain('(not shown)')
+    expect(inPatch(written)).not.toContain(canary)
   })
 })
 
@@ -62,6 +71,42 @@ it('other values are shown, those of a cookie that a rule looks for too', () => 
     match: { cookie: 'a=b' },
   })
   expect(configurationJson({ add: new Map([['cookie', 'sid=4711']]) })).toEqual({ add: { cookie: '(not shown)' } })
-  for (const line of ['+  cookie: graylane', '+identity: [{ token: { header: x-a, claim: sub } }]', '+  x-user: v2'])
-    expect(inPatch(line)).toContain(line)
+  for (const line of ['cookie: graylane', 'identity: [{ token: { header: x-a, claim: sub } }]', 'x-user: v2'])
+    expect(inPatch(line)).toContain(`+${line}\n`)
+})
+
+describe('a patch that is shown', () => {
+  const value = (...lines: readonly string[]): string =>
+    `a: 1\nset:\n  x-token: |\n${lines.map((line) => `    ${line}\n`).join('')}b: 2\n`
+
+  it('says which lines of a long value changed, and not what they say, though its name stands further up', () => {
+    const before = value('one', 'two', 'three', 'four', 'five')
+    const patch = shownPatch('r.yaml', before, before.replace('five', canary), shownLines)
+    expect(patch).toBe(`--- a/r.yaml
++++ b/r.yaml
+@@ -5,5 +5,5 @@
+     (not shown)
+     (not shown)
+     (not shown)
+-    (not shown)
++    (not shown)
+ b: 2
+`)
+  })
+
+  it('shows no line that is part of a value only now, or was', () => {
+    const plain = value(canary).replace('x-token', 'x-user')
+    expect(shownPatch('r.yaml', plain, value(canary), shownLines)).not.toContain(canary)
+    expect(shownPatch('r.yaml', value(canary), plain, shownLines)).not.toContain(canary)
+  })
+
+  it('shows what else stands on the lines around and behind a value', () => {
+    const written = 'set: { x-token: [a,\n  b], x-user: jason }\nsession-service: { timeout: 1s }\n'
+    expect(shownLines(written)).toEqual([
+      'set: { x-token: (not shown)',
+      '  (not shown), x-user: jason }',
+      'session-service: { timeout: 1s }',
+      '',
+    ])
+  })
 })
