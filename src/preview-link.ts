@@ -2,6 +2,8 @@
 
 import { previewParameter, previewToken } from './affinity/preview.ts'
 import type { Configuration } from './config/configuration.ts'
+import { compileHosts } from './rules/hosts.ts'
+import type { ReleaseSpec } from './rules/release.ts'
 import { didYouMean } from './rules/route-problem.ts'
 
 export interface PreviewWish {
@@ -35,6 +37,8 @@ export function createPreviewLink(
   if (signing === undefined) return { refused: noKeys }
   const page = pageOf(url, release.hosts[0] ?? '*')
   if (typeof page === 'string') return { refused: page }
+  const answering = compileHosts(releases.map((value) => ({ hosts: value.hosts, value })))(page.host)
+  if (answering !== release) return { refused: elsewhere(page.host, answering, release) }
   const token = previewToken(release.name, { version, epoch: release.pin.epoch, expiresAt }, signing)
   page.search += `${page.search === '' ? '?' : '&'}${previewParameter}=${token}`
   return { link: page.href }
@@ -42,6 +46,12 @@ export function createPreviewLink(
 
 const noKeys =
   'no pin.keys, without which no gateway knows the signature: name one, as in pin: { keys: [{ file: pin.key }] }'
+
+/** What is signed for one release, no other takes. */
+function elsewhere(host: string, answering: ReleaseSpec | undefined, { name, hosts }: ReleaseSpec): string {
+  const who = answering === undefined ? 'no release' : `release ${answering.name}`
+  return `${who} answers for ${host}: ${name} answers for ${hosts.join(', ')}`
+}
 
 function pageOf(url: string | undefined, host: string): URL | string {
   if (url === undefined && host.includes('*')) return 'the release answers for any host: say which page (--url)'

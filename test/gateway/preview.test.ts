@@ -271,4 +271,34 @@ describe('graylane preview', () => {
     const { code: ended, err } = await run(...args)
     expect([ended, err]).toEqual([code, expect.stringMatching(message)])
   })
+
+  describe('of several releases', () => {
+    const wish = { version: 'v2', release: 'shop', expiresAt: start }
+    const linkFor = async (url: string | undefined): Promise<string> => {
+      const loaded = await loadConfiguration(edge.configPath)
+      if (!('configuration' in loaded)) throw new Error('not loaded')
+      const { configuration } = loaded
+      const [shop] = configuration.releases
+      const releases = [
+        { ...shop!, hosts: ['shop.example', '*.shop.example'] },
+        { ...shop!, name: 'help', hosts: ['help.shop.example'] },
+      ]
+      const made = createPreviewLink({ ...configuration, releases }, { ...wish, url })
+      return 'refused' in made ? made.refused : made.link.replace(/=.*/, '')
+    }
+
+    it.each([undefined, 'http://SHOP.example./', 'http://shop.example:8080/', 'https://a.shop.example/'])(
+      'opens a page where its own answers: %s',
+      async (url) => {
+        expect(await linkFor(url)).toContain('?graylane-preview')
+      },
+    )
+
+    it.each([
+      ['http://help.shop.example/', 'release help answers for help.shop.example'],
+      ['https://example.com:8443/', 'no release answers for example.com:8443'],
+    ])('refuses a page where it would be taken for none of ours: %s', async (url, why) => {
+      expect(await linkFor(url)).toBe(`${why}: shop answers for shop.example, *.shop.example`)
+    })
+  })
 })
