@@ -1,6 +1,8 @@
 // The admin server: how the gateway is, what it was told, why it decides as it does, reloads and releases. On a port of its own,
 // loopback unless a token is set; beside it an optional probe port for kubelet and Prometheus. Never on the path of a user's request.
 
+import { once } from 'node:events'
+
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
@@ -222,12 +224,27 @@ function described(summary: string, tag: string): { readonly schema: object } {
 const plainText = 'text/plain; charset=utf-8'
 
 async function bind(server: FastifyInstance, { host, port }: ListenAddress): Promise<string> {
-  await server.listen({ host, port })
+  // Told of all IPv4 addresses, fastify asks the system which these are, and falls where it may not: a sandbox without AF_NETLINK.
+  if (host === '0.0.0.0') await listenUnasked(server, port)
+  else await server.listen({ host, port })
   const bound = server.server.address()
   if (bound === null || typeof bound === 'string') throw new Error('the admin server is not bound to a port')
   return withPort(bound.address, bound.port)
 }
 
+async function listenUnasked(server: FastifyInstance, port: number): Promise<void> {
+  await server.ready()
+  server.server.listen({ host: '0.0.0.0', port })
+  await once(server.server, 'listening')
+}
+
 async function closeAll(servers: readonly FastifyInstance[]): Promise<void> {
-  await Promise.all(servers.map((server) => server.close()))
+  await Promise.all(
+    servers.map((server) => {
+      const closed = server.close()
+      // For one that fastify did not let listen itself.
+      server.server.closeAllConnections()
+      return closed
+    }),
+  )
 }
