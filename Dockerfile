@@ -27,8 +27,8 @@ COPY config ./config
 USER 1000:1000
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# Whoever opens the admin server to others gives its token by the environment, so that this check knows it too.
+# Whoever opens the admin server to others gives its token, or the name of its file, by the environment, so that this check knows it too.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:9901/readyz', { headers: { authorization: 'Bearer ' + process.env.GRAYLANE_ADMIN_TOKEN } }).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { GRAYLANE_ADMIN_TOKEN_FILE: file, GRAYLANE_ADMIN_TOKEN } = process.env; const token = file ? fs.readFileSync(file, 'utf8').trim() : GRAYLANE_ADMIN_TOKEN; fetch('http://127.0.0.1:9901/readyz', { headers: { authorization: 'Bearer ' + token } }).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "src/main.ts"]
 CMD ["serve", "--config", "config/routes.yaml"]

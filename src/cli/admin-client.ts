@@ -13,7 +13,7 @@ export const adminOptions = {
 } as const
 
 export const adminUsage = `  --admin ADDRESS:PORT      its admin server (default 127.0.0.1:9901)
-  --admin-token-file FILE   the token it wants; else GRAYLANE_ADMIN_TOKEN`
+  --admin-token-file FILE   the token it wants; else GRAYLANE_ADMIN_TOKEN_FILE or GRAYLANE_ADMIN_TOKEN`
 
 interface AdminValues {
   readonly admin: string
@@ -53,10 +53,11 @@ function foreignAnswer(origin: string): string {
 }
 
 /**
- * What --admin-token-file names, else GRAYLANE_ADMIN_TOKEN. An empty variable is no token; an empty file is a short one, which is
- * refused. Rejects when the file cannot be read.
+ * What --admin-token-file names, else GRAYLANE_ADMIN_TOKEN_FILE; else GRAYLANE_ADMIN_TOKEN. An empty variable is none; an empty file is a
+ * short token, which is refused. Rejects when the file cannot be read.
  */
-export async function readAdminToken(file: string | undefined): Promise<string | undefined> {
+export async function readAdminToken(option: string | undefined): Promise<string | undefined> {
+  const file = option ?? (process.env['GRAYLANE_ADMIN_TOKEN_FILE'] || undefined)
   if (file === undefined) return process.env['GRAYLANE_ADMIN_TOKEN'] || undefined
   try {
     return (await readFile(file, 'utf8')).trim()

@@ -21,8 +21,8 @@ export const usage = `graylane serve [OPTIONS]
 Runs the gateway. Ready when GET /readyz on the admin address answers 200.
 
   --config FILE|DIR         routes.yaml (default ${defaultConfigPath}), or Istio's manifests (file or directory)
-  --admin ADDRESS:PORT      admin server (default 127.0.0.1:9901); elsewhere than on loopback it needs a token:
-                            GRAYLANE_ADMIN_TOKEN or --admin-token-file FILE, at least 16 characters
+  --admin ADDRESS:PORT      admin server (default 127.0.0.1:9901); elsewhere than on loopback it needs a token, at least
+                            16 characters: --admin-token-file FILE, GRAYLANE_ADMIN_TOKEN_FILE or GRAYLANE_ADMIN_TOKEN
   --probe ADDRESS:PORT      a second address with only /healthz, /readyz and /metrics
   --workers N|auto          processes that share the ports, auto for one each processor (default 1);
                             limits.connections and the other limits hold for each process

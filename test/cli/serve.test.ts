@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
@@ -8,7 +9,7 @@ import { rawRequest, type Answer } from '../admin/raw-request.ts'
 import { samplesOf, sourceSamplesOf } from '../observe/exposition-text.ts'
 import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { startSlowBackend } from '../support/slow-backend.ts'
-import { ServingProcess } from './graylane-process.ts'
+import { graylane, ServingProcess } from './graylane-process.ts'
 import { keySecret, routes, useRoutes } from './routes.ts'
 
 const canary = 'canary-4711'
@@ -70,6 +71,27 @@ describe('graylane serve', () => {
     expect((await get(probe, '/config')).status).toBe(404)
     expect((await get(admin, '/config')).status).toBe(401)
     expect((await get(admin, '/config', `Authorization: Bearer ${token}`)).status).toBe(200)
+  })
+
+  it('opens a probe port on all addresses where it may not ask which these are', async () => {
+    // As under systemd's RestrictAddressFamilies without AF_NETLINK.
+    const forbidden =
+      "import os from 'node:os';import { syncBuiltinESMExports } from 'node:module';" +
+      "os.networkInterfaces=()=>{throw new Error('EAFNOSUPPORT')};syncBuiltinESMExports()"
+    const { listener, probe } = await serve(['--probe', '0.0.0.0:0'], {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(forbidden)}`,
+    })
+    expect((await get(probe.replace('0.0.0.0', '127.0.0.1'), '/readyz')).status).toBe(200)
+    expect((await get(listener, '/')).status).toBe(200)
+  })
+
+  it('takes its admin token from the file that the environment names, and the verbs that ask it do too', async () => {
+    const environment = { GRAYLANE_ADMIN_TOKEN_FILE: join(dirname(folder.path), 'pin.key'), GRAYLANE_ADMIN_TOKEN: 'no' }
+    const { admin } = await serve([], environment)
+    expect((await get(admin, '/config')).status).toBe(401)
+    expect((await get(admin, '/config', `Authorization: Bearer ${keySecret}`)).status).toBe(200)
+    expect(await graylane(['status', '--admin', admin], environment)).toMatchObject({ code: 0, err: '' })
+    expect(await graylane(['status', '--admin', admin])).toMatchObject({ code: 2 })
   })
 
   it('explains by admin what it then does', async () => {

@@ -3,7 +3,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments, stringify } from 'yaml'
@@ -254,9 +254,10 @@ describe('the Dockerfile', () => {
   })
 
   it.each([
-    ['as it is', {}],
-    ['with a token', { GRAYLANE_ADMIN_TOKEN: 'a token of sixteen' }],
-  ])('finds a gateway healthy by its check, %s, and none that is gone', async (_how, environment) => {
+    ['as it is', () => ({})],
+    ['with a token', () => ({ GRAYLANE_ADMIN_TOKEN: 'a token of sixteen' })],
+    ['with a token in a file', (path: string) => ({ GRAYLANE_ADMIN_TOKEN_FILE: path })],
+  ])('finds a gateway healthy by its check, %s, and none that is gone', async (_how, environmentOf) => {
     const [, command] = /^HEALTHCHECK [^]*?CMD (\[.*\])$/m.exec(text) ?? []
     const [, option = '', script = ''] = JSON.parse(command ?? '[]') as string[]
     const folder = await routesFolder()
@@ -265,6 +266,7 @@ services: { app: }
 versions: { v1: { app: http://127.0.0.1:9 } }
 stable: v1
 `)
+    const environment: Record<string, string> = environmentOf(join(dirname(routes), 'pin.key'))
     const serving = await ServingProcess.start(routes, [], environment)
     const check = (): number | null =>
       spawnSync(process.execPath, [option, script.replace('127.0.0.1:9901', serving.admin)], { env: environment })
