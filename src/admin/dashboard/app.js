@@ -291,7 +291,7 @@ function askForToken() {
       h('div', { class: 'dialog-foot' }, h('button', { class: 'primary' }, word('enter'))),
     ),
   )
-  dialog.addEventListener('cancel', (event) => event.preventDefault())
+  dialog.oncancel = (event) => event.preventDefault()
   if (!dialog.open) dialog.showModal()
   return promise
 }
