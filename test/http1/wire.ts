@@ -5,6 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PlainProxy, PlainProxyOptions } from './plain-proxy.ts'
 import { endpointOf, startPlainProxy } from './plain-proxy.ts'
 
+/** How long a test waits for what has to happen: a machine that others use may stall for seconds, and no test runs for half a minute. */
+export const patienceMs = 15_000
+
 /** A connection that keeps what came and lets a test wait for more. */
 export class Line {
   readonly socket: net.Socket
@@ -37,7 +40,7 @@ export class Line {
   }
 
   /** Takes what matches off the text; waits for it. */
-  async take(pattern: RegExp, withinMs = 5000): Promise<string> {
+  async take(pattern: RegExp, withinMs = patienceMs): Promise<string> {
     await until(
       () => pattern.test(this.text) || this.ended,
       withinMs,
@@ -59,7 +62,7 @@ export class Line {
     return { head, body }
   }
 
-  async end(withinMs = 5000): Promise<string> {
+  async end(withinMs = patienceMs): Promise<string> {
     await until(
       () => this.ended,
       withinMs,
@@ -69,7 +72,7 @@ export class Line {
   }
 }
 
-export async function until(test: () => boolean, withinMs = 5000, what?: () => string): Promise<void> {
+export async function until(test: () => boolean, withinMs = patienceMs, what?: () => string): Promise<void> {
   const end = performance.now() + withinMs
   while (!test()) {
     if (performance.now() > end) throw new Error(`still waiting for ${what?.() ?? test.toString()}`)

@@ -291,7 +291,6 @@ function askForToken() {
       h('div', { class: 'dialog-foot' }, h('button', { class: 'primary' }, word('enter'))),
     ),
   )
-  dialog.oncancel = (event) => event.preventDefault()
   if (!dialog.open) dialog.showModal()
   return promise
 }
@@ -312,6 +311,8 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault()
   byId('decision-filters').querySelector('input').focus()
 })
+
+byId('token-dialog').addEventListener('cancel', (event) => event.preventDefault())
 
 chooseTheme(localStorage.getItem('graylane-theme') ?? 'auto')
 buildAll()
