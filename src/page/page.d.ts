@@ -4,6 +4,8 @@ export interface GraylanePage {
   readonly version: string | undefined
   /** Name of the header, and of the query parameter of EventSource, WebSocket, workers, beacons and posted forms. */
   header: string
+  /** Name of the header by which answers tell their version (`pin.header`). */
+  answered: string
   /** Whose requests are stamped: the page's own origin, and what the app adds. */
   readonly origins: string[]
 }

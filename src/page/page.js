@@ -6,6 +6,7 @@
 export const page = (globalThis[Symbol.for('graylane/page')] ??= start({
   version: undefined,
   header: 'x-page-version',
+  answered: 'x-version',
   // The location of a frame that a page writes itself has none.
   origins: [globalThis.origin],
 }))
@@ -46,8 +47,18 @@ function start(own) {
   }
   const { fetch, fetchLater } = globalThis
   if (fetchLater) globalThis.fetchLater = (input, init) => fetchLater(...stamped(input, init))
+  // A link that preloads the answer says nothing of its page, and may have got another version's. Files that are kept may name the version
+  // that was asked first. What is of another version at the second time too is meant to be.
+  let strays = true
+  const isStray = ({ headers }) =>
+    ![null, own.version].includes(headers.get(own.answered)) && !/max-age|immutable/.test(headers.get('cache-control'))
   globalThis.fetch = async (input, init) => {
-    const answer = await fetch(...stamped(input, init))
+    let answer = await fetch(...stamped(input, init))
+    if (strays && isStray(answer) && /^get$/i.test(init?.method ?? input.method ?? 'get')) {
+      answer.body?.cancel()
+      answer = await fetch(...stamped(input, init))
+      strays = !isStray(answer)
+    }
     if (isProblem(answer.status, answer.headers.get('content-type')))
       answer
         .clone()

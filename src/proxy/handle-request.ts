@@ -239,6 +239,7 @@ function takeOutStamp(proxied: ProxiedRequest, facts: HeadFacts, name: string): 
   if (facts.query === '') return
   const rest = withoutParameter(facts.query, name)
   if (rest === facts.query) return
+  proxied.stampedInQuery = true
   facts.query = rest
   proxied.target = rest === '' ? facts.path : `${facts.path}?${rest}`
 }

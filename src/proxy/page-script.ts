@@ -3,7 +3,7 @@
 
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { ReleaseSpec } from '../rules/release.ts'
+import type { PinSpec, ReleaseSpec } from '../rules/release.ts'
 import type { EdgeAnswer, RequestHead } from './exchange.ts'
 
 export interface PageScript {
@@ -17,7 +17,7 @@ const source = readFileSync(new URL('../page/page.js', import.meta.url), 'utf8')
 /** Undefined when the release does not serve it. */
 export function compilePageScript({ pin, page }: ReleaseSpec): PageScript | undefined {
   if (page?.script === undefined) return undefined
-  const body = scriptText(pin.pageHeader, page.origins)
+  const body = scriptText(pin, page.origins)
   const fields = [
     // An hour: whoever changes pin.pageHeader keeps the old name among page.headers for so long.
     ['cache-control', 'public, max-age=3600'],
@@ -47,12 +47,13 @@ export function pageScriptAnswer(script: PageScript, request: RequestHead): Edge
 }
 
 /** A classic script runs before all that follows it; in a function of its own it leaves nothing behind but `graylane`. */
-function scriptText(header: string, origins: readonly string[]): string {
+function scriptText({ header, pageHeader }: PinSpec, origins: readonly string[]): string {
   const code = source
     .replaceAll(/^\s*(?:\/\/|\/\*\*).*\n/gm, '')
     .replaceAll(/\n\s*/g, '\n')
     .replace('export ', '')
-    .replace("'x-page-version'", JSON.stringify(header))
+    .replace("'x-page-version'", JSON.stringify(pageHeader))
+    .replace("'x-version'", JSON.stringify(header))
     .replace('[globalThis.origin]', `[globalThis.origin, ...${JSON.stringify(origins)}]`)
   return `(()=>{${code.trim()}})()\n`
 }

@@ -4,6 +4,7 @@
 import { setsCookie } from '../affinity/cookie-field.ts'
 import { encodePin } from '../affinity/pin-cookie.ts'
 import { endOfHostPins, pinOut, pinToWrite, setCookieLine } from '../affinity/pin-policy.ts'
+import { stampedLocation } from '../affinity/stamped-redirect.ts'
 import type { Service } from '../rules/release.ts'
 import type { Decision, RequestFacts, Visit } from '../rules/types.ts'
 import { assertCaching, assertConditions, assertRange, forbidStoring, keepFromShared } from './cache-fields.ts'
@@ -26,6 +27,8 @@ import { stripCookie, type VisitorCookies } from './visitor-cookies.ts'
 
 export class ProxiedRequest extends RouteExecution {
   protected readonly tellsUpstream = false
+  /** Its page named its version in the query, which upstreams never see. */
+  stampedInQuery = false
   readonly #listener: EdgeListener
   #peer: Peer | undefined
   #client: Client | undefined
@@ -244,6 +247,7 @@ export class ProxiedRequest extends RouteExecution {
     const visit = this.#visit
     if (visit === undefined) return
     if (this.#decision?.reason !== 'preview') this.#promise(release, visit, head)
+    if (this.stampedInQuery) this.#leadOn(release, visit, head)
     assertCaching(head, {
       request: this.request,
       visit,
@@ -295,6 +299,21 @@ export class ProxiedRequest extends RouteExecution {
     const { reading } = visit
     if (reading.state === 'none') return
     if (reading.pin.version !== pin.version || reading.pin.epoch !== pin.epoch) this.#forgetLoadedAhead(head)
+  }
+
+  /** A redirect takes the stamp along, unless it is not believed. */
+  #leadOn({ release }: EdgeRelease, visit: Visit, head: AnswerHead): void {
+    if (visit.kind !== 'subresource' || visit.pageVersion !== this.version) return
+    const location = stampedLocation({
+      method: this.request.method,
+      status: this.record.status,
+      location: head.get('location'),
+      origin: `${this.scheme}://${this.request.authority}`,
+      origins: release.spec.page?.origins ?? [],
+      name: release.spec.pin.pageHeader,
+      version: this.version,
+    })
+    if (location !== undefined) head.set('location', location)
   }
 
   #forgetLoadedAhead(head: AnswerHead): void {

@@ -92,6 +92,16 @@ describeWithPages('frames', (stage) => {
     expect(await partsOf(page)).toEqual(whole('v1'))
   })
 
+  it('one that is loaded without credentials is a visit of its own, and whole; so is the page around it', async () => {
+    const { page } = await stage.open(shop())
+    await stage.change(promoted)
+    const frame = await embed(page, '/frame', 'iframe', { credentialless: true })
+    expect(await partsOfFrame(frame)).toEqual(['v2', 'v2', 'v2'])
+    await stage.change({ stable: 'v3', draining: ['v1', 'v2'] })
+    expect(await partsOfFrame(frame)).toEqual(['v2', 'v2', 'v2'])
+    expect(await partsOf(page)).toEqual(whole('v1'))
+  })
+
   it('of a version that was retired, one says so, and its link loads the page around it anew', async () => {
     const { page } = await stage.open(shop())
     await stage.change(retired)

@@ -5,6 +5,8 @@ import type { Frame, Page } from 'playwright-core'
 export interface Attributes {
   readonly sandbox?: string
   readonly referrerPolicy?: string
+  /** Without the cookies of its site. */
+  readonly credentialless?: boolean
 }
 
 /** Puts a frame there, and waits until it has loaded. */

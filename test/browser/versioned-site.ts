@@ -94,7 +94,12 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
       return void response.end((searchParams.get('body') ?? '').replaceAll('VERSION', version))
     }
     case '/away':
-      return send('text/plain', '', { location: searchParams.get('to') ?? '/' }, 302)
+      return send(
+        'text/plain',
+        '',
+        { location: searchParams.get('to') ?? '/' },
+        Number(searchParams.get('status') ?? 302),
+      )
     case '/nothing':
       return void response.writeHead(204, { 'x-served-version': version }).end()
     // Workers, whose script and whose calls say of which version they are.

@@ -160,6 +160,40 @@ describeWithPages('workers and forms', (stage) => {
       expect(called).toBe('v1')
     })
 
+    it.each([
+      [
+        'an event stream',
+        `new Promise((done) => {
+          const source = new EventSource('/away?to=/events')
+          source.onmessage = ({ data }) => (source.close(), done(data))
+          source.onerror = () => done('error')
+        })`,
+      ],
+      [
+        'a worker, and its calls',
+        `new Promise((done) => {
+          new Worker('/away?to=/worker.js').onmessage = ({ data: [script, call] }) => done(script === call ? call : 'mixed')
+        })`,
+      ],
+      [
+        'a call without CORS',
+        `fetch('/away?to=/api/version', { mode: 'no-cors' }).then((answer) => answer.json()).then(({ version }) => version)`,
+      ],
+      [
+        'a form that is to be posted again',
+        `new Promise((done) => {
+          const frame = document.createElement('iframe')
+          frame.name = 'answer'
+          frame.onload = () => frame.contentDocument.title && done(frame.contentDocument.title)
+          document.body.append(frame)
+          Object.assign(document.forms[0], { target: 'answer', action: '/away?status=307&to=/form' }).submit()
+        })`,
+      ],
+    ])('with the stamp, %s that the app sends on by a redirect stays of the version of its page', async (_, ask) => {
+      const old = await oldTab()
+      expect(await old.evaluate(ask)).toBe('v1')
+    })
+
     it('a form that the app takes into its own hands is left alone, as is one that asks for a page', async () => {
       const { page } = await stage.open(`${stage.url(scheme)}/?stamp`)
       await page.evaluate(`document.forms[0].addEventListener('submit', (event) => event.preventDefault())`)

@@ -28,6 +28,30 @@ const upgrade = [
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
 ]
 
+interface Led {
+  readonly method?: string
+  readonly status?: number
+  readonly path?: string
+}
+
+const redirects: readonly (readonly [says: string, location: string, led: string, Led?])[] = [
+  ['to another path', '/live', '/live?x-page-version=v1'],
+  ['to a path beside it', 'live', 'live?x-page-version=v1'],
+  ['behind a query, before a fragment', '/live?a=1#end', '/live?a=1&x-page-version=v1#end'],
+  ['to its own origin, however written', 'HTTP://Shop.test/live', 'HTTP://Shop.test/live?x-page-version=v1'],
+  ['to its own host without the scheme', '//shop.test/live', '//shop.test/live?x-page-version=v1'],
+  ['to an origin that pages name their version to', 'http://api.shop.test', 'http://api.shop.test?x-page-version=v1'],
+  ['and leaves what leads elsewhere', 'http://shop.test.evil.test/live', 'http://shop.test.evil.test/live'],
+  ['under another scheme, too', 'https://shop.test/live', 'https://shop.test/live'],
+  ['by slashes of either kind', '/\\evil.test/live', '/\\evil.test/live'],
+  ['and what names one already', '/live?x-page-version=v2', '/live?x-page-version=v2'],
+  ['of a form that is posted again (307)', '/next', '/next?x-page-version=v1', { method: 'POST', status: 307 }],
+  ['of such a form for good (308)', '/next', '/next?x-page-version=v1', { method: 'POST', status: 308 }],
+  ['not of a form that ends in a page (303)', '/next', '/next', { method: 'POST', status: 303 }],
+  ['nor of what is no redirect', '/next', '/next', { method: 'POST', status: 201 }],
+  ['nor where none was named', '/live', '/live', { path: '/events' }],
+]
+
 export const pageStamp: readonly CaseGroup[] = [
   {
     title: 'step 9: a page is told its version',
@@ -103,6 +127,20 @@ export const pageStamp: readonly CaseGroup[] = [
         expect: { status: 409, by: null, reason: 'stale' },
       },
     ],
+  },
+  {
+    title: 'step 5: a redirect takes along what a page named in the query',
+    config: config('page: { origins: ["http://api.shop.test"] }'),
+    cases: redirects.map(
+      ([says, location, led, { method = 'GET', status = 302, path = '/events?x-page-version=v1' } = {}]) => ({
+        says,
+        method,
+        path,
+        headers: ['Accept: */*', `x-echo-status: ${status}`, `x-echo-location: ${location}`],
+        pins: both,
+        expect: { status, answer: { location: led } },
+      }),
+    ),
   },
   {
     title: 'step 3: what a page asks for in its own name',
@@ -183,13 +221,13 @@ export const pageStamp: readonly CaseGroup[] = [
     title: 'graylane/page, named otherwise',
     config: config('page: { script: /own.js, origins: ["https://api.shop.test"] }').replace(
       'epoch: 2',
-      'pageHeader: X-Tab',
+      'pageHeader: X-Tab, header: x-release',
     ),
     cases: [
       {
         says: 'is served there, with the settings of the configuration',
         path: '/own.js',
-        expect: { by: null, body: ['"x-tab"', '"https://api.shop.test"'] },
+        expect: { by: null, body: ['"x-tab"', '"x-release"', '"https://api.shop.test"'] },
       },
       { says: 'and not at the usual place', path: '/.graylane/page.js', expect: { by: 'frontend v1' } },
     ],
