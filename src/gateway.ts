@@ -201,9 +201,9 @@ class RunningGateway implements PhasedGateway {
         const { edge } = inForce
         handleRequest(around, edge, edge.listeners.get(exchange.connection.listener) ?? closedListener, exchange)
       },
-      refuse: ({ listener }, refusal) => {
+      refuse: ({ listener }, refusal, underWay) => {
         const { code, answer } = answerRefusal(inForce.edge.listeners.get(listener), refusal)
-        this.metrics.refused(code)
+        if (!underWay) this.metrics.refused(code)
         return answer
       },
     }

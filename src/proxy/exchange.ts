@@ -128,6 +128,8 @@ export interface Outcome {
   readonly status: number
   /** done: the whole answer went out. client-gone: it left first. truncated: the upstream broke off inside its answer. */
   readonly end: 'done' | 'client-gone' | 'truncated' | 'tunnel-closed'
+  /** The rest of the request was refused, and this is what the client was told. */
+  readonly refusal: Refusal | undefined
   /** Body bytes, without framing. */
   readonly bytesReceived: number
   readonly bytesSent: number
@@ -145,6 +147,7 @@ export interface Outcome {
 export const nothingHappened: Outcome = {
   status: 0,
   end: 'done',
+  refusal: undefined,
   bytesReceived: 0,
   bytesSent: 0,
   wireBytesReceived: 0,
@@ -221,11 +224,14 @@ export interface Exchange<L = unknown> {
 export interface ExchangeHandler<L = unknown> {
   /** A whole, strictly valid request head is there. Must call answer, forward or hold before it returns. */
   handle(exchange: Exchange<L>): void
-  /** A message was refused before it became a request (bad framing, limits, timeouts): make the answer, and count it. */
-  refuse(connection: Connection<L>, refusal: Refusal): EdgeAnswer
+  /**
+   * A message was refused (bad framing, limits, timeouts): make the answer. Before it became a request nobody else counts it; of a request
+   * that is under way the outcome tells.
+   */
+  refuse(connection: Connection<L>, refusal: Refusal, underWay: boolean): EdgeAnswer
 }
 
-/** Why a message never became a request. The status and EDGE_* code of each stand in edge-answers.ts. */
+/** Why a message never became a request, or not a whole one. The status and EDGE_* code of each stand in edge-answers.ts. */
 export type Refusal =
   | 'bad-request'
   | 'missing-host'

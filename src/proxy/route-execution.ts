@@ -5,7 +5,7 @@
 import type { RequestFacts, StringMatchSpec } from '../rules/types.ts'
 import { Attempts } from './attempts.ts'
 import { allowOrigin, preflightAnswer } from './cors.ts'
-import { type EdgeError, edgeErrors, errorOfFailure } from './edge-answers.ts'
+import { type EdgeError, edgeErrors, errorOfFailure, errorOfRefusal } from './edge-answers.ts'
 import type { PoolEndpoints } from './pool-endpoints.ts'
 import type {
   EdgeAnswer,
@@ -15,6 +15,7 @@ import type {
   Outcome,
   ResponseHead,
   Retries,
+  Refusal,
   UpstreamFailure,
 } from './exchange.ts'
 import { drawAbort, drawDelay, drawn } from './fault.ts'
@@ -228,8 +229,16 @@ export abstract class RouteExecution extends Attempts implements Forwarding {
     record.wireBytesSent = outcome.wireBytesSent
     record.durationMs = outcome.durationMs
     record.upstreamMs = outcome.upstreamMs
+    if (outcome.refusal !== undefined) this.#noteRefusal(outcome.refusal)
     if (outcome.end === 'client-gone') record.flags = 'DC'
     else if (outcome.end === 'truncated') record.flags = 'UC'
     this.surroundings.observe(record)
+  }
+
+  /** In the middle of the body: whatever was on the way before, this is what the client was told. */
+  #noteRefusal(refusal: Refusal): void {
+    const { code, flag } = errorOfRefusal(refusal)
+    this.record.edgeCode = code
+    this.record.flags = flag
   }
 }

@@ -186,6 +186,28 @@ describe('bytes', () => {
   })
 })
 
+describe('a request that is refused in the middle of its body', () => {
+  const head = 'POST /upload HTTP/1.1\r\nHost: shop.example\r\n'
+  it.each([
+    ['is no body', `${head}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`, 'x\r\n', 400, 'EDGE_BAD_REQUEST', 'DPE'],
+    ['is none from the start', `${head}Transfer-Encoding: chunked\r\n\r\nx\r\n`, '', 400, 'EDGE_BAD_REQUEST', 'DPE'],
+    ['does not come', `${head}Content-Length: 6\r\n\r\nabc`, '', 408, 'EDGE_REQUEST_TIMEOUT', 'DT'],
+  ])('that %s is in the log with its code, and counted once', async (_how, begin, more, status, code, flags) => {
+    const log = await withGateway('{ path: access.log }\nlimits: { bodyIdleTimeout: 300ms }', async (gateway) => {
+      const socket = connect({ port: gateway.listeners()[0]!.port, host: '127.0.0.1', noDelay: true })
+      socket.write(begin)
+      if (more !== '') setTimeout(() => socket.write(more), 50)
+      expect(await text(socket)).toContain(`(${code})`)
+      const metrics = await gateway.metrics.text()
+      const counted = (name: string): unknown[] => samplesOf(metrics, name).map(({ labels, value }) => [labels, value])
+      expect(counted('graylane_edge_answers_total')).toEqual([[{ code }, 1]])
+      const [requests] = samplesOf(metrics, 'istio_requests_total')
+      expect(requests).toMatchObject({ labels: { response_code: String(status), response_flags: flags }, value: 1 })
+    })
+    expect(JSON.parse(log)).toMatchObject({ path: '/upload', status, code, flags, version: 'v1' })
+  })
+})
+
 describe('an endpoint that refuses', () => {
   it('is out of its pool in the metrics, and the others are in', async () => {
     await withGateway('{ path: access.log }', async (gateway) => {

@@ -55,7 +55,12 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   let body = ''
-  for await (const chunk of request.setEncoding('utf8')) body += chunk
+  try {
+    for await (const chunk of request.setEncoding('utf8')) body += chunk
+  } catch {
+    // Nobody waits for the answer to a request that was cut off.
+    return
+  }
   if (
     String(request.headers['x-missing'] ?? '')
       .split(' ')

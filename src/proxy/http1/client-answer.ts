@@ -2,7 +2,7 @@
 // known here (http1-exchange.ts).
 
 import { performance } from 'node:perf_hooks'
-import type { EdgeAnswer, Outcome } from '../exchange.ts'
+import type { EdgeAnswer, Outcome, Refusal } from '../exchange.ts'
 import type { ClientLink } from './client-link.ts'
 import { edgeResponse } from './edge-response.ts'
 import { isBusy } from './outlet.ts'
@@ -31,6 +31,8 @@ export abstract class ClientAnswer<L> {
   /** The end of the answer is the end of the connection. */
   protected closeFramed = false
   protected status = 0
+  /** Why no whole request came. */
+  private refusal: Refusal | undefined = undefined
   /** Of the body; those of a tunnel are counted there. */
   protected bytesReceived = 0
   protected bytesSent = 0
@@ -88,6 +90,7 @@ export abstract class ClientAnswer<L> {
     return {
       status: this.status,
       end,
+      refusal: this.refusal,
       bytesReceived: received,
       bytesSent: this.bytesSent,
       wireBytesReceived: this.framingReceived + received,
@@ -244,6 +247,14 @@ export abstract class ClientAnswer<L> {
     this.gentle = null
     this.releaseUpstream()
     this.finish('done')
+  }
+
+  /** In place of any other answer. */
+  protected sendRefusal(refusal: Refusal): void {
+    const { connection } = this
+    this.persist = false
+    this.refusal = refusal
+    this.sendAnswer(connection.owner.handler.refuse(connection, refusal, true))
   }
 
   protected sendAnswer(answer: EdgeAnswer): void {

@@ -360,7 +360,7 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, HeadKee
 
   /** `bytes`: what the request began with. */
   #refuse(refusal: Refusal, bytes: Buffer): void {
-    const answer = this.owner.handler.refuse(this, refusal)
+    const answer = this.owner.handler.refuse(this, refusal, false)
     this.#requests++
     this.socket.write(edgeResponse(answer, 'close', !beginsHead(bytes)), 'latin1')
     this.close()

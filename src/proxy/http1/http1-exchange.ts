@@ -133,8 +133,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
       this.connection.destroy()
       return
     }
-    this.persist = false
-    this.sendAnswer(this.connection.owner.handler.refuse(this.connection, refusal))
+    this.sendRefusal(refusal)
   }
 
   /** The time for the whole answer, or for a free connection, is over. */

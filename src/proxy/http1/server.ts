@@ -105,7 +105,7 @@ export class Http1Server<L> implements ConnectionOwner<L> {
       this.#isFull(0) ||
       (limits.connectionsPerAddress > 0 && count > limits.connectionsPerAddress && this.countsAlone(address))
     if (tooMany) {
-      const answer = this.handler.refuse(connection, 'too-many-connections')
+      const answer = this.handler.refuse(connection, 'too-many-connections', false)
       // The answer would cost a handshake first: that is the work which the limit is to spare. And each one holds a descriptor for a while.
       if (connection.encrypted || this.#connectionsOver(0) > FAREWELLS) connection.destroy()
       else {
