@@ -153,6 +153,10 @@ export const limits = Section(
       default: '300s',
       description: 'From the end of a head to the end of its body. Then 408.',
     }),
+    answerTimeout: Duration({
+      default: '300s',
+      description: 'From a request to the head of its answer, where its service has no timeout. Then 504.',
+    }),
     writeStallTimeout: Duration({ default: '30s', description: 'Of a peer that takes nothing of what is sent.' }),
     requestsPerConnection: Whole(1, 1_000_000_000, { default: 10_000, description: 'Then the connection is closed.' }),
     connections: Whole(1, 10_000_000, {

@@ -225,6 +225,49 @@ describe('time', () => {
     expect(await set.client().write(get).end()).toMatch(/hi$/)
     expect(set.proxy.outcomes[0]).toMatchObject({ end: 'truncated', bytesSent: 2 })
   })
+
+  it.each([
+    ['is silent', ''],
+    ['trickles, however often a byte comes', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Long: '.padEnd(400, 'x')],
+    ['says again and again that it is at it', 'HTTP/1.1 102 Processing\r\n\r\n'],
+  ])('answerTimeoutMs: without a time of its route an answer whose head %s is 504', async (_how, head) => {
+    await play(
+      async (line) => {
+        await line.take(/\r\n\r\n/)
+        for (let i = 0; i < head.length && !line.ended; i++) {
+          line.write(head[i]!)
+          await sleep(25)
+        }
+      },
+      { timeoutMs: 0, limits: { answerTimeoutMs: 300 } },
+    )
+    const client = set.client().write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na')
+    await sleep(50)
+    expect(await client.write('b').take(/HTTP\/1\.1 [2-9]\d\d/)).toBe('HTTP/1.1 504')
+    expect(set.proxy.failures).toEqual(['timeout'])
+    await until(() => set.upstream.open() === 0)
+  })
+
+  it('answerTimeoutMs: is over with the head, and what follows takes as long as it likes', async () => {
+    await play(
+      async (line) => {
+        for (;;) {
+          await line.take(/\r\n\r\n/)
+          line.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh')
+          await sleep(600)
+          line.write('i')
+        }
+      },
+      { timeoutMs: 0, limits: { answerTimeoutMs: 250 } },
+    )
+    const client = set.client()
+    for (let i = 0; i < 2; i++) expect((await client.write(get).message()).body).toBe('hi')
+    // An answer before the whole request: its end starts no time for a head that is there.
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na')
+    await client.take(/\r\n\r\nh/)
+    client.write('b')
+    await client.take(/^i$/)
+  })
 })
 
 describe('numbers', () => {

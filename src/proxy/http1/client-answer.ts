@@ -43,6 +43,8 @@ export abstract class ClientAnswer<L> {
   private gentle: GentleEnd | null = null
   private chunkedAnswer = false
   private timeoutAt = 0
+  /** Only until the head of the answer is there. */
+  private headOnly = false
   /** Of a hold, then of a short time for the answer; rarely any. */
   protected timer: NodeJS.Timeout | undefined
   /** The time at which the answer's head came, while it is being passed on; else 0. */
@@ -62,12 +64,21 @@ export abstract class ClientAnswer<L> {
   protected abstract onOverdue(): void
   protected abstract finish(end: Outcome['end']): void
 
-  /** The client has so long to wait for the whole answer, from now on; 0: as long as it likes. */
-  protected startTimeout(timeoutMs: number): void {
-    if (timeoutMs <= 0) return
+  /** The client has so long to wait for the whole answer, from now on; 0: for its body as long as it likes. */
+  protected startTimeout(wholeMs: number): void {
+    this.headOnly = wholeMs <= 0
+    if (this.headOnly && this.answered) return
+    const timeoutMs = this.headOnly ? this.connection.owner.limits.answerTimeoutMs : wholeMs
     this.timeoutAt = this.connection.owner.deadlines.now + timeoutMs
     this.connection.waitFor(timeoutMs)
     if (timeoutMs < preciseBelowMs) this.timer = setTimeout(() => this.onOverdue(), timeoutMs)
+  }
+
+  /** The head of the answer is there. */
+  protected endHeadTimeout(): void {
+    if (!this.headOnly) return
+    this.endTimeout()
+    this.connection.waitFor(Infinity)
   }
 
   /** It becomes a tunnel, which may last. */

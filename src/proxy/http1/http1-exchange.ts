@@ -200,6 +200,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     if (this.#replay !== null && framing !== 'tunnel' && this.#retriesAnswer(this.#replay, head, ended)) return true
     this.#held = null
     this.answered = true
+    this.endHeadTimeout()
     this.status = head.status
     this.#forwarding!.onEndpointUp(this.#endpoint!)
     this.#forwarding!.onAnswer(head)

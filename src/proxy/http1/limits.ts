@@ -16,6 +16,11 @@ export interface Limits {
   readonly bodyIdleTimeoutMs: number
   /** From the end of a request's head to the end of its body, however it comes (Envoy's request_timeout). Then 408. */
   readonly requestTimeoutMs: number
+  /**
+   * From a whole request to the whole head of its answer, retries included, where the route sets no time of its own: an upstream may be
+   * silent or trickle (Envoy's stream_idle_timeout, which no part of a head puts off). Then 504.
+   */
+  readonly answerTimeoutMs: number
   /** A peer that takes nothing of what is written to it. */
   readonly writeStallTimeoutMs: number
   /** Requests on one client connection; the last answer says `Connection: close`. */
@@ -46,6 +51,7 @@ export const defaultLimits: Limits = Object.freeze({
   idleTimeoutMs: 60_000,
   bodyIdleTimeoutMs: 30_000,
   requestTimeoutMs: 300_000,
+  answerTimeoutMs: 300_000,
   writeStallTimeoutMs: 30_000,
   requestsPerConnection: 10_000,
   connections: 20_000,
