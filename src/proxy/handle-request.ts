@@ -90,7 +90,7 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
   around.trace?.({ step: 'kind', outcome: visit.kind })
   around.trace?.({ step: 'pin', outcome: describePin(cookies.pin) })
 
-  const decision = settleStale(decide(release, facts, visit, around.trace), release, facts)
+  const decision = settleByService(decide(release, facts, visit, around.trace), release, facts)
   proxied.decided(decision)
   if (decision.action !== 'serve') {
     const refused = serviceOf(release, facts, decision.version)
@@ -244,9 +244,22 @@ function takeOutStamp(proxied: ProxiedRequest, facts: HeadFacts, name: string): 
   proxied.target = rest === '' ? facts.path : `${facts.path}?${rest}`
 }
 
+/** What a decision leaves to the service that is asked. */
+function settleByService(decision: Decision, release: Release, facts: RequestFacts): Decision {
+  if (decision.reason === 'preflight') return settlePreflight(decision, release, facts)
+  return decision.action === 'reload' ? settleStale(decision, release, facts) : decision
+}
+
+/** A preflight for a service that stable has not comes from pages of a version that has it, which alone can answer. */
+function settlePreflight(decision: Decision, release: Release, facts: RequestFacts): Decision {
+  const pools = release.services.find((service) => service.matches(facts))?.pools
+  if (pools === undefined || pools.has(decision.version)) return decision
+  const [version = decision.version] = pools.keys()
+  return { ...decision, version }
+}
+
 /** `onStale: stable` of a service is the chosen crossing: its stale subresources go to stable instead of being told to reload. */
 function settleStale(decision: Decision, release: Release, facts: RequestFacts): Decision {
-  if (decision.action !== 'reload') return decision
   const service = serviceOf(release, facts, decision.version)
   if (service?.spec.onStale !== 'stable') return decision
   return { action: 'serve', version: decision.version, reason: 'stale', rule: undefined }

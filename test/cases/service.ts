@@ -48,6 +48,13 @@ const everything: CaseGroup = {
     asked('where neither owns a pool the next entry that matches takes it', 'v1', '/admin/x', 'frontend v1'),
     asked('where neither owns a pool the next entry takes it, of the decided version', 'v3', '/admin/x', 'frontend v3'),
     {
+      says: 'a preflight for a service that stable has not goes to the version that has it, whose pages alone ask for it',
+      method: 'OPTIONS',
+      path: '/admin/x',
+      headers: ['Origin: http://other.test', 'Access-Control-Request-Method: PUT'],
+      expect: { version: 'v2', by: 'admin v2', reason: 'preflight' },
+    },
+    {
       says: 'the path is judged in canonical form, and sent so',
       path: '/x/../%61pi//orders?q=/../%61',
       headers: api,
