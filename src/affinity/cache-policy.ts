@@ -92,14 +92,19 @@ const stableSeconds = 86_400
 
 /**
  * Whether an app means that a URL has one content for ever: it says immutable, or gives an answer with a hash in its name a day or
- * more. A name alone is not enough: an API may name its answers so.
+ * more. A name alone is not enough: an API may name its answers so. Nor is the word alone where the URL has no room for a build:
+ * servers say it of a whole folder, and each version of its own `/static/app.js`.
+ * @param queried the URL has a query
  */
-export function isHashed(path: string, cacheControl: string | undefined): boolean {
+export function isHashed(path: string, queried: boolean, cacheControl: string | undefined): boolean {
   if (cacheControl === undefined) return false
-  if (says(cacheControl, 'immutable')) return true
+  if (says(cacheControl, 'immutable')) return queried || !lettersAlone.test(path)
   const age = /\bmax-age\s*=\s*"?(\d+)/i.exec(cacheControl)?.[1]
   return age !== undefined && Number(age) >= stableSeconds && hasHashedName(path)
 }
+
+/** Words as people write them, the extension's digit apart (`.woff2`). Eight capitals are a hash (esbuild's), as are capitals inside a word. */
+const lettersAlone = /^(?:[/._-](?:[A-Z]?[a-z]*|[A-Z]{1,7}))+\d?$/
 
 /**
  * Whether the last segment of a path is named by a bundler: a part of 8 or more of [A-Za-z0-9_-], a digit among them, that people would not

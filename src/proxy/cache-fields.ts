@@ -20,7 +20,7 @@ import {
 } from '../affinity/page-kind.ts'
 import { tagOfDate, tagsOf, versionedTag } from '../affinity/version-tags.ts'
 import type { Visit } from '../rules/types.ts'
-import type { Head } from './exchange.ts'
+import type { Head, RequestHead } from './exchange.ts'
 import { FieldLine } from './field-line.ts'
 import { FieldNames } from './http1/field-names.ts'
 
@@ -78,7 +78,7 @@ function replace(head: Conditions, name: string, value: string | undefined): voi
 }
 
 export interface AnswerToCache {
-  readonly request: RequestMarks
+  readonly request: RequestMarks & Pick<RequestHead, 'target'>
   readonly visit: Visit
   /** The canonical path. */
   readonly path: string
@@ -137,7 +137,7 @@ class AnswerFacts implements CacheFacts {
   readonly status: number
   readonly wanted: Wanted
   readonly #head: CacheFields
-  readonly #request: RequestMarks
+  readonly #request: AnswerToCache['request']
   readonly #visit: Visit
   readonly #path: string
   /** Null until it was asked for. */
@@ -184,7 +184,7 @@ class AnswerFacts implements CacheFacts {
   }
 
   get hashed(): boolean {
-    return !isWorkerScript(this.#request) && isHashed(this.#path, this.cacheControl)
+    return !isWorkerScript(this.#request) && isHashed(this.#path, this.#request.target.includes('?'), this.cacheControl)
   }
 
   get cacheControl(): string | undefined {

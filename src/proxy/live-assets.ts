@@ -67,7 +67,7 @@ export class LiveAssets {
   /** An API may name its answers like files: what another version knows of them is no business of this page. */
   #isAsset(head: ResponseHead): boolean {
     const type = head.get('content-type') ?? ''
-    return isCodeType(type) || assetTypes.test(type) || isHashed(this.#path, head.get('cache-control'))
+    return isCodeType(type) || assetTypes.test(type) || isHashed(this.#path, false, head.get('cache-control'))
   }
 }
 

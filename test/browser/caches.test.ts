@@ -70,6 +70,16 @@ describeWithPages('what the browser keeps', (stage) => {
       expect(await page.evaluate('codeVersion')).toBe('v2')
     })
 
+    it('a script under a name that every build has is not kept, though its server calls it immutable', async () => {
+      const script = encodeURIComponent('<script src="/static/app.js"></script>')
+      const url = `${stage.url(scheme)}/any?field=content-type: text/html&body=${script}`
+      const { page } = await stage.open(url)
+      expect(await page.evaluate('codeVersion')).toBe('v1')
+      await stage.change(promoted)
+      await page.goto(url)
+      expect(await page.evaluate('codeVersion')).toBe('v2')
+    })
+
     it('a page that the back button revives after its version was retired is told to reload', async () => {
       const { page } = await stage.open(stage.url(scheme))
       await page.evaluate('globalThis.mark = 1')

@@ -72,6 +72,9 @@ function answer(version: string, request: IncomingMessage, response: ServerRespo
       if (pathname === '/app.js') return script(`globalThis.appVersion = '${version}'`, fields)
       return send('image/svg+xml', `<svg xmlns="http://www.w3.org/2000/svg"><title>${version}</title></svg>`, fields)
     }
+    // A server that calls all of a folder immutable, whatever the names in it.
+    case '/static/app.js':
+      return script(`globalThis.codeVersion = '${version}'`, { 'cache-control': 'public, max-age=31536000, immutable' })
     case lazyChunk(version):
       return script(`export const version = '${version}'`, { 'cache-control': 'public, max-age=31536000, immutable' })
     // A page of HTML in its place would leave as no-store, and keep every page from being revived.

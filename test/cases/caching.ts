@@ -171,12 +171,33 @@ const assets: readonly Case[] = [
     headers: [...script, ...said('content-type: text/javascript', 'cache-control: public, max-age=31536000')],
     expect: { answer: { 'cache-control': 'public, max-age=31536000', vary: null } },
   },
-  {
-    says: 'an immutable one keeps its year under any name',
-    path: '/chunks/main.js',
+  ...[
+    '/chunks/index-DkfhGaBc.js',
+    '/chunks/chunk-ABCDEFGH.js',
+    '/4f9a8b2c/main.js',
+    '/v2/main.js',
+    '/jquery-3.7.1.min.js',
+    '/main.js?4f9a8b2c',
+  ].map((path) => ({
+    says: `an immutable one keeps its year under a name that may be of one build alone, such as ${path}`,
+    path,
     headers: [...script, ...said(`cache-control: ${year}`, 'cdn-cache-control: max-age=60')],
     expect: { answer: { 'cache-control': year, 'cdn-cache-control': 'max-age=60' } },
-  },
+  })),
+  ...[
+    ['/static/main.js', 'private, no-store'],
+    ['/vendor/react.production.min.js', 'private, no-store'],
+    ['/fonts/Inter-Bold.woff2', 'private, no-cache'],
+    ['/logo.svg', 'private, no-cache'],
+  ].map(([path = '', cacheControl]) => ({
+    says: `but not under one that every build has: ${path}`,
+    path,
+    headers: [
+      ...(path.endsWith('.js') ? script : image),
+      ...said(`cache-control: ${year}`, 'cdn-cache-control: max-age=60'),
+    ],
+    expect: { answer: { 'cache-control': cacheControl!, 'cdn-cache-control': null } },
+  })),
   {
     says: 'an answer of the API that says nothing belongs to its pin, and is left alone otherwise',
     path: '/api/devices',
