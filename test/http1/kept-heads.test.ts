@@ -69,4 +69,17 @@ describe('the head of a connection', () => {
     expect(many.filter(({ head }) => head !== null)).toHaveLength(most)
     for (const keeper of many) dropHead(keeper)
   })
+
+  it('of one that is idle is kept by none while others are busy with all of them', () => {
+    const busy = Array.from({ length: most }, connection)
+    for (const keeper of busy) request(keeper, '/socket')
+    const idle = Array.from({ length: most * 2 }, connection)
+    for (const keeper of idle) {
+      expect(request(keeper, '/')).toMatchObject({ repeats: false, target: '/' })
+      restHead(keeper)
+    }
+    expect(idle.filter(({ head }) => head !== null)).toHaveLength(0)
+    expect(busy.every(({ head }) => head?.target === '/socket')).toBe(true)
+    for (const keeper of busy) dropHead(keeper)
+  })
 })

@@ -39,15 +39,19 @@ export function takeHead(keeper: HeadKeeper): KeptHead {
 }
 
 /** The request has ended, and another may follow. */
-export function restHead({ head }: HeadKeeper): void {
-  if (head !== null) head.busy = false
+export function restHead(keeper: HeadKeeper): void {
+  const { head } = keeper
+  if (head === null) return
+  head.busy = false
+  // Those that wait share the lasting ones, even when sockets that are open for hours hold all of these.
+  if (!head.lasting) dropHead(keeper)
 }
 
 /** No request follows, or no whole one came. */
 export function dropHead({ head }: HeadKeeper): void {
   if (head === null) return
   leave(head)
-  if (head.lasting) free.push(head)
+  if (head.lasting || free.length < MOST) free.push(head)
 }
 
 function adopt(keeper: HeadKeeper): KeptHead {
