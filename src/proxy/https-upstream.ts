@@ -207,7 +207,9 @@ export class HttpsUpstream extends PooledConnection {
   }
 
   #onError(error: NodeJS.ErrnoException): void {
-    if (this.state !== CONNECTING) this.#brokenBy = breakageOf(error)
+    // Not left to undici, which takes a reset for the end of a body that lasts as long as its connection.
+    if (this.state === BODY) this.breakOff(breakageOf(error))
+    else if (this.state !== CONNECTING) this.#brokenBy = breakageOf(error)
     else if (isOurFault(error.code)) this.breakOff('exhausted')
     else {
       this.pool.upstreams.trust.noteFailure(this.#endpoint, error)

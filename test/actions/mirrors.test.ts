@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { startUpstream, type Upstream, until } from '../http1/wire.ts'
+import { connect, startUpstream, type Upstream, until } from '../http1/wire.ts'
 import { sendRaw, type RawAnswer } from '../support/raw-request.ts'
 import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 import { type FlakyBackend, startFlakyBackend } from './flaky-backend.ts'
@@ -15,6 +15,8 @@ let audit: FlakyBackend
 let endless: Upstream
 /** Says nothing. */
 let mute: Upstream
+/** Its answer begins before the request ends, and ends behind it. */
+let early: Upstream
 
 beforeAll(async () => {
   v1 = await startFlakyBackend('v1')
@@ -28,6 +30,14 @@ beforeAll(async () => {
     for (; !line.closed; await sleep(20)) line.write('1\r\nx\r\n')
   })
   mute = await startUpstream(() => undefined)
+  early = await startUpstream(async (line) => {
+    await line.take(/\r\n\r\n/)
+    line.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nearly\r\n')
+    await line.take(/end of it/)
+    // Longer than a try may take: this one has its head.
+    await sleep(200)
+    line.write('4\r\nlate\r\n0\r\n\r\n')
+  })
   edge = await startGateway(`
 listen: [{ port: 0, address: 127.0.0.1 }]
 accessLog: off
@@ -40,11 +50,12 @@ services:
   retried: { match: [{ uri: { prefix: /retried } }], mirror: app@v2, retries: { attempts: 3, retryOn: 5xx } }
   endless: { match: [{ uri: { prefix: /endless } }], mirror: endless@v2, timeout: 100ms }
   mute: { match: [{ uri: { prefix: /mute } }], mirror: mute@v2 }
+  early: { match: [{ uri: { prefix: /early } }], mirror: app@v2, retries: { attempts: 1, perTryTimeout: 50ms } }
   app:
   audit: { match: [{ uri: { exact: /only-by-mirror } }] }
   gone: { match: [{ uri: { exact: /only-by-mirror } }] }
 versions:
-  v1: { app: ${v1.url}, all: ${v1.url}, half: ${v1.url}, none: ${v1.url}, two: ${v1.url}, dead: ${v1.url}, retried: ${v1.url}, audit: ${audit.url}, gone: ${gone.url}, endless: ${v1.url}, mute: ${v1.url} }
+  v1: { app: ${v1.url}, all: ${v1.url}, half: ${v1.url}, none: ${v1.url}, two: ${v1.url}, dead: ${v1.url}, retried: ${v1.url}, audit: ${audit.url}, gone: ${gone.url}, endless: ${v1.url}, mute: ${v1.url}, early: http://127.0.0.1:${early.port} }
   v2: { app: ${v2.url}, endless: http://127.0.0.1:${endless.port}, mute: http://127.0.0.1:${mute.port} }
 stable: v1
 `)
@@ -52,7 +63,7 @@ stable: v1
 
 afterAll(async () => {
   await edge?.close()
-  for (const backend of [v1, v2, audit, endless, mute]) await backend.close()
+  for (const backend of [v1, v2, audit, endless, mute, early]) await backend.close()
 })
 
 beforeEach(() => {
@@ -87,6 +98,18 @@ describe('a mirror', () => {
     const lines = ['POST /all HTTP/1.1', 'Host: a', 'Connection: close', 'Transfer-Encoding: chunked']
     await sendRaw({ host: '127.0.0.1', port, from: '127.0.0.1' }, lines, '3\r\nabc\r\n0\r\n\r\n')
     await until(() => v2.heard.includes('abc'))
+  })
+
+  it('gets all of a body whose answer began before it was whole', async () => {
+    const line = connect(edge.port)
+    line.write('POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 19\r\n\r\nbeginning ')
+    await line.take(/early/)
+    expect(v2.heard).toEqual([])
+    line.write('end of it')
+    await line.take(/late/)
+    await until(() => v2.heard.length === 1)
+    expect(v2.heard).toEqual(['beginning end of it'])
+    line.socket.destroy()
   })
 
   it('never decides what the client gets, nor when', async () => {

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import net from 'node:net'
 import { join } from 'node:path'
@@ -29,6 +30,18 @@ function sendBytes(port: number, bytes: string): Promise<string> {
     socket.on('error', () => {})
     socket.on('close', () => resolve(text))
   })
+}
+
+/** With which a TLS client begins. */
+async function clientHello(): Promise<string> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = tls.connect((server.address() as net.AddressInfo).port, '127.0.0.1').on('error', () => {})
+  const [socket] = (await once(server, 'connection')) as [net.Socket]
+  const [bytes] = (await once(socket, 'data')) as [Buffer]
+  client.destroy()
+  server.close()
+  return bytes.toString('latin1')
 }
 
 describeWithOpenssl('HTTPS at the edge', () => {
@@ -145,19 +158,37 @@ describeWithOpenssl('HTTPS at the edge', () => {
   describe('connections that never get to speak HTTP', () => {
     test.each([
       { sent: 'a record of nonsense', bytes: '\x16\x03\x01\x00\x05hello' },
-      { sent: 'noise', bytes: '\x00\xff\x80'.repeat(5000) },
+      { sent: 'records of no bytes', bytes: '\x16\x03\x01\x00\x00'.repeat(40) },
+      { sent: 'a record longer than any', bytes: `\x16\x03\x01\xff\xff${'x'.repeat(65_535)}` },
+      { sent: 'data before the handshake', bytes: '\x17\x03\x03\x00\x05hello' },
     ])('$sent ends that connection and is counted', async ({ bytes }) => {
       const before = (await edge.metric(failures, { reason: 'error' })) ?? 0
       expect(await sendBytes(edge.port, bytes)).not.toContain('HTTP')
       await until(async () => (await edge.metric(failures, { reason: 'error' })) === before + 1, 'counted')
     })
 
-    test.each(['GET', 'HEAD', 'POST'])('plain HTTP by %s is told so, and counted', async (method) => {
-      const before = (await edge.metric(failures, { reason: 'error' })) ?? 0
-      const answer = await sendBytes(edge.port, `${method} / HTTP/1.1\r\nHost: a\r\n\r\n`)
-      expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[^]*\r\nconnection: close\r\n[^]*EDGE_PLAIN_HTTP/)
-      await until(async () => (await edge.metric(failures, { reason: 'error' })) === before + 1, 'counted')
-      await until(async () => (await edge.metric('graylane_connections_open')) === 0, 'closed')
+    test.each('GET HEAD POST PUT CONNECT DELETE OPTIONS PATCH PROPFIND'.split(' '))(
+      'plain HTTP by %s is told so, and counted',
+      async (method) => {
+        const before = (await edge.metric(failures, { reason: 'error' })) ?? 0
+        const answer = await sendBytes(edge.port, `${method} / HTTP/1.1\r\nHost: a\r\n\r\n`)
+        expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[^]*\r\nconnection: close\r\n[^]*EDGE_PLAIN_HTTP/)
+        await until(async () => (await edge.metric(failures, { reason: 'error' })) === before + 1, 'counted')
+        await until(async () => (await edge.metric('graylane_connections_open')) === 0, 'closed')
+      },
+    )
+
+    test('noise is told so too', async () => {
+      expect(await sendBytes(edge.port, '\x00\xff\x80'.repeat(5000))).toMatch(/^HTTP\/1\.1 400 /)
+    })
+
+    test.each([
+      { what: 'plain HTTP', bytes: 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' },
+      { what: 'a record of no version', bytes: '\x17\x05\x05\x00\x05hello' },
+    ])('$what behind the first message of a handshake gets no bytes but those of TLS', async ({ bytes }) => {
+      const answer = await sendBytes(edge.port, `${await clientHello()}${bytes}`)
+      expect(answer.slice(0, 3)).toBe('\x16\x03\x03')
+      expect(answer).not.toContain('HTTP')
     })
 
     test('two hundred half-open handshakes hold up nobody, and end after headTimeout', async () => {

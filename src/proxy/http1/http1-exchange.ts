@@ -275,7 +275,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
     replay.keep(bytes)
     // Between two attempts the next one starts its own time.
     const underWay = this.#upstream !== null || this.#waitingIn !== null
-    if (ended && underWay && !this.answered) this.#startTry(replay)
+    if (ended && underWay) this.#startTry(replay)
   }
 
   #startTry(replay: Replay): void {

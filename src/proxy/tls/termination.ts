@@ -66,7 +66,7 @@ export class TlsTermination {
       ALPNProtocols: ['http/1.1'],
     })
     secured.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ERR_SSL_HTTP_REQUEST') tellPlainHttp(socket)
+      if (notTls.has(error.code) && socket.bytesWritten === 0) tellPlainHttp(socket)
     })
     this.#watch(secured)
     return secured
@@ -105,9 +105,16 @@ function contextOf({ chain, secret }: ServerCertificate, ticketKeys: Buffer): tl
   })
 }
 
+/** OpenSSL knows GET, HEAD, POST, PUT and CONNECT by their letters, and of other first bytes that they are no record of TLS. */
+const notTls: ReadonlySet<string | undefined> = new Set([
+  'ERR_SSL_HTTP_REQUEST',
+  'ERR_SSL_HTTPS_PROXY_REQUEST',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+])
+
 /**
- * OpenSSL knows HTTP by its first bytes, when nothing has been encrypted yet. As nginx does it (its 497): whoever typed http:// is told,
- * where a reset would say nothing. The TLS socket closes the one below next.
+ * As nginx does it (its 497) with first bytes that are not TLS: whoever typed http:// is told, where a reset would say nothing. The TLS
+ * socket closes the one below next.
  */
 function tellPlainHttp(socket: Socket): void {
   socket.write(edgeResponse(edgeAnswer(edgeErrors.plainHttp, undefined), 'close', true), 'latin1')
