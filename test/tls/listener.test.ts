@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -256,7 +256,7 @@ describeWithOpenssl('HTTPS at the edge', () => {
       const other = await authority.issue({ file: 'other', names: 'DNS:a.test' })
       const before = (await reloading.metric(failed))!
       const good = await readFile(join(directory, 'site.key'))
-      await writeFile(join(directory, 'site.key'), await readFile(other.key))
+      await rename(other.key, join(directory, 'site.key'))
       await until(async () => (await reloading.metric(failed))! > before, 'the change is refused')
       const message = 'site.key is not the key of the certificate in site.pem'
       expect(lines.at(-1)).toBe(`${reloading.configPath}:1:69: error certificate: ${message}`)
