@@ -7,7 +7,7 @@ import type { Problem } from '../config/problem.ts'
 import { Sources } from '../config/sources.ts'
 import { lint } from '../istio/lint.ts'
 import type { NamedManifest } from '../istio/load-listed-manifests.ts'
-import { loadManifests } from '../istio/load-manifests.ts'
+import { loadManifests, noManifest } from '../istio/load-manifests.ts'
 
 /** A directory, or a file with a document that Kubernetes would take. */
 export async function holdsManifests(path: string): Promise<boolean> {
@@ -35,13 +35,6 @@ export async function checkManifests(named: readonly NamedManifest[]): Promise<r
   const texts = new Map<string, string>()
   for (const file of files) texts.set(file, await readFile(file, 'utf8').catch(() => ''))
   return [...problems, ...lint(manifests, texts)]
-}
-
-/** Where nothing was read at all: another directory was meant, and nothing wrong with this one would look like all is well. */
-export function noManifest([first]: readonly NamedManifest[]): Problem {
-  const place = first?.asker ?? { file: 'manifests', line: 1, column: 1 }
-  const message = `no manifest is in ${first?.path ?? 'it'} (of a directory, files called *.yaml, *.yml and *.json are read)`
-  return { ...place, severity: 'error', code: 'document', message }
 }
 
 /** What loading found and what the linter found, each thing once: the linter explains some slips better. */

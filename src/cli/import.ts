@@ -4,9 +4,9 @@
 import type { Problem } from '../config/problem.ts'
 import { Sources } from '../config/sources.ts'
 import { importManifests } from '../istio/import.ts'
-import { loadManifests } from '../istio/load-manifests.ts'
+import { loadManifests, noManifest } from '../istio/load-manifests.ts'
 import { allProblems } from '../istio/read-manifests.ts'
-import { namedHere, noManifest } from './check-manifests.ts'
+import { namedHere } from './check-manifests.ts'
 import { sayProblems } from './say-problems.ts'
 import { type ExitCode, readArguments, UsageError } from './usage.ts'
 

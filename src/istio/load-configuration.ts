@@ -7,6 +7,7 @@ import type { Problem } from '../config/problem.ts'
 import { manifestHeadBytes } from '../config/schema-manifests.ts'
 import { Sources } from '../config/sources.ts'
 import type { MeshListenerSpec, MeshSpec } from '../rules/mesh-types.ts'
+import { noManifest } from './load-manifests.ts'
 import { byPlace, loadMesh, type ManifestLoad, type ManifestSurroundings } from './load-mesh.ts'
 import type { InternalPort, ManifestOptions } from './manifest-options.ts'
 import type { Translation } from './translate.ts'
@@ -22,9 +23,9 @@ export async function loadManifestConfiguration(
     return { namespace, labels, port: servicePort, place: { file: '--internal', line: 1, column: 1 } }
   })
   const named = [{ path, asker: { file: path, line: 1, column: 1 } }]
-  const { translation, refused } = await loadMesh(named, { sources, callers, options, around, problems })
+  const { translation, refused, isEmpty } = await loadMesh(named, { sources, callers, options, around, problems })
   const listen = translation === undefined ? [] : listenSpecs(translation, options, around.anyAddress)
-  if (translation !== undefined && listen.length === 0) problems.push(nothingToBind(path))
+  if (translation !== undefined && listen.length === 0) problems.push(isEmpty ? noManifest(named) : nothingToBind(path))
   if (translation !== undefined) problems.push(...portsOfNobody(path, translation, options))
   problems.sort(byPlace)
   if (translation === undefined || listen.length === 0) return { loaded: { problems, files: sources.files }, refused }

@@ -30,6 +30,13 @@ export async function loadManifests(
   return readManifests(documents)
 }
 
+/** Where nothing was read at all: another directory was meant, and nothing wrong with this one would look like all is well. */
+export function noManifest([first]: readonly { readonly path: string; readonly asker: Place }[]): Problem {
+  const place = first?.asker ?? { file: 'manifests', line: 1, column: 1 }
+  const message = `no manifest is in ${first?.path ?? 'it'} (of a directory, files called *.yaml, *.yml and *.json are read)`
+  return { ...place, severity: 'error', code: 'document', message }
+}
+
 /** A template is no YAML before it is rendered, or other YAML than it seems: what the parser stumbles over says little. */
 function readDocuments(source: SourceText, report: (problem: Problem) => void): readonly YamlNode[] {
   const stumbled: Problem[] = []

@@ -38,21 +38,26 @@ interface MeshSource {
   readonly problems: Problem[]
 }
 
-/** No translation when that cannot be put to use: then the problems say why. */
+/** No translation when that cannot be put to use: then the problems say why. `isEmpty`: nothing was there to read. */
 export async function loadMesh(
   named: readonly { readonly path: string; readonly asker: Place }[],
   { sources, callers, options, around: { mayBeRefused }, problems }: MeshSource,
-): Promise<{ readonly translation: Translation | undefined; readonly refused: ReadonlySet<string> }> {
+): Promise<{
+  readonly translation: Translation | undefined
+  readonly refused: ReadonlySet<string>
+  readonly isEmpty: boolean
+}> {
   const report = (problem: Problem): void => void problems.push(problem)
   const manifests = await loadManifests(named, sources, report)
   const refused = new Set(manifests.resources.filter(isRefused).map(nameOf))
+  const isEmpty = manifests.resources.length + manifests.others.length === 0
   const fails = problems.some(isError) || manifests.problems.some(isError)
   const isFresh = mayBeRefused !== undefined && [...refused].some((name) => !mayBeRefused.has(name))
   // Of a resource that may be left out the errors are told, and are none of the load.
   const told = allProblems(manifests)
   if (fails || isFresh) {
     problems.push(...told)
-    return { translation: undefined, refused }
+    return { translation: undefined, refused, isEmpty }
   }
   const files = await pemFiles(manifests, sources, report)
   const translation = translate(manifests, {
@@ -66,7 +71,7 @@ export async function loadMesh(
   const isSound = !problems.some(isError)
   problems.push(...told)
   sources.mixIntoDigest(fingerprint(options))
-  return { translation: isSound ? translation : undefined, refused }
+  return { translation: isSound ? translation : undefined, refused, isEmpty }
 }
 
 function isError({ severity }: Problem): boolean {
