@@ -62,7 +62,10 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
   if (listener.spec.internal) return handleInternal(around, proxied, edge, listener, facts, client)
 
   const edgeRelease = last?.release ?? releaseOf(edge, request)
-  if (edgeRelease === undefined) return proxied.fail(edgeErrors.noRelease)
+  if (edgeRelease === undefined) {
+    around.trace?.({ step: 'release', outcome: `none has the host ${request.authority}` })
+    return proxied.fail(edgeErrors.noRelease)
+  }
   const { release } = edgeRelease
   proxied.belongsTo(edgeRelease)
   facts.withhold(release.spec.pin.header)

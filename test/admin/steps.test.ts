@@ -54,6 +54,7 @@ const others = [
   '127.0.0.1, the peer of the socket',
   '192.168.0.58, said by the trusted peer 127.0.0.1',
   'shop, by host localhost',
+  'none has the host localhost',
   'document',
   'subresource',
   'preflight',

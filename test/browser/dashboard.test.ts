@@ -241,7 +241,7 @@ stable: w1
     await page.locator('#verb-dialog').getByRole('button', { name: 'Apply', exact: true }).click()
     await page.locator('#verb-dialog').waitFor({ state: 'hidden' })
     expect((await stage.routes()).split('---')[1]).toContain('share: 5%')
-    await page.getByLabel('URL or path').fill('http://blog.example/')
+    expect(await page.getByLabel('URL or path').inputValue()).toBe('http://blog.example/')
     await page.locator('#explain button').click()
     await expect.poll(() => page.locator('.explained').innerText()).toMatch(/w[12][\s\S]*web of w[12]/)
     // What was chosen stays chosen as the stream goes on.

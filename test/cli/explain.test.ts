@@ -30,6 +30,13 @@ describe('graylane explain', () => {
       out: /answer +400 EDGE_BAD_TARGET, by the edge itself/,
     },
     {
+      says: 'names the host that is of no release',
+      args: [...explain, '/'],
+      yaml: routes().replace('listen:\n', 'hosts: [shop.example]\nlisten:\n'),
+      code: 0,
+      out: /release +none has the host localhost\nanswer +404 EDGE_NO_RELEASE, by the edge itself/,
+    },
+    {
       says: 'explains calls of services too: at an internal port the caller decides',
       args: [...explain, '--port', '15001', '-H', 'x-version: v2', 'http://mqtt-server/orders'],
       yaml: routes().replace('listen:\n', 'listen:\n  - { port: 15001, internal: true }\n'),

@@ -111,6 +111,8 @@ function showTraffic() {
 
 function showStanding() {
   const place = byId('standing')
+  // What is shown below is how it was: nothing moves there any more.
+  document.body.classList.toggle('lost', isLost)
   if (isLost) {
     place.dataset.tone = 'bad'
     return replace(place, h('span', { class: 'dot' }), word('lost'))
@@ -266,10 +268,12 @@ async function reloadNow() {
   toast(body.changed ? word('reloadDone', body.snapshot) : word('reloadSame'))
 }
 
-function askForToken() {
+/** @param wasRefused whether there was a token, and the gateway does not take it */
+function askForToken(wasRefused) {
   const dialog = byId('token-dialog')
   const { promise, resolve } = Promise.withResolvers()
   const input = h('input', { type: 'password', autocomplete: 'off', required: true })
+  let isEntered = false
   replace(
     dialog,
     h(
@@ -277,7 +281,8 @@ function askForToken() {
       {
         method: 'dialog',
         onsubmit: () => {
-          keepToken(input.value)
+          isEntered = true
+          keepToken(input.value.trim())
           resolve()
         },
       },
@@ -285,12 +290,17 @@ function askForToken() {
         'div',
         { class: 'dialog-body' },
         h('h2', { id: 'token-title' }, word('tokenTitle')),
+        wasRefused ? h('p', { class: 'refusal', role: 'alert' }, word('tokenRefused')) : null,
         h('p', { class: 'soft' }, word('tokenHint')),
         h('label', {}, word('token'), input),
       ),
       h('div', { class: 'dialog-foot' }, h('button', { class: 'primary' }, word('enter'))),
     ),
   )
+  // There is nothing behind it to go back to, and a second Escape closes a dialog whatever `cancel` is told.
+  dialog.onclose = () => {
+    if (!isEntered) dialog.showModal()
+  }
   if (!dialog.open) dialog.showModal()
   return promise
 }

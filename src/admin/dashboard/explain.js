@@ -6,15 +6,15 @@ import { stepText } from './steps.js'
 import { post } from './stream.js'
 import { word } from './words.js'
 
-/** What the form begins with: somebody of the story. */
-const outside = { ip: '192.168.0.58', url: '/' }
+/** Who asks at first: somebody of the story. */
+const outsideIp = '192.168.0.58'
 
 export class Explain {
   #place
   #release
   #listeners = []
   /** `listener` by its name; '' is the first edge listener. */
-  #values = { listener: '', ...outside, method: 'GET', cookies: '', headers: '', page: true }
+  #values = { listener: '', ip: outsideIp, url: '/', method: 'GET', cookies: '', headers: '', page: true }
   #answer
 
   constructor(place) {
@@ -23,10 +23,21 @@ export class Explain {
   }
 
   show(release, listeners) {
+    const before = this.#outsideUrl()
+    const isSame = listeners.map(({ name }) => name).join() === this.#listeners.map(({ name }) => name).join()
     this.#release = release
-    if (listeners.map(({ name }) => name).join() === this.#listeners.map(({ name }) => name).join()) return
     this.#listeners = listeners
-    this.redraw()
+    const after = this.#outsideUrl()
+    // What somebody wrote himself stays.
+    if (this.#values.url === before) this.#values.url = after
+    if (!isSame || before !== after) this.redraw()
+  }
+
+  /** The first page of the release: by a path alone one that has hosts of its own is not reached. */
+  #outsideUrl() {
+    const host = this.#release?.hosts.find((name) => !name.includes('*'))
+    if (host === undefined) return '/'
+    return `${this.#listeners.find(({ internal }) => !internal)?.secure ? 'https' : 'http'}://${host}/`
   }
 
   redraw() {
@@ -115,8 +126,8 @@ export class Explain {
     values.listener = listener
     // Where services call each other nobody comes from outside, and a path alone leads nowhere.
     if (this.#chosenListener().internal) {
-      if (values.ip === outside.ip) values.ip = '127.0.0.1'
-      if (values.url === outside.url) values.url = `${location.protocol}//${this.#release?.services[0] ?? ''}/`
+      if (values.ip === outsideIp) values.ip = '127.0.0.1'
+      if (values.url === this.#outsideUrl()) values.url = `${location.protocol}//${this.#release?.services[0] ?? ''}/`
     }
     this.redraw()
     this.#place.querySelector('[name=listener]').focus()

@@ -14,6 +14,7 @@ const sentences = [
 
   [/^(.+), the peer of the socket$/, '{0}，连接的对端'],
   [/^(.+), said by the trusted peer (.+)$/, '{0}，由可信代理 {1} 报告'],
+  [/^none has the host (.+)$/, '没有应用使用主机名 {0}'],
   [/^(.+), by host (.+)$/, '{0}，按主机名 {1}'],
   [/^document$/, '页面'],
   [/^subresource$/, '页面的子资源'],

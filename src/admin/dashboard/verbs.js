@@ -201,12 +201,15 @@ export class VerbDialog {
   }
 
   async #apply() {
-    const { body, status } = await this.#ask({ ...this.#body(), apply: this.plan.hash })
-    if (status !== 200) {
-      this.#forgetPlan()
-      return replace(this.result, this.#resultOf({ status, body }))
-    }
-    this.#dialog.close()
+    const { hash } = this.plan
+    const turn = ++this.#turn
+    // Once: a second press would be told that the file has changed, by the first one.
+    this.#forgetPlan()
+    const { body, status } = await this.#ask({ ...this.#body(), apply: hash })
+    // Where the dialog is about something else by now, it is left alone.
+    const isShown = turn === this.#turn
+    if (status !== 200) return isShown ? replace(this.result, this.#resultOf({ status, body })) : undefined
+    if (isShown) this.#dialog.close()
     const { ok, snapshot, problems } = body.reload
     toast(
       ok

@@ -202,6 +202,7 @@ export const words = {
     'The token of the admin server; it is kept until this tab is closed.',
     '管理端口的令牌；关闭此标签页前有效。',
   ],
+  tokenRefused: ['This token is not taken.', '此令牌无效。'],
   token: ['Token', '令牌'],
   enter: ['Enter', '进入'],
   foot: ['graylane {0} · Node {1} · {2}', 'graylane {0} · Node {1} · {2}'],
