@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -16,6 +17,60 @@ describeWithPrometheus('the alert rules', () => {
     expect((await run('promtool', ['check', 'rules', 'graylane.rules.yml'], { cwd })).stdout).toMatch(/\d+ rules found/)
     expect((await run('promtool', ['check', 'config', 'prometheus.yml'], { cwd })).stdout).toContain('is valid')
     expect((await run('promtool', ['test', 'rules', 'graylane.rules.test.yml'], { cwd })).stdout).toContain('SUCCESS')
+  })
+})
+
+describeWithPrometheus('the panels of deploy/grafana', () => {
+  it('tell releases apart whose versions have the same name, and show nothing of 5xx where nobody asks', async () => {
+    const labels = (release: string, code: number): string =>
+      `{job="graylane", source_app="graylane", reporter="source", destination_service_namespace="${release}", destination_service_name="web", destination_version="v1", response_code="${code}"}`
+    const series = (values: string, release: string, code: number): object => ({
+      series: `istio_requests_total${labels(release, code)}`,
+      values,
+    })
+    const exprs = new Map(await ourQueries())
+    const asked = (title: string, samples: readonly (readonly [labels: string, value: number])[]): object => ({
+      expr: exprs.get(title),
+      eval_time: '5m',
+      exp_samples: samples.map(([text, value]) => ({ labels: text, value })),
+    })
+    const [shop, blog, wiki] = ['shop', 'blog', 'wiki'].map(
+      (release) => `{destination_service_namespace="${release}", destination_version="v1"}`,
+    ) as [string, string, string]
+    const tests = {
+      evaluation_interval: '15s',
+      tests: [
+        {
+          interval: '15s',
+          input_series: [
+            series('0+27x20', 'shop', 200),
+            series('0+3x20', 'shop', 503),
+            series('0+15x20', 'blog', 200),
+            series('7x20', 'wiki', 200),
+          ],
+          promql_expr_test: [
+            asked('Requests by version', [
+              [shop, 2],
+              [blog, 1],
+              [wiki, 0],
+            ]),
+            asked('5xx share by version', [
+              [shop, 0.1],
+              [blog, 0],
+            ]),
+          ],
+        },
+        {
+          interval: '15s',
+          input_series: [series('7x20', 'wiki', 200)],
+          promql_expr_test: [asked('Answered 5xx', [])],
+        },
+      ],
+    }
+    const folder = await mkdtemp(join(tmpdir(), 'graylane-panels-'))
+    await writeFile(join(folder, 'panels.test.yml'), JSON.stringify(tests))
+    expect((await run('promtool', ['test', 'rules', 'panels.test.yml'], { cwd: folder })).stdout).toContain('SUCCESS')
+    await rm(folder, { recursive: true })
   })
 })
 

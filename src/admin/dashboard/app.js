@@ -273,7 +273,6 @@ function askForToken(wasRefused) {
   const dialog = byId('token-dialog')
   const { promise, resolve } = Promise.withResolvers()
   const input = h('input', { type: 'password', autocomplete: 'off', required: true })
-  let isEntered = false
   replace(
     dialog,
     h(
@@ -281,7 +280,6 @@ function askForToken(wasRefused) {
       {
         method: 'dialog',
         onsubmit: () => {
-          isEntered = true
           keepToken(input.value.trim())
           resolve()
         },
@@ -294,13 +292,10 @@ function askForToken(wasRefused) {
         h('p', { class: 'soft' }, word('tokenHint')),
         h('label', {}, word('token'), input),
       ),
-      h('div', { class: 'dialog-foot' }, h('button', { class: 'primary' }, word('enter'))),
+      h('div', { class: 'dialog-foot' }, h('button', { class: 'primary', value: 'entered' }, word('enter'))),
     ),
   )
-  // There is nothing behind it to go back to, and a second Escape closes a dialog whatever `cancel` is told.
-  dialog.onclose = () => {
-    if (!isEntered) dialog.showModal()
-  }
+  dialog.returnValue = ''
   if (!dialog.open) dialog.showModal()
   return promise
 }
@@ -322,7 +317,11 @@ document.addEventListener('keydown', (event) => {
   byId('decision-filters').querySelector('input').focus()
 })
 
+// There is nothing behind it to go back to, and a second Escape closes a dialog whatever `cancel` is told.
 byId('token-dialog').addEventListener('cancel', (event) => event.preventDefault())
+byId('token-dialog').addEventListener('close', ({ target }) => {
+  if (target.returnValue !== 'entered') target.showModal()
+})
 
 chooseTheme(localStorage.getItem('graylane-theme') ?? 'auto')
 buildAll()
