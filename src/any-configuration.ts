@@ -64,6 +64,11 @@ export async function manifestsNamedIn(path: string): Promise<readonly NamedMani
   return listedManifests(path, { anyAddress: anyAddress(), mayBeRefused: undefined })
 }
 
+/** A directory, or a file with a document that Kubernetes would take. */
+export async function holdsManifests(path: string): Promise<boolean> {
+  return (await kindOf(path, readBounded)) === 'manifests'
+}
+
 type Read = NonNullable<Surroundings['read']>
 
 /** Manifests: a directory, or a file whose documents say their apiVersion, in YAML or JSON. Listed: routes.yaml that names them. */

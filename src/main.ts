@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line: finds the verb, loads it alone, ends with its exit code. Never does a verb's work.
 
+import { sayReason } from './cli/say-problems.ts'
 import { didYouMean, oldestNode, packageVersion, UsageError, type ExitCode } from './cli/usage.ts'
 
 interface Verb {
@@ -65,7 +66,7 @@ async function main([name, ...args]: string[]): Promise<ExitCode> {
       return complain(`graylane ${name}: ${error.message}\ngraylane ${name} --help says what it takes.\n`)
     }
     if (!isOfTheSystem(error)) throw error
-    complain(`graylane ${name}: ${error.message}\n`)
+    sayReason(`graylane ${name}`, error.message, args.includes('--json'))
     return 1
   }
 }

@@ -1,21 +1,13 @@
 // Manifests for `graylane check`: all that were named are one set, as in a cluster, so that what one refers to may stand in another.
 // Reads, and changes nothing.
 
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 
 import type { Problem } from '../config/problem.ts'
 import { Sources } from '../config/sources.ts'
 import { lint } from '../istio/lint.ts'
 import type { NamedManifest } from '../istio/load-listed-manifests.ts'
 import { loadManifests, noManifest } from '../istio/load-manifests.ts'
-
-/** A directory, or a file with a document that Kubernetes would take. */
-export async function holdsManifests(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined)
-  if (found === undefined || !found.isFile()) return found?.isDirectory() === true
-  const text = await readFile(path, 'utf8').catch(() => '')
-  return /^\s*"?apiVersion"?\s*:/m.test(text)
-}
 
 /** Manifests given on the command line. */
 export function namedHere(paths: readonly string[]): readonly NamedManifest[] {

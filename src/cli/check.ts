@@ -3,9 +3,9 @@
 
 import { lintConfiguration } from '../config/lint.ts'
 import type { Problem } from '../config/problem.ts'
-import { manifestsNamedIn } from '../any-configuration.ts'
+import { holdsManifests, manifestsNamedIn } from '../any-configuration.ts'
 import { rehearse } from '../rehearse.ts'
-import { checkManifests, holdsManifests, namedHere, together } from './check-manifests.ts'
+import { checkManifests, namedHere, together } from './check-manifests.ts'
 import { runTests } from './configuration-tests.ts'
 import { problemLines } from './say-problems.ts'
 import { readArguments, UsageError, type ExitCode } from './usage.ts'

@@ -123,7 +123,7 @@ function releaseOf(edit: YamlEdit): Release {
     lacksPools(name) {
       const own = version(name)
       return Object.entries(lines().services).some(
-        ([service, entry]) => !(service in own) && (typeof entry !== 'object' || entry?.url === undefined),
+        ([service, entry]) => !Object.hasOwn(own, service) && (typeof entry !== 'object' || entry?.url === undefined),
       )
     },
   }

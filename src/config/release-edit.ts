@@ -44,7 +44,10 @@ export interface RefusedEdit extends Refusal {
   readonly problems?: readonly Problem[]
 }
 
-/** written: in place. read-only: this process may not write it. changed: somebody else wrote it after the plan was made. */
+/**
+ * written: in place. read-only: this process may not write it, or may not put another in its place. changed: somebody else wrote it, or
+ * took it away, after the plan was made.
+ */
 export type Commit = 'written' | 'unchanged' | 'read-only' | 'changed'
 
 /**
@@ -84,9 +87,22 @@ export async function planEdit(path: string, verb: ReleaseVerb, now: Date): Prom
 /**
  * Puts a plan into the file's place by a rename, so that a gateway reads the old text or the new one, never half. Of several that edit the
  * same text at once one writes, and the others are told: the new text is prepared under a name that follows from the old one.
+ * Rejects when it cannot be written for want of room or the like; the file is as it was then.
  */
-export async function commitEdit({ file, text, hash, patch }: EditPlan): Promise<Commit> {
-  if (patch === '') return 'unchanged'
+export async function commitEdit(plan: EditPlan): Promise<Commit> {
+  if (plan.patch === '') return 'unchanged'
+  try {
+    return await replaceFile(plan)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return 'changed'
+    // A file that is mounted by itself has to be written in place, and in a directory with the sticky bit it may belong to another.
+    if (['EBUSY', 'EPERM', 'EACCES', 'EROFS'].includes(code)) return 'read-only'
+    throw error
+  }
+}
+
+async function replaceFile({ file, text, hash }: EditPlan): Promise<Commit> {
   // A link stays a link.
   const target = await realpath(file)
   if (!(await isWritable(file))) return 'read-only'
@@ -99,7 +115,8 @@ export async function commitEdit({ file, text, hash, patch }: EditPlan): Promise
     try {
       await handle.writeFile(text)
       await handle.chmod(mode & 0o777)
-      await handle.chown(uid, gid).catch(() => undefined)
+      // Who is not root keeps at least the group, by which a gateway may be reading.
+      await handle.chown(uid, gid).catch(() => handle.chown(-1, gid).catch(() => undefined))
       await handle.sync()
     } finally {
       await handle.close()
@@ -135,9 +152,9 @@ async function openAlone(path: string, mode: number): Promise<FileHandle | undef
 
 /** A file without any write permission is meant to stay, also where root could. */
 export async function isWritable(file: string): Promise<boolean> {
-  const target = await realpath(file)
-  if (((await stat(target)).mode & 0o222) === 0) return false
   try {
+    const target = await realpath(file)
+    if (((await stat(target)).mode & 0o222) === 0) return false
     await access(target, constants.W_OK)
     await access(dirname(target), constants.W_OK)
     return true

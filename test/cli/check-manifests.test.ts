@@ -20,6 +20,19 @@ async function written(name: string, text: string): Promise<string> {
   return path
 }
 
+function routesWithField(): string {
+  return `listen: [{ port: 0 }]
+services:
+  app:
+    headers:
+      request:
+        set:
+          apiVersion: v1
+versions: { v1: { app: "http://10.0.0.1" } }
+stable: v1
+`
+}
+
 describe('graylane check of manifests', () => {
   it('prints every slip of the story with its place, and ends with 1', async () => {
     const { out, code } = await graylane(['check', seed])
@@ -34,6 +47,18 @@ describe('graylane check of manifests', () => {
     expect(both.out).not.toContain('IST0101')
     const alone = await graylane(['check', join(seed, '4-mqtt-server-routes.yaml')])
     expect(alone.out).toContain('host "mqtt-server" is no service')
+  })
+
+  it.each([
+    ['manifests in one line of JSON', 'm.json', '{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}', false],
+    ['a routes.yaml that sends a field of that name', 'r.yaml', routesWithField(), true],
+  ])('takes for what it is, as serve does: %s', async (_what, name, text, isRelease) => {
+    const path = await written(name, text)
+    const { out } = await graylane(['check', path])
+    // Manifests have no tests.
+    expect(out).toMatch(
+      isRelease ? /: good \(0 errors, \d warnings?, 0 tests\)\n$/ : /: good \(0 errors, 0 warnings\)\n$/,
+    )
   })
 
   // A file that is missing when it is mounted into a container becomes a folder.

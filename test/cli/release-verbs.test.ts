@@ -1,15 +1,32 @@
-import { chmod, mkdir, readFile, readlink, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 
 import { describe, expect, it } from 'vitest'
 
-import { commitEdit, planEdit } from '../../src/config/release-edit.ts'
+import { commitEdit, isWritable, planEdit } from '../../src/config/release-edit.ts'
 import { graylane } from './graylane-process.ts'
 import { routes, useRoutes } from './routes.ts'
 
 const folder = useRoutes(() => routes({}, 'identity: [cookies.user]\n'))
+
+const main = [process.execPath, join(import.meta.dirname, '../../src/main.ts')]
+/** Whether the system lets us: containers often may not mount, nor become others. */
+const may = (command: string, ...args: readonly string[]): boolean => spawnSync(command, args).status === 0
 
 const written = () => readFile(folder.path, 'utf8')
 const run = (...args: string[]) => graylane([...args, '--config', folder.path])
@@ -233,19 +250,65 @@ describe('writing', () => {
     expect(await written()).toBe(plan.text)
   })
 
-  it('says in a line what the system has against it', async () => {
+  it.each([
+    ['a line', [], 'err', /^graylane share: ENAMETOOLONG: .*\n$/],
+    ['JSON', ['--json'], 'out', /^\{\n {2}"ok": false,\n {2}"reason": "ENAMETOOLONG: [^]*\}\n$/],
+  ] as const)('says in %s what the system has against it', async (_form, options, where, said) => {
     const file = join(dirname(folder.path), `${'r'.repeat(250)}.yaml`)
     await rename(folder.path, file)
-    const { code, out, err } = await graylane(['share', 'v2', '5%', '--config', file])
-    expect({ code, out }).toEqual({ code: 1, out: '' })
-    expect(err).toMatch(/^graylane share: ENAMETOOLONG: .*\n$/)
+    const { code, ...outputs } = await graylane(['share', 'v2', '5%', '--config', file, ...options])
+    expect(code).toBe(1)
+    expect(outputs).toEqual({ out: '', err: '', [where]: expect.stringMatching(said) })
+  })
+
+  it('makes no file where somebody took it away', async () => {
+    const plan = await planEdit(folder.path, { verb: 'share', version: 'v2', share: '5%' }, new Date())
+    if ('refused' in plan) throw new Error(plan.reason)
+    await rm(folder.path)
+    expect(await commitEdit(plan)).toBe('changed')
+    expect(await isWritable(folder.path)).toBe(false)
+    expect(await readdir(dirname(folder.path))).toEqual(['pin.key'])
+  })
+
+  it.skipIf(!may('unshare', '-m', 'true'))(
+    'prints the patch where the file is mounted by itself, as a container has it',
+    async () => {
+      const before = await written()
+      const mounted = join(dirname(folder.path), 'mounted.yaml')
+      await writeFile(mounted, before)
+      const inside = ['sh', '-c', 'mount --bind "$0" "$1" && shift && exec "$@"', folder.path, mounted, ...main]
+      const { status, stdout, stderr } = spawnSync(
+        'unshare',
+        ['-m', ...inside, 'share', 'v2', '5%', '--config', mounted],
+        { encoding: 'utf8', env: { PATH: process.env['PATH'] } },
+      )
+      expect([status, stderr]).toEqual([3, expect.stringContaining('is read-only: this patch was not applied')])
+      expect(stdout).toContain('+    share: 5%\n')
+      expect(await written()).toBe(before)
+      expect((await readdir(dirname(folder.path))).toSorted()).toEqual(['mounted.yaml', 'pin.key', 'routes.yaml'])
+    },
+  )
+
+  const editor = ['--reuid', '4711', '--regid', '4711', '--groups', '4711,4712']
+  it.skipIf(!may('setpriv', ...editor, 'true'))('keeps the group of a file that is shared by one', async () => {
+    const directory = dirname(folder.path)
+    await chown(directory, 0, 4712)
+    await chmod(directory, 0o770)
+    await chown(folder.path, 0, 4712)
+    await chmod(folder.path, 0o660)
+    const shared = spawnSync('setpriv', [...editor, ...main, 'share', 'v2', '5%', '--config', folder.path], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'] },
+    })
+    expect([shared.status, shared.stderr]).toEqual([0, ''])
+    const { uid, gid, mode } = await stat(folder.path)
+    expect([uid, gid, mode & 0o777]).toEqual([4711, 4712, 0o660])
   })
 
   it('keeps the mode, and leaves nothing beside the file', async () => {
     await chmod(folder.path, 0o640)
     await run('share', 'v2', '5%')
     expect((await stat(folder.path)).mode & 0o777).toBe(0o640)
-    const { readdir } = await import('node:fs/promises')
     expect((await readdir(dirname(folder.path))).toSorted()).toEqual(['pin.key', 'routes.yaml'])
   })
 
