@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Mirrors } from '../../src/proxy/mirrors.ts'
 import { connect, startUpstream, type Upstream, until } from '../http1/wire.ts'
 import { sendRaw, type RawAnswer } from '../support/raw-request.ts'
 import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
@@ -148,6 +149,26 @@ describe('a mirror', () => {
     await expect.poll(() => endless.lines.length).toBe(70)
     await expect.poll(() => counted('failed')).toBe(failed + 70)
     expect(endless.open()).toBe(0)
+  })
+
+  it('gets no copy that has waited for a connection longer than the route has time', async () => {
+    const outcomes: string[] = []
+    const mirrors = new Mirrors((outcome) => outcomes.push(outcome))
+    const endpoint = { key: 'mute', address: '127.0.0.1', port: mute.port }
+    // Twice as many as it may have connections, and a few.
+    for (let i = 0; i < 140; i++) mirrors.send(endpoint, 'GET /late HTTP/1.1\r\nhost: a\r\n\r\n', new Uint8Array(), 100)
+    await until(() => outcomes.length === 140)
+    expect(new Set(outcomes)).toEqual(new Set(['failed']))
+    mirrors.close()
+  })
+
+  it('hears of no websocket: what is said there is no request that could be copied', async () => {
+    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==']
+    const tried = async () => (await counted('answered')) + (await counted('failed')) + (await counted('dropped'))
+    const before = await tried()
+    await ask('/all', [...upgrade, 'Sec-WebSocket-Version: 13'])
+    expect(v1.heard).toHaveLength(1)
+    expect(await tried()).toBe(before)
   })
 
   it('that takes nothing holds 32 MiB of bodies and no more, and nobody else up', async () => {

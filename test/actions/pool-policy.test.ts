@@ -29,6 +29,19 @@ function poolOf(endpoints: Endpoints, trafficPolicy: TrafficPolicySpec | undefin
   return pool
 }
 
+describe('a pool without a policy', () => {
+  it('sends to the one of two neighbours that has fewer requests in flight, whichever has its turn', () => {
+    const pool = poolOf(new Endpoints(() => 0), undefined, [url(1), url(2)])
+    pool.list[0]!.inFlight = 1
+    expect([share(pool, 1, 100), share(pool, 2, 100)]).toEqual([0, 1])
+  })
+
+  it('takes turns among those that have equally many', () => {
+    const pool = poolOf(new Endpoints(() => 0), undefined, [url(1), url(2), url(3)])
+    expect([share(pool, 1, 300), share(pool, 2, 300), share(pool, 3, 300)]).toEqual([1 / 3, 1 / 3, 1 / 3])
+  })
+})
+
 function share(pool: PoolEndpoints, last: number, times = 4000): number {
   let count = 0
   for (let i = 0; i < times; i++) if (pool.pick(undefined)!.address === `10.0.0.${last}`) count++

@@ -55,6 +55,23 @@ const everything: CaseGroup = {
       expect: { version: 'v2', by: 'admin v2', reason: 'preflight' },
     },
     {
+      says: 'OPTIONS that goes no further than the first who gets it is answered by the edge (RFC 9110 7.6.2)',
+      method: 'OPTIONS',
+      headers: [...api, 'Max-Forwards: 0'],
+      expect: { status: 204, by: null, answer: { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } },
+    },
+    {
+      says: 'OPTIONS that may go further goes with one less',
+      method: 'OPTIONS',
+      headers: [...api, 'Max-Forwards: 1'],
+      expect: { by: 'frontend v1', upstream: { 'max-forwards': '0' } },
+    },
+    {
+      says: 'Max-Forwards of other methods is passed on as it came',
+      headers: [...api, 'Max-Forwards: 0'],
+      expect: { by: 'frontend v1', upstream: { 'max-forwards': '0' } },
+    },
+    {
       says: 'the path is judged in canonical form, and sent so',
       path: '/x/../%61pi//orders?q=/../%61',
       headers: api,

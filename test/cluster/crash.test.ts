@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { nextDelayMs } from '../../src/cluster/back-off.ts'
+import { loadLimitMs } from '../../src/cluster/load-limit.ts'
 import { ClusterUnderTest, isGone } from './cluster-process.ts'
 
 /** One that answers while nobody else does. */
@@ -89,6 +90,17 @@ describe('the primary', () => {
     const pids = await cluster.pids()
     await cluster.serving.kill()
     for (const pid of pids) await expect.poll(() => isGone(pid), { timeout: 5000 }).toBe(true)
+  })
+})
+
+describe('the time that a worker has to load a configuration', () => {
+  it('is half a minute, and three seconds more for each MiB that it is given', () => {
+    const limitFor = (...mebibytes: readonly number[]): number => {
+      const files = new Map(mebibytes.map((size, index) => [`file-${index}`, new Uint8Array(size << 20)]))
+      return loadLimitMs({ files, ports: new Map(), learned: new Map() })
+    }
+    expect(limitFor()).toBe(30_000)
+    expect(limitFor(1, 3)).toBe(42_000)
   })
 })
 

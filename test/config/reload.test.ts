@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createReloader, type Reloader, type Reloaded } from '../../src/config/reload.ts'
 import type { Snapshot } from '../../src/config/snapshot.ts'
+import { Reloads } from '../../src/reloads.ts'
 import { writeByRename, writeConfigMap, writeInPlace } from '../support/rewrite-file.ts'
 import { type ConfigurationDirectory, makeDirectory, shortest } from './configuration-files.ts'
 
@@ -160,6 +161,23 @@ test('reloads come one at a time, and those that wait are one', async () => {
   const results = await Promise.all([first, ...waiting])
   expect({ most, round }).toEqual({ most: 1, round: 2 })
   expect(new Set(results).size).toBe(2)
+})
+
+test('a refusal that several have waited for is told and counted once', async () => {
+  await directory.write('routes.yaml', shortest)
+  let refused = 0
+  const reloads = new Reloads({
+    path: `${directory.path}/routes.yaml`,
+    apply: async () => undefined,
+    log: () => undefined,
+    count: (ok) => (refused += ok ? 0 : 1),
+  })
+  await reloads.start()
+  await directory.write('routes.yaml', 'stable: v9\n')
+  await Promise.all(Array.from({ length: 10 }, () => reloads.reload()))
+  expect(refused).toBe(1)
+  expect(reloads.history).toHaveLength(2)
+  reloads.close()
 })
 
 test('nothing is put to use any more once it is closed', async () => {

@@ -134,6 +134,15 @@ describe('limits of one client', () => {
     expect(await held.ended).toMatch(/^HTTP\/1\.1 200 /)
     expect(await proxied('198.51.100.7').ended).toMatch(/^HTTP\/1\.1 200 /)
   })
+
+  it('take a /64 of IPv6 for one: whoever has one address of it has them all', async () => {
+    await configure('limits: { requestsPerAddress: 1 }\n')
+    const held = proxied('2001:db8:0:1::7', 'POST')
+    await expect.poll(async () => (await proxied('2001:db8:0:1::8').ended).slice(0, 12)).toBe('HTTP/1.1 429')
+    expect(await proxied('2001:db8:0:2::7').ended).toMatch(/^HTTP\/1\.1 200 /)
+    held.socket.write('x')
+    expect(await held.ended).toMatch(/^HTTP\/1\.1 200 /)
+  })
 })
 
 /** Through the trusted proxy at 127.0.0.2. A POST stays under way until its one byte of body is written. */

@@ -4,6 +4,7 @@ import { rawRequest, type Answer } from '../admin/raw-request.ts'
 import { graylane } from '../cli/graylane-process.ts'
 import { loadConfiguration } from '../../src/config/load.ts'
 import { createPreviewLink } from '../../src/preview-link.ts'
+import { previewRedirect } from '../../src/proxy/edge-answers.ts'
 import { type Echo, type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 
@@ -107,6 +108,12 @@ describe('a preview link', () => {
     const { search } = await linkTo('v2')
     const answer = await get(`//evil.example/${search}`, [], page)
     expect(answer.fields.get('location')).toBe('/evil.example/?a=1')
+  })
+
+  // Where `path` leaves slashes as they are.
+  it.each(['//evil.example/', '///evil.example/', '/\\evil.example/'])('nor does it from %s', (path) => {
+    const { fields } = previewRedirect(path, { setCookie: '', query: '' }, false)
+    expect(fields.find(([name]) => name === 'location')).toEqual(['location', '/evil.example/'])
   })
 
   it.each<[string, () => Promise<URL>]>([

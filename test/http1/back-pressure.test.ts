@@ -91,6 +91,15 @@ describe('slow readers', () => {
     await until(() => set.upstream.open() === 0)
   })
 
+  it('a client that sends requests ahead of an answer is read no further than a head is long', async () => {
+    await play(() => undefined)
+    const client = set.client().write(get.repeat(4))
+    for (let i = 0; i < 16; i++) client.socket.write(get.repeat(40_330))
+    await sleep(1000)
+    // Of 16 MiB, what the kernel's buffers do not hold has not left the client.
+    expect(client.socket.writableLength).toBeGreaterThan(1 << 20)
+  })
+
   it('an upstream that takes nothing of a body holds its client back, then is given up', async () => {
     await play((line) => void line.socket.pause(), { limits: { writeStallTimeoutMs: 300 } })
     const client = set.client().write(`PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ${64 << 20}\r\n\r\n`)

@@ -116,6 +116,14 @@ describe('upstream connections', () => {
     await set.client().write(get).message()
     await until(() => set.upstream.lines[0]!.closed)
   })
+
+  it('that last read a large body are closed after a second without work: their buffer is large', async () => {
+    await play(answering((head) => ok('x'.repeat(head.startsWith('GET /large ') ? 4 << 20 : 1))))
+    await Promise.all([set.client().write(get).message(), set.client().write(get.replace('/', '/large')).message()])
+    await until(() => set.upstream.open() === 1)
+    expect((await set.client().write(get).message()).body).toBe('x')
+    expect(set.upstream.lines.length).toBe(2)
+  })
 })
 
 describe('trying again', () => {

@@ -267,6 +267,13 @@ describe('early and expected answers', () => {
     expect(head).toMatch(/^HTTP\/1\.1 417 /)
   })
 
+  it('400 of the edge ends the connection: what else such a client sends is not trusted to begin a request', async () => {
+    await play(echo)
+    const client = set.client().write('GET /a#b HTTP/1.1\r\nHost: a\r\n\r\nGET /c HTTP/1.1\r\nHost: a\r\n\r\n')
+    expect(await client.end()).toMatch(/^HTTP\/1\.1 400 (?:(?!HTTP\/)[^])*$/)
+    expect(set.upstream.lines).toEqual([])
+  })
+
   it('a refusal while the body still flows is delivered, then the connection closes', async () => {
     await play(
       (line) =>
