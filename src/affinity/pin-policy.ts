@@ -26,7 +26,7 @@ const historyLength = 3
 const openPageSeconds = 7 * 24 * 3600
 
 /**
- * The visitor's draw (16 characters of base64url): what the pin holds, so that neither a login nor another address flips anyone;
+ * What the visitor is drawn by (16 characters of base64url): what the pin holds, so that neither a login nor another address flips anyone;
  * else from the identity, which gives clients without cookies the same draw each time; else random.
  */
 export function seedFor(

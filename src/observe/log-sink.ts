@@ -82,7 +82,7 @@ class FileSink implements LogSink {
       const swap = (): void => {
         close(this.#descriptor, ignoreError)
         this.#descriptor = descriptor
-        this.#torn = error !== null
+        this.#torn = false
         resolve(undefined)
       }
       if (this.#writing) this.#betweenWrites.push(swap)

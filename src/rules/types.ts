@@ -158,7 +158,7 @@ export interface Visit {
   readonly pageVersion: string | undefined
   /** First identity present, or undefined. */
   readonly identity: string | undefined
-  /** The visitor's draw: the pin's seed, else the identity's hash, else random. */
+  /** What the visitor is drawn by: the pin's seed, else the identity's hash, else random. */
   readonly seed: string
   readonly nowSeconds: number
   /** Is every pool of this version available? */

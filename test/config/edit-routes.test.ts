@@ -231,7 +231,6 @@ describe('promote', () => {
       says: 'lets nobody lend to the old one what it never had',
       text: shop
         .replace(', api: "http://b1" }', ' }')
-        .replace('api: /api/', 'api: /api/')
         .replace('  v3: { web: "http://a3" }\n', '')
         .replace(/ {2}# people\n.*\n/, ''),
       verb: { verb: 'promote', version: 'v2' },
