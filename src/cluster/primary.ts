@@ -181,6 +181,8 @@ class Primary implements Cluster {
       const content = await this.#contentOf(snapshot.configuration, this.#inForce.learnedBy(edge))
       const workers = this.#started()
       await prepareAll(workers, content, snapshot.id)
+      // They have been told to drain by now, and would take the second step for a hang.
+      if (this.#life !== 'ready') throw new Error('the gateway is ending')
       this.#content = content
       this.#inForce.commit(snapshot, edge)
       this.#configured(snapshot)
@@ -260,8 +262,7 @@ class Primary implements Cluster {
     this.#life = 'draining'
     for (const slot of this.#slots) slot.release()
     this.reloads.close()
-    // A reload under way ends first: a worker takes one thing after the other.
-    await this.#switching
+    // Not behind a reload under way: a worker that hangs holds it up for half a minute, in which the others would go on taking requests.
     await Promise.all(this.#workers().map((worker) => this.#drainWorker(worker, delayMs, deadlineMs)))
     this.#inForce.close()
     await this.#standardOutput.close()

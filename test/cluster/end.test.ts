@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { startSlowBackend } from '../support/slow-backend.ts'
-import { ClusterUnderTest, isGone } from './cluster-process.ts'
+import { ClusterUnderTest, isGone, signal, stop } from './cluster-process.ts'
 
 async function withSlowBackend(url: string): Promise<ClusterUnderTest> {
   const cluster = await ClusterUnderTest.start()
@@ -64,6 +64,28 @@ describe('SIGTERM', () => {
     expect(await open).toMatchObject({ status: 200, body: 'late' })
     expect(await cluster.serving.ended()).toBe(0)
     expect(await cluster.serving.err).not.toContain('another starts')
+    backend.close()
+  })
+
+  it('is not held up by a reload that waits for a worker that hangs', async () => {
+    const backend = await startSlowBackend()
+    await using cluster = await withSlowBackend(backend.url)
+    const [hung, other] = (await cluster.pids()) as [number, number]
+    await stop(hung)
+    const open = asked(cluster)
+    await expect.poll(backend.waiting).toBe(1)
+    await cluster.write('stable: v2')
+    cluster.serving.child.kill('SIGHUP')
+    // Time enough for the other one to be ready for it.
+    await sleep(1000)
+    cluster.serving.child.kill('SIGTERM')
+    backend.release()
+    expect(await open).toMatchObject({ status: 200, body: 'late' })
+    await expect.poll(() => isGone(other), { timeout: 10_000 }).toBe(true)
+    signal(hung, 'SIGCONT')
+    expect(await cluster.serving.ended()).toBe(0)
+    // The one that withSlowBackend made.
+    expect(cluster.serving.err.match(/is in force/g)).toHaveLength(1)
     backend.close()
   })
 
