@@ -14,6 +14,7 @@ import { type Log, tellNotReopened } from './gateway-event.ts'
 import { type AccessLog, createAccessLog } from './observe/access-log.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import type { Observer, RequestRecord } from './observe/record.ts'
+import { logFailsAt } from './log-failure.ts'
 import { OverloadWatch, type Pressure } from './overload-watch.ts'
 import { reportTraffic } from './observe/traffic-reports.ts'
 import { TrafficRing } from './observe/traffic-ring.ts'
@@ -283,10 +284,15 @@ class RunningGateway implements PhasedGateway {
     return { snapshot: ready.snapshot.id, commit: () => this.#commit(ready), abandon: () => this.#abandon(ready) }
   }
 
-  #accessLogFor({ accessLog: { path, format } }: Configuration): AccessLog {
+  #accessLogFor({ accessLog }: Configuration): AccessLog {
+    const { path, format } = accessLog
     const inForce = this.#inForce.snapshot?.configuration.accessLog
     if (this.#accessLog !== undefined && path === inForce?.path && format === inForce.format) return this.#accessLog
-    return createAccessLog({ path, format, standardOutput: this.#options.worker?.standardOutput })
+    try {
+      return createAccessLog({ path, format, standardOutput: this.#options.worker?.standardOutput })
+    } catch (error) {
+      throw logFailsAt(accessLog, error)
+    }
   }
 
   #dropLog(log: AccessLog): void {

@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 
 import type { AdminServer, ListenAddress } from '../admin/server.ts'
 import type { MetricsText } from '../admin/view.ts'
-import { formatProblem } from '../config/problem.ts'
+import { formatProblem, type Problem } from '../config/problem.ts'
 import { ConfigurationError, createGateway, type Gateway, type ManifestOptions, packageVersion } from '../gateway.ts'
 import { listenReason } from '../listen-failure.ts'
 import { withPort } from '../rules/authority.ts'
@@ -157,8 +157,15 @@ function announce(gateway: Served, admin: AdminServer, { configPath, tell }: Ser
 }
 
 function tellNotStarted(tell: Tell, error: unknown, reason: string): void {
-  const problems = error instanceof ConfigurationError ? error.problems : []
-  tell([reason, ...problems.map(formatProblem)].join('\n'), { event: 'not-started', reason, problems })
+  const problems = error instanceof ConfigurationError ? error.problems : placed(error, reason)
+  const lines = problems.length === 0 ? [reason] : [unusable, ...problems.map(formatProblem)]
+  tell(lines.join('\n'), { event: 'not-started', reason, problems })
+}
+
+/** What a line of the configuration asks for and the system does not give. */
+function placed(error: unknown, message: string): readonly Problem[] {
+  const { place } = error as { readonly place?: Pick<Problem, 'file' | 'line' | 'column'> }
+  return place === undefined ? [] : [{ ...place, severity: 'error', code: 'apply', message }]
 }
 
 /** Resolves at the first signal to end; the second one ends the process where it stands. */
@@ -178,12 +185,15 @@ function toldBySignal(): Promise<'SIGTERM' | 'SIGINT'> {
   return promise
 }
 
+const unusable = 'the configuration cannot be used'
+
 function reasonNotToStart(error: unknown): string {
-  if (error instanceof ConfigurationError) return 'the configuration cannot be used'
+  if (error instanceof ConfigurationError) return unusable
   const { code, path, message } = error as NodeJS.ErrnoException
+  // Of a listener or the log: it is said already what is wrong, and a port may be our own.
+  if ('place' in (error as object)) return message
   if (code === 'ENOENT' && path !== undefined) return `there is no file ${path}`
-  // Of a listener: it is said already whose the port is, which may be ourselves.
-  return 'place' in (error as object) ? message : (listenReason(error) ?? message)
+  return listenReason(error) ?? message
 }
 
 function readOptions(args: string[]): ServeOptions {

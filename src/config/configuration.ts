@@ -22,7 +22,12 @@ export interface Configuration {
   readonly limits: LimitsSpec
   readonly overload: OverloadText
   /** `stdout`, `off`, or an absolute path. */
-  readonly accessLog: { readonly path: string; readonly format: 'json' | 'istio' | 'istio-json' }
+  readonly accessLog: {
+    readonly path: string
+    readonly format: 'json' | 'istio' | 'istio-json'
+    /** Undefined where the file says nothing of it. */
+    readonly place?: Place
+  }
   readonly releases: readonly ReleaseSpec[]
   /** By release. Empty: a random key. */
   readonly keys: ReadonlyMap<string, readonly PinKey[]>

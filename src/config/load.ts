@@ -115,7 +115,7 @@ async function compose(path: string, drafts: readonly Draft[], sources: Sources)
     path: document.path ?? 'strict',
     limits: limitsSpec(first),
     overload: overloadSpec(first),
-    accessLog: accessLogSpec(path, document.accessLog),
+    accessLog: accessLogSpec(path, first),
     releases: read.map(({ release }) => release),
     keys: new Map<string, readonly PinKey[]>(read.map(({ release, keys }) => [release.name, keys])),
     tests: new Map<string, readonly RouteTest[]>(read.map(({ release, tests }) => [release.name, tests])),
@@ -185,12 +185,15 @@ function limitsOf(
 
 export function accessLogSpec(
   file: string,
-  written: RoutesDocument['accessLog'] = 'stdout',
+  { document, origins }: Draft<Pick<RoutesDocument, 'accessLog'>>,
 ): Configuration['accessLog'] {
+  const { accessLog: written } = document
+  if (written === undefined) return { path: 'stdout', format: 'json' }
   const { path = 'stdout', format = 'json' } = typeof written === 'string' ? { path: written } : written
+  const place = origins.place(document, 'accessLog')
   // By its name of a file it would be another one in each worker.
-  if (path === '/dev/stdout') return { path: 'stdout', format }
-  return { path: path === 'stdout' || path === 'off' ? path : resolve(dirname(file), path), format }
+  if (path === '/dev/stdout') return { path: 'stdout', format, place }
+  return { path: path === 'stdout' || path === 'off' ? path : resolve(dirname(file), path), format, place }
 }
 
 let anyAddressFound: string | undefined

@@ -108,7 +108,7 @@ export class YamlEdit {
     const wanted = parse(this.#text)
     mutate(wanted[this.#index] as Document)
     const spliced = applied(this.#text, splice())
-    const written = spliced !== undefined && says(spliced, wanted) ? spliced : printed(wanted)
+    const written = spliced !== undefined && says(spliced, wanted) ? spliced : printed(wanted, lineBreak(this.#text))
     if (!says(written, wanted)) throw new Error('this change cannot be written into the file as it stands')
     this.#text = written
     this.#documents = parse(written)
@@ -143,8 +143,9 @@ function meaning(documents: readonly Document[]): string {
   return JSON.stringify(documents.map((document) => pairs(document.toJS({ mapAsMap: true }))))
 }
 
-function printed(documents: readonly Document[]): string {
-  return documents.map((document) => document.toString({ lineWidth: 0 })).join('---\n')
+function printed(documents: readonly Document[], newLine: string): string {
+  const text = documents.map((document) => document.toString({ lineWidth: 0 })).join('---\n')
+  return text.replace(/\r?\n/g, newLine)
 }
 
 function setIn(document: Document, path: YamlPath, value: YamlValue, behind: string | undefined): void {

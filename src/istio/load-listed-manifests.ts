@@ -42,7 +42,7 @@ export async function loadListedManifests(
     trust: trustSpec(draft),
     limits: limitsSpec(draft),
     overload: overloadSpec(draft),
-    accessLog: accessLogSpec(path, document.accessLog),
+    accessLog: accessLogSpec(path, draft),
   }
   checkPurposes(draft)
   if (isFailed()) return failed()

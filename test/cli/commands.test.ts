@@ -161,6 +161,23 @@ describe('graylane serve does not start', () => {
     expect([code, err]).toEqual([1, 'graylane: the admin token is shorter than 16 characters\n'])
   })
 
+  it.each([
+    ['accessLog: none/access.log', '16:12', 'its directory is not there'],
+    ['accessLog: { path: . }', '16:12', 'a directory, not a file'],
+    ['accessLog: pin.key/access.log', '16:12', 'a file stands in the place of one of its directories'],
+  ])('with a log that cannot be opened, and says where it is asked for: %s', async (line, place, why) => {
+    await folder.write(routes({}, `${line}\n`))
+    const { code, err } = await graylane(['serve', '--config', folder.path, '--admin', '127.0.0.1:0'])
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(
+        new RegExp(
+          `^graylane: the configuration cannot be used\n${folder.path}:${place}: error apply: the access log /\\S+: ${why}\n$`,
+        ),
+      ),
+    ])
+  })
+
   it.each(['listener', 'admin'])('on a port of its %s that is taken, and says which', async (what) => {
     const holder = createServer().listen(0, '127.0.0.1')
     await once(holder, 'listening')
@@ -169,7 +186,9 @@ describe('graylane serve does not start', () => {
     const admin = `127.0.0.1:${what === 'admin' ? port : 0}`
     const { code, err } = await graylane(['serve', '--config', folder.path, '--admin', admin])
     holder.close()
-    expect([code, err]).toEqual([1, `graylane: port ${port} on 127.0.0.1 is taken by another process\n`])
+    const reason = `port ${port} on 127.0.0.1 is taken by another process`
+    const place = `the configuration cannot be used\n${folder.path}:3:5: error apply: `
+    expect([code, err]).toEqual([1, `graylane: ${what === 'listener' ? place : ''}${reason}\n`])
   })
 
   it.each([

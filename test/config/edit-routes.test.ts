@@ -425,6 +425,10 @@ describe('a file of several releases', () => {
 it('keeps line ends of the other kind', () => {
   const edited = editRoutes(shop.replaceAll('\n', '\r\n'), { verb: 'promote', version: 'v2' }, now)
   expect('text' in edited && edited.text.replaceAll('\r\n', '')).not.toContain('\n')
+  // Where the whole text has to be written anew, too.
+  const folded = shop.replace('stable: v1', 'stable: >-\n  v1').replaceAll('\n', '\r\n')
+  const anew = editRoutes(folded, { verb: 'promote', version: 'v2' }, now)
+  expect('text' in anew && anew.text.replaceAll('\r\n', '')).not.toContain('\n')
 })
 
 it('leaves every other byte of the example as it is', () => {
