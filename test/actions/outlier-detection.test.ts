@@ -101,4 +101,14 @@ describe('outlier detection', () => {
     for (const endpoint of endpoints) outliers.answered(endpoint, 500)
     expect(endpoints.filter((endpoint) => outliers.isEjected(endpoint)).length).toBe(most)
   })
+
+  it('counts anew after errors for which it might leave out nobody more', () => {
+    const { clock, endpoints, outliers, meets } = detection({ consecutive5xxErrors: 3, maxEjectionPercent: 50 }, 2)
+    for (let i = 0; i < 3; i += 1) outliers.answered(endpoints[1]!, 500)
+    expect(meets(500, 500, 500)).toBe(false)
+    clock.now += 60_000
+    expect(outliers.isEjected(endpoints[1]!)).toBe(false)
+    expect(meets(500, 500)).toBe(false)
+    expect(meets(500)).toBe(true)
+  })
 })

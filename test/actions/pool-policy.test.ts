@@ -1,6 +1,7 @@
 // What a trafficPolicy remembers, and weights that grow: on the pools themselves, with a clock of the test's own.
 
 import { describe, expect, it } from 'vitest'
+import { ConnectionRules } from '../../src/proxy/connection-rules.ts'
 import { Endpoints } from '../../src/proxy/endpoints.ts'
 import { PoolEndpoints } from '../../src/proxy/pool-endpoints.ts'
 import type { TrafficPolicySpec } from '../../src/rules/traffic-policy.ts'
@@ -28,6 +29,18 @@ function poolOf(endpoints: Endpoints, trafficPolicy: TrafficPolicySpec | undefin
   pool.replace(urls.map((one) => pool.endpointAt(one.hostname, one)))
   return pool
 }
+
+describe('http1MaxPendingRequests', () => {
+  it('counts who waits for a connection that is being opened like who waits for one that is in use', () => {
+    const rules = new ConnectionRules({ maxPendingRequests: 2 }, undefined)
+    rules.opened({})
+    expect(rules.isFull).toBe(false)
+    rules.waiting++
+    expect(rules.isFull).toBe(true)
+    rules.connecting--
+    expect(rules.isFull).toBe(false)
+  })
+})
 
 describe('a pool without a policy', () => {
   it('sends to the one of two neighbours that has fewer requests in flight, whichever has its turn', () => {

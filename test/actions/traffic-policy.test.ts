@@ -185,6 +185,15 @@ describe('connectionPool', () => {
     expect([(await first).status, (await second).status]).toEqual([200, 200])
   })
 
+  it('maxConnections: an endpoint may have one all the same, lest its requests wait for ever', async () => {
+    const policy = '{ loadBalancer: { simple: ROUND_ROBIN }, connectionPool: { tcp: { maxConnections: 1 } } }'
+    await start(policy, '', 2)
+    const first = ask('/', ['x-delay-ms: 300'])
+    await sleep(60)
+    expect((await ask()).body).toMatch(/^b /)
+    expect((await first).body).toMatch(/^a /)
+  })
+
   it('maxRequestsPerConnection: 1 makes a connection for each', async () => {
     let connections = 0
     const server = await answering(() => connections++)

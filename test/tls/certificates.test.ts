@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { loadConfiguration } from '../../src/config/load.ts'
 import { ConfigurationError, createGateway } from '../../src/gateway.ts'
 import { describeWithOpenssl } from './authority.ts'
@@ -86,6 +86,21 @@ describeWithOpenssl('certificates of a configuration', () => {
       return `${line}:${column}: ${severity} ${code}: ${message.replace(files.directory, 'DIR')}`
     })
     expect(lines).toEqual(said)
+  })
+
+  test('one whose time has not come is told: clocks differ, and it may be meant for later', async () => {
+    await files.write(`{ port: 8443, tls: ${good} }`, 'http://127.0.0.1:1')
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 2 * 86_400_000 })
+    try {
+      const { problems } = await loadConfiguration(files.configPath)
+      const told = problems.find(({ code }) => code === 'certificate')
+      expect(told).toMatchObject({
+        severity: 'warning',
+        message: expect.stringMatching(/^good\.pem is not valid before /),
+      })
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('the hash changes with the certificate, and tells nothing of the key', async () => {
