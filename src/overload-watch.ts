@@ -7,9 +7,9 @@ import { getHeapStatistics } from 'node:v8'
 import { residentMemory } from './observe/process-figures.ts'
 import type { Admission } from './proxy/admission.ts'
 import type { Limits } from './proxy/http1/limits.ts'
-import { Ladder, type OverloadSpec, type Pressure, type Rung, rungNames } from './proxy/overload-ladder.ts'
+import { Ladder, type OverloadSpec, type Pressure, type Rung, rungNames } from './overload-ladder.ts'
 
-export type { OverloadSpec, Pressure } from './proxy/overload-ladder.ts'
+export type { OverloadSpec, Pressure } from './overload-ladder.ts'
 
 /** What of the engine is turned. */
 interface Engine {

@@ -4,7 +4,7 @@ import { complain, type Draft } from './draft.ts'
 import type { RoutesDocument } from './schema.ts'
 import { durationMs, hundredthsOfPercent } from './written-values.ts'
 
-/** Fits proxy/overload-ladder.ts. */
+/** Fits overload-ladder.ts. */
 export interface OverloadText {
   readonly memoryBytes: number | undefined
   readonly rungs: readonly [RungSpec, RungSpec, RungSpec]

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Ladder, type OverloadSpec, type Pressure } from '../../src/proxy/overload-ladder.ts'
+import { Ladder, type OverloadSpec, type Pressure } from '../../src/overload-ladder.ts'
 
 const rungs: OverloadSpec['rungs'] = [
   { memory: 0.8, lagMs: 100 },

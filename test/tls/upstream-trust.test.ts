@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import { join } from 'node:path'
@@ -5,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import tls from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
+import { UpstreamTrust } from '../../src/proxy/tls/upstream-trust.ts'
 import { ServingProcess } from '../cli/graylane-process.ts'
 import { until } from '../http1/wire.ts'
 import { type RawAnswer, sendRaw } from '../support/raw-request.ts'
 import { Authority, type Pair, describeWithOpenssl } from './authority.ts'
-import { echo, echoedIn, type HttpsBackend, startHttpsBackend } from './https-backend.ts'
+import { echo, echoedIn, type HttpsBackend, secureEndpoint, startHttpsBackend } from './https-backend.ts'
 import { ask, SecureGateway } from './secure-gateway.ts'
 
 function get(port: number): Promise<RawAnswer> {
@@ -110,6 +112,22 @@ describeWithOpenssl('which HTTPS upstreams are believed', () => {
     expect(lines[0]!.slice(0, opening.length + said.length)).toBe(opening + said)
     expect(lines[0]).not.toMatch(/\n|deps\/openssl/)
     await gateway.close()
+    backend.close()
+  })
+
+  test('one that was believed meanwhile is told again', async () => {
+    const backend = await startHttpsBackend(good, echo)
+    const told: string[] = []
+    const trust = new UpstreamTrust((line) => told.push(line))
+    const endpoint = { ...secureEndpoint(backend.port), serverName: 'app.test' }
+    const expired = Object.assign(new Error('certificate has expired'), { code: 'CERT_HAS_EXPIRED' })
+    for (let i = 0; i < 2; i++) trust.noteFailure(endpoint, expired)
+    expect(told).toHaveLength(1)
+    const socket = trust.connect(endpoint)
+    await once(socket, 'secureConnect')
+    socket.destroy()
+    trust.noteFailure(endpoint, expired)
+    expect(told).toHaveLength(2)
     backend.close()
   })
 
