@@ -355,8 +355,9 @@ class RunningGateway implements PhasedGateway {
   async #end(deadlineMs: number): Promise<void> {
     this.reloads.close()
     this.#overload?.close()
-    this.#inForce.close()
     await this.#server?.close(deadlineMs)
+    // Behind the last request: until then it is asked who is well, and copies are on their way.
+    this.#inForce.close()
     this.#upstreams?.close()
     await this.#accessLog?.close()
     this.metrics.close()

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Mirrors } from '../../src/proxy/mirrors.ts'
-import { connect, startUpstream, type Upstream, until } from '../http1/wire.ts'
+import { connect, ok, startUpstream, type Upstream, until } from '../http1/wire.ts'
 import { sendRaw, type RawAnswer } from '../support/raw-request.ts'
 import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
 import { type FlakyBackend, startFlakyBackend } from './flaky-backend.ts'
@@ -189,5 +189,36 @@ describe('a mirror', () => {
     await until(() => v2.heard.length > 0)
     await sleep(50)
     expect([v1.heard.length, v2.heard.length]).toEqual([3, 1])
+  })
+
+  it('gets its copies also while the gateway drains, as long as requests are open', async () => {
+    let answerCopy = (): void => undefined
+    let answer = (): void => undefined
+    const later = (take: (write: () => void) => void): Promise<Upstream> =>
+      startUpstream(async (line) => {
+        await line.message()
+        take(() => line.write(ok('done')))
+      })
+    const main = await later((write) => (answer = write))
+    const mirror = await later((write) => (answerCopy = write))
+    const draining = await startGateway(`
+listen: [{ port: 0, address: 127.0.0.1 }]
+accessLog: off
+services: { app: { mirror: app@v2 } }
+versions: { v1: { app: "http://127.0.0.1:${main.port}" }, v2: { app: "http://127.0.0.1:${mirror.port}" } }
+stable: v1
+`)
+    const line = connect(draining.port).write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until(() => main.lines.length === 1 && mirror.lines.length === 1)
+    const drained = draining.gateway.drain({ delayMs: 0, deadlineMs: 5000 })
+    await until(() => draining.gateway.state === 'draining')
+    await sleep(100)
+    answerCopy()
+    const { metrics } = draining.gateway
+    await expect.poll(() => metrics.text()).toContain('graylane_mirrored_requests_total{outcome="answered"} 1')
+    answer()
+    expect(await line.end()).toMatch(/done$/)
+    await drained
+    await Promise.all([draining.close(), main.close(), mirror.close()])
   })
 })
