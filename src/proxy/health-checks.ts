@@ -32,8 +32,12 @@ export class HealthChecks {
       const { header } = release.spec.pin
       const key = `${pool.pool.key} ${header} ${JSON.stringify(check)}`
       const round = before.get(key)
-      if (round === undefined) next.push(new Round(key, pool, header, check, this.#endpoints, this.#trust))
-      else {
+      if (round === undefined) {
+        const fresh = new Round(key, pool, header, check, this.#endpoints, this.#trust)
+        // Before the old one is closed: asked differently, they are not well until they say so.
+        for (const old of this.#rounds) if (old.pool.pool.key === pool.pool.key) fresh.inherit(old)
+        next.push(fresh)
+      } else {
         before.delete(key)
         round.pool = pool
         next.push(round)
@@ -81,6 +85,15 @@ class Round {
     this.#first = setImmediate(() => this.#ask())
   }
 
+  /** Holds out what that one holds out. */
+  inherit(before: Round): void {
+    for (const [state, { holds }] of before.#asked) {
+      if (!holds) continue
+      this.#askedOf(state).holds = true
+      this.#endpoints.hold(state)
+    }
+  }
+
   close(): void {
     clearInterval(this.#timer)
     clearImmediate(this.#first)
@@ -90,11 +103,16 @@ class Round {
   #ask(): void {
     for (const state of this.#asked.keys()) if (!this.pool.list.includes(state)) this.#forget(state)
     for (const state of this.pool.list) {
-      let asked = this.#asked.get(state)
-      if (asked === undefined)
-        this.#asked.set(state, (asked = new Asked(state, this.pool, this.#header, this.#check, this.#trust)))
+      const asked = this.#askedOf(state)
       void asked.ask((good) => this.#note(state, asked, good))
     }
+  }
+
+  #askedOf(state: EndpointState): Asked {
+    let asked = this.#asked.get(state)
+    if (asked === undefined)
+      this.#asked.set(state, (asked = new Asked(state, this.pool, this.#header, this.#check, this.#trust)))
+    return asked
   }
 
   /** The first answer decides alone, as with Envoy: a gateway that starts has to know soon. */
@@ -105,7 +123,7 @@ class Round {
     if (asked.lastWasGood !== good) asked.inARow = 0
     asked.lastWasGood = good
     asked.inARow++
-    if (good && asked.holds && asked.inARow >= healthyThreshold) this.#endpoints.letGo(state)
+    if (good && asked.holds && (isFirst || asked.inARow >= healthyThreshold)) this.#endpoints.letGo(state)
     else if (!good && !asked.holds && (isFirst || asked.inARow >= unhealthyThreshold)) this.#endpoints.hold(state)
     else return
     asked.holds = !good

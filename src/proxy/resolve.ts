@@ -24,6 +24,8 @@ export class Resolver {
   /** Last good answer of each name. */
   readonly #answers = new Map<string, readonly string[]>()
   #pools: readonly PoolEndpoints[] = []
+  /** Their answers are no older than a refresh: not those of a configuration that was prepared and came to nothing. */
+  #kept: readonly string[] = []
   #timer: NodeJS.Timeout | undefined
   /** Names that are being looked up. */
   readonly #underWay = new Map<string, Promise<void>>()
@@ -37,7 +39,8 @@ export class Resolver {
    * names are waited for, since the others are kept fresh anyway: a name server that fell silent holds up no reload.
    */
   async fill(pools: readonly PoolEndpoints[]): Promise<void> {
-    const fresh = namesOf(pools).filter((name) => !this.#answers.has(name) && !this.#underWay.has(name))
+    const isKnown = (name: string): boolean => this.#answers.has(name) && this.#kept.includes(name)
+    const fresh = namesOf(pools).filter((name) => !isKnown(name) && !this.#underWay.has(name))
     await this.#lookUpAll(fresh, patienceMs.first)
     for (const pool of pools) pool.replace(this.#endpointsOf(pool))
   }
@@ -47,7 +50,7 @@ export class Resolver {
     this.#pools = pools
     clearInterval(this.#timer)
     this.#timer = undefined
-    const names = namesOf(pools)
+    const names = (this.#kept = namesOf(pools))
     for (const name of this.#answers.keys()) if (!names.includes(name)) this.#answers.delete(name)
     if (names.length === 0) return
     this.#timer = setInterval(() => void this.#refresh(names, onRefresh), refreshMs)

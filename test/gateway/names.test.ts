@@ -102,4 +102,22 @@ describe('an upstream by name', () => {
     expect(performance.now() - began).toBeLessThan(2000)
     expect(await statusOf()).toBe(200)
   })
+
+  it('is looked up anew after a reload that was refused: who had its address then may be somebody else by now', async () => {
+    const old = await startEchoBackend('app', 'old', '127.0.0.1')
+    backends.push(old, await startEchoBackend('app', 'new', '127.0.0.2', old.port))
+    let addresses = ['127.0.0.1']
+    const text = yaml(`http://127.0.0.1:${old.port}`)
+    await start(() => Promise.resolve(addresses), text)
+    const named = yaml(`http://app.test:${old.port}`)
+    const taken = named.replace('listen: [', `listen: [{ port: ${old.port}, address: 127.0.0.1 }, `)
+    await writeFile(join(folder, 'routes.yaml'), taken)
+    expect(await gateway!.reload()).toMatchObject({ ok: false })
+    addresses = ['127.0.0.2']
+    await writeFile(join(folder, 'routes.yaml'), named)
+    expect(await gateway!.reload()).toMatchObject({ ok: true, changed: true })
+    const { address, port } = gateway!.listeners()[0]!
+    const { body } = await rawRequest(`${address}:${port}`, { target: '/', fields: ['Host: a'] })
+    expect(JSON.parse(body)).toMatchObject({ version: 'new' })
+  })
 })

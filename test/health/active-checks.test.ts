@@ -186,3 +186,22 @@ test('a reload that changes nothing about checks forgets nothing', async () => {
   await pages(scene, 6)
   expect(scene.one.served).toBe(before)
 })
+
+test('what a check held out stays out when a reload asks it differently, until it answers that it is well', async () => {
+  await using scene = await Scene.start()
+  const { one, edge } = scene
+  await questions(one, 2)
+  one.health = 'silent'
+  await questions(one, 5)
+  const out = edge.gateway.endpointsOut()
+  expect(out).toEqual([one.url.slice(7)])
+  await scene.reloadWith(check.replace('timeout: 100ms', 'timeout: 5s'))
+  expect(edge.gateway.endpointsOut()).toEqual(out)
+  const before = one.served
+  await pages(scene, 6)
+  expect(one.served).toBe(before)
+
+  one.health = 200
+  await scene.reloadWith(check.replace('healthyThreshold: 2', 'healthyThreshold: 100'))
+  await expect.poll(() => edge.gateway.endpointsOut(), { timeout: 5000 }).toEqual([])
+})
