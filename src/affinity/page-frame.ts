@@ -39,6 +39,15 @@ function isAmongStrangers(request: Fields): boolean {
   return request.get('sec-fetch-storage-access') !== undefined
 }
 
+/**
+ * Whether a browser takes cookies of this page only apart from those of its site (CHIPS): it says that it sends none of those (Storage
+ * Access Headers, 3.1: `none`, or `inactive` as long as the frame has not asked for them).
+ */
+export function takesPartitioned(request: Fields): boolean {
+  const access = request.get('sec-fetch-storage-access')
+  return access === 'none' || access === 'inactive'
+}
+
 /** Of an absolute URL; undefined when there is none. */
 function hostOf(url: string | undefined): string | undefined {
   const start = url?.indexOf('://') ?? -1

@@ -16,7 +16,7 @@ import {
   leavesPageOpen,
 } from './page-kind.ts'
 import type { RequestMarks } from './page-kind.ts'
-import { isFrame } from './page-frame.ts'
+import { isFrame, takesPartitioned } from './page-frame.ts'
 import { pinCookieName } from './pin-cookie.ts'
 import type { Fields } from './types.ts'
 
@@ -85,23 +85,33 @@ export function pinOut(reading: PinReading, written: Pin | undefined): 'kept' | 
 
 /**
  * The value of Set-Cookie. On plain http there is no Secure, without which browsers refuse SameSite=None: Lax is what works there. Chromium
- * forgets cookies of high priority last when a site has more than 180 (draft-west-cookie-priority); others ignore the word.
+ * forgets cookies of high priority last when a site has more than 180 (draft-west-cookie-priority); others ignore the word. A frame of
+ * another site's page whose cookies are blocked may still have one that is kept for that page alone (Partitioned).
  */
-export function setCookieLine(spec: PinSpec, value: string, encrypted: boolean): string {
+export function setCookieLine(spec: PinSpec, value: string, encrypted: boolean, request: Fields): string {
   const sameSite = spec.sameSite === 'none' && encrypted ? 'None' : 'Lax'
+  const partitioned = sameSite === 'None' && takesPartitioned(request) ? '; Partitioned' : ''
   const domain = spec.domain === undefined ? '' : `; Domain=${spec.domain}`
   const name = pinCookieName(spec, encrypted)
   const maxAge = spec.ttlSeconds + openPageSeconds
-  return `${name}=${value}; Path=/${domain}; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=${sameSite}${encrypted ? '; Secure' : ''}`
+  return `${name}=${value}; Path=/${domain}; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=${sameSite}${encrypted ? '; Secure' : ''}${partitioned}`
 }
 
-/** Set-Cookie lines that take away the pins for one host, once a pin for `domain` is written. They go before that one. */
-export function endOfHostPins(spec: PinSpec, encrypted: boolean): readonly string[] {
-  if (spec.domain === undefined) return []
-  const end = 'Path=/; Max-Age=0; HttpOnly; SameSite=Lax'
-  return encrypted
-    ? [`${spec.cookie}=; ${end}; Secure`, `__Host-${spec.cookie}=; ${end}; Secure`]
-    : [`${spec.cookie}=; ${end}`]
+/**
+ * Set-Cookie lines that take away what else the browser sends under the pin's name; they go before the pin that is written: those for one
+ * host where it is for `domain`, and that of a frame which has been let to the cookies of its site since.
+ */
+export function endOfOtherPins(spec: PinSpec, encrypted: boolean, pinIn: PinState, request: Fields): readonly string[] {
+  if (pinIn === 'none') return []
+  const end = 'Path=/; Max-Age=0; HttpOnly; SameSite='
+  const lines: string[] = []
+  if (spec.sameSite === 'none' && encrypted && request.get('sec-fetch-storage-access') === 'active') {
+    const domain = spec.domain === undefined ? '' : `Domain=${spec.domain}; `
+    lines.push(`${pinCookieName(spec, encrypted)}=; ${domain}${end}None; Secure; Partitioned`)
+  }
+  if (spec.domain === undefined) return lines
+  if (!encrypted) return [...lines, `${spec.cookie}=; ${end}Lax`]
+  return [...lines, `${spec.cookie}=; ${end}Lax; Secure`, `__Host-${spec.cookie}=; ${end}Lax; Secure`]
 }
 
 /**

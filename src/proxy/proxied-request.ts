@@ -3,7 +3,7 @@
 
 import { setsCookie } from '../affinity/cookie-field.ts'
 import { encodePin } from '../affinity/pin-cookie.ts'
-import { endOfHostPins, pinOut, pinToWrite, setCookieLine } from '../affinity/pin-policy.ts'
+import { endOfOtherPins, pinOut, pinToWrite, setCookieLine } from '../affinity/pin-policy.ts'
 import { stampedLocation } from '../affinity/stamped-redirect.ts'
 import type { Service } from '../rules/release.ts'
 import type { Decision, RequestFacts, Visit } from '../rules/types.ts'
@@ -291,11 +291,10 @@ export class ProxiedRequest extends RouteExecution {
     keepFromShared(head)
     this.record.visitor = pin.seed
     const value = encodePin(spec.name, pin, release.keyRing.signing)
-    // Only who brought a pin can have one in the wrong place.
-    if (this.record.pinIn !== 'none') {
-      for (const line of endOfHostPins(spec.pin, cookies.secure)) head.append('set-cookie', line)
-    }
-    head.append('set-cookie', setCookieLine(spec.pin, value, cookies.secure))
+    const { request } = this
+    for (const line of endOfOtherPins(spec.pin, cookies.secure, cookies.pin.state, request))
+      head.append('set-cookie', line)
+    head.append('set-cookie', setCookieLine(spec.pin, value, cookies.secure, request))
     const { reading } = visit
     if (reading.state === 'none') return
     if (reading.pin.version !== pin.version || reading.pin.epoch !== pin.epoch) this.#forgetLoadedAhead(head)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { RequestMarks } from '../../src/affinity/page-kind.ts'
+import type { PinSpec } from '../../src/rules/release.ts'
 import type { PinState } from '../../src/rules/types.ts'
 import { pinOut, pinToWrite, seedFor, setCookieLine } from '../../src/affinity/pin-policy.ts'
 import type { Decision, PageKind, Pin, PinReading, Reason } from '../../src/rules/types.ts'
@@ -404,7 +405,14 @@ describe('the seed', () => {
 
 describe('Set-Cookie', () => {
   const maxAge = 8 * hour + 7 * 24 * hour
-  test.each([
+  interface Row {
+    readonly says: string
+    readonly spec: Partial<PinSpec>
+    readonly encrypted: boolean
+    readonly access?: string
+    readonly line: string
+  }
+  test.each<Row>([
     {
       says: 'on plain http',
       spec: {},
@@ -441,13 +449,35 @@ describe('Set-Cookie', () => {
       encrypted: false,
       line: `graylane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=Lax`,
     },
+    ...['none', 'inactive'].map((access): Row => ({
+      says: `for the page around a frame alone, to which the browser gives no cookies of the site (${access})`,
+      spec: { sameSite: 'none' },
+      encrypted: true,
+      access,
+      line: `__Host-graylane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=None; Secure; Partitioned`,
+    })),
+    {
+      says: 'for every page around a frame that has the cookies of the site',
+      spec: { sameSite: 'none' },
+      encrypted: true,
+      access: 'active',
+      line: `__Host-graylane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=None; Secure`,
+    },
+    {
+      says: 'not for a page around alone where SameSite=Lax keeps it from frames anyway',
+      spec: {},
+      encrypted: true,
+      access: 'none',
+      line: `__Host-graylane=VALUE; Path=/; Max-Age=${maxAge}; HttpOnly; Priority=High; SameSite=Lax; Secure`,
+    },
     {
       says: 'another name and ttl',
       spec: { cookie: 'lane', ttlSeconds: 60 },
       encrypted: false,
       line: `lane=VALUE; Path=/; Max-Age=604860; HttpOnly; Priority=High; SameSite=Lax`,
     },
-  ] as const)('$says', ({ spec, encrypted, line }) => {
-    expect(setCookieLine(pinSpec(spec), 'VALUE', encrypted)).toBe(line)
+  ])('$says', ({ spec, encrypted, access, line }) => {
+    const request = new Map(access === undefined ? [] : [['sec-fetch-storage-access', access]])
+    expect(setCookieLine(pinSpec(spec), 'VALUE', encrypted, request)).toBe(line)
   })
 })

@@ -141,6 +141,38 @@ describeWithPages('frames', (stage) => {
     }
   })
 
+  describe('on a page of another site that blocks its cookies', () => {
+    it('each is a visit, and given a pin for that page alone', async () => {
+      await stage.change(none)
+      const { page } = await stage.open(at('teams.test', '/'))
+      const frame = await embed(page, shop('/frame'))
+      await stage.change({ ...none, ...promoted })
+      expect(await partsOfFrame(frame)).toEqual(['v1', 'v1', 'v1'])
+      expect(await partsOfFrame(await embed(page, shop('/frame')))).toEqual(['v2', 'v2', 'v2'])
+    })
+
+    it('one that asks for them has one pin, not two, from its next page on', async () => {
+      await stage.change(none)
+      const { page } = await stage.open(shop())
+      await stage.change({ ...none, ...promoted })
+      await page.context().grantPermissions(['storage-access'])
+      await page.goto(at('teams.test', '/'))
+      const frame = await embed(page, shop('/frame'))
+      await frame.locator('h1').click()
+      // The pin of v1 comes along from now on, beside that of v2.
+      await frame.evaluate(`document.requestStorageAccess()`)
+      await frame.evaluate(`void setTimeout(() => location.reload())`)
+      const pins = async (): Promise<number> =>
+        (await page.context().cookies()).filter(
+          ({ name, domain }) => `${name} ${domain}` === '__Host-graylane shop.test',
+        ).length
+      await expect.poll(pins).toBe(1)
+      await frame.waitForLoadState()
+      await stage.change({ ...none, stable: 'v3', draining: ['v1', 'v2'] })
+      expect(await partsOfFrame(frame)).toEqual(['v2', 'v2', 'v2'])
+    })
+  })
+
   describe('on a page of another host of the site', () => {
     const portal = (): string => at('portal.shop.test', '/')
 
