@@ -94,8 +94,19 @@ export class Endpoints {
     if (state === undefined) {
       state = new EndpointState(address, port, serverName, this.#now(), own)
       this.#states.set(key, state)
+      this.#inherit(state)
     }
     return state
+  }
+
+  /** What is known of its address under other rules: a reload that changes these makes nobody well. */
+  #inherit(state: EndpointState): void {
+    for (const other of this.#out) {
+      if (other.label !== state.label) continue
+      state.outSince = other.outSince
+      this.#out.add(state)
+      return
+    }
   }
 
   /** The rules under that name, which outlive a reload that leaves them as they are, with what they count. */

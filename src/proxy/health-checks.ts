@@ -34,12 +34,12 @@ export class HealthChecks {
       const round = before.get(key)
       if (round === undefined) {
         const fresh = new Round(key, pool, header, check, this.#endpoints, this.#trust)
-        // Before the old one is closed: asked differently, they are not well until they say so.
         for (const old of this.#rounds) if (old.pool.pool.key === pool.pool.key) fresh.inherit(old)
         next.push(fresh)
       } else {
         before.delete(key)
         round.pool = pool
+        round.inherit(round)
         next.push(round)
       }
     }
@@ -85,10 +85,11 @@ class Round {
     this.#first = setImmediate(() => this.#ask())
   }
 
-  /** Holds out what that one holds out. */
+  /** Holds out what that one does, until it lets go: asked differently, or reached by other rules, it is not well until it says so. */
   inherit(before: Round): void {
-    for (const [state, { holds }] of before.#asked) {
-      if (!holds) continue
+    for (const [{ label }, { holds }] of before.#asked) {
+      const state = holds ? this.pool.list.find((endpoint) => endpoint.label === label) : undefined
+      if (state === undefined || this.#askedOf(state).holds) continue
       this.#askedOf(state).holds = true
       this.#endpoints.hold(state)
     }

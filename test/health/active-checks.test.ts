@@ -205,3 +205,19 @@ test('what a check held out stays out when a reload asks it differently, until i
   await scene.reloadWith(check.replace('healthyThreshold: 2', 'healthyThreshold: 100'))
   await expect.poll(() => edge.gateway.endpointsOut(), { timeout: 5000 }).toEqual([])
 })
+
+test('what a check held out stays out when a reload changes the rules of its pool', async () => {
+  await using scene = await Scene.start(`${check}, trafficPolicy: { connectionPool: { tcp: { maxConnections: 90 } } }`)
+  const { one, twin, edge } = scene
+  await questions(one, 2)
+  one.health = twin.health = 'silent'
+  await expect.poll(() => scene.page(), { timeout: 8000 }).toBe('v1')
+  const served = one.served + twin.served
+  const slow = check.replace('timeout: 100ms', 'timeout: 5s')
+  for (const healthCheck of [check, slow]) {
+    await scene.reloadWith(`${healthCheck}, trafficPolicy: { connectionPool: { tcp: { maxConnections: 91 } } }`)
+    for (let i = 0; i < 6; i += 1) expect(await scene.page()).toBe('v1')
+  }
+  expect(one.served + twin.served).toBe(served)
+  expect(edge.gateway.endpointsOut()).toHaveLength(2)
+})
