@@ -4,9 +4,9 @@ import { styleText } from 'node:util'
 
 type Style = Parameters<typeof styleText>[0]
 
-/** A painter for one stream. */
+/** A painter for one stream. An empty NO_COLOR says nothing. */
 export function painter(stream: NodeJS.WriteStream): (style: Style, text: string) => string {
-  const colours = stream.isTTY && process.env['NO_COLOR'] === undefined
+  const colours = stream.isTTY && (process.env['NO_COLOR'] ?? '') === ''
   return (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text)
 }
 

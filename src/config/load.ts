@@ -28,6 +28,7 @@ export type Loaded =
       /** as far as they were asked for: one of them may come to be */ readonly files: readonly string[]
     }
 
+/** Of errors, and of what is less: no error is left out for warnings before it. */
 const problemsAtMost = 100
 const messageAtMost = 500
 /** Only the first document of a file says these. */
@@ -36,9 +37,12 @@ const onceInAFile = ['listen', 'trust', 'path', 'limits', 'overload', 'accessLog
 /** Reads the file and all that it names. Problems come in the order of the file. */
 export async function loadConfiguration(path: string, around: Partial<Surroundings> = {}): Promise<Loaded> {
   const problems: Problem[] = []
+  let errors = 0
   const report: Report = (problem) => {
-    const { message } = problem
-    if (problems.length >= problemsAtMost) return
+    const { message, severity } = problem
+    const isError = severity === 'error'
+    if (isError) errors += 1
+    if (isError ? errors > problemsAtMost : problems.length >= problemsAtMost) return
     problems.push(
       message.length > messageAtMost ? { ...problem, message: `${message.slice(0, messageAtMost)}...` } : problem,
     )
@@ -46,7 +50,7 @@ export async function loadConfiguration(path: string, around: Partial<Surroundin
   const sources = new Sources(path, report, around.read)
   const surroundings = { env: process.env, anyAddress: anyAddress(), ...around }
   const drafts = await readDrafts(sources, surroundings, report)
-  const failed = (): boolean => problems.some(({ severity }) => severity === 'error')
+  const failed = (): boolean => errors > 0
   if (drafts !== undefined && !failed()) {
     const configuration = await compose(path, drafts, sources)
     if (!failed()) return { configuration, problems: problems.toSorted(byPlace(path)) }

@@ -16,7 +16,7 @@ import type { Refusal } from './edited-release.ts'
 import { lintConfiguration } from './lint.ts'
 import { loadConfiguration, type Problem } from './load.ts'
 import { compileConfiguration, type Snapshot } from './snapshot.ts'
-import { bytesAtMost, type ReadFile, readBounded } from './sources.ts'
+import { bytesAtMost, type ReadFile, readBounded, tooLarge } from './sources.ts'
 import { textPatch } from './text-patch.ts'
 
 export type { ReleaseVerb } from './edit-routes.ts'
@@ -198,8 +198,11 @@ export function surroundingsOf({
   readonly file: string
   readonly text?: string | Uint8Array | undefined
 }): Partial<Surroundings> {
-  const read: ReadFile = async (path, most) =>
-    path === file && text !== undefined ? Buffer.from(text) : readBounded(path, most)
+  const read: ReadFile = async (path, most) => {
+    if (path !== file || text === undefined) return readBounded(path, most)
+    const bytes = Buffer.from(text)
+    return bytes.length > most ? tooLarge(most) : bytes
+  }
   return { env: withAnyKey, read }
 }
 

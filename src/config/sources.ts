@@ -173,15 +173,19 @@ export async function readBounded(path: string, most: number): Promise<Uint8Arra
     const stats = await handle.stat()
     if (!stats.isFile()) return stats.isDirectory() ? aDirectory : 'not a file'
     const { size } = stats
-    if (size > most) return `larger than ${most / mebibyte} MiB`
+    if (size > most) return tooLarge(most)
     const bytes = await handle.readFile()
     // It may have grown meanwhile.
-    return bytes.length > most ? `larger than ${most / mebibyte} MiB` : bytes
+    return bytes.length > most ? tooLarge(most) : bytes
   } catch (error) {
     return whyNotRead(error)
   } finally {
     await handle?.close()
   }
+}
+
+export function tooLarge(most: number): string {
+  return `larger than ${most / mebibyte} MiB`
 }
 
 async function readNames(path: string): Promise<Uint8Array | string> {

@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
+import { painter } from '../../src/cli/terminal.ts'
 import { graylane } from './graylane-process.ts'
 import { routes, useRoutes } from './routes.ts'
 import { type Row, rowsIn } from './rows.ts'
@@ -57,6 +58,18 @@ describe('graylane', () => {
       expect(lines[0]).toMatch(new RegExp(`^graylane ${verb}\\b`))
       expect(lines.length, verb).toBeLessThanOrEqual(24)
       expect(Math.max(...lines.map((line) => line.length)), verb).toBeLessThanOrEqual(120)
+    }
+  })
+
+  it.each([
+    ['', '\u001b[31mno\u001b[39m'],
+    ['1', 'no'],
+  ])('writes colours at a terminal, with NO_COLOR=%j: %j', (value, painted) => {
+    vi.stubEnv('NO_COLOR', value)
+    try {
+      expect(painter({ isTTY: true } as NodeJS.WriteStream)('red', 'no')).toBe(painted)
+    } finally {
+      vi.unstubAllEnvs()
     }
   })
 

@@ -261,6 +261,14 @@ describe('writing', () => {
     expect(outputs).toEqual({ out: '', err: '', [where]: expect.stringMatching(said) })
   })
 
+  it('makes no file larger than a gateway reads', async () => {
+    const text = await written()
+    await writeFile(folder.path, `${text}#${' '.repeat(2 ** 20 - text.length - 2)}\n`)
+    const { code, err } = await run('share', 'v2', '5%')
+    expect([code, err]).toEqual([1, expect.stringContaining('routes.yaml: larger than 1 MiB')])
+    expect((await written()).length).toBe(2 ** 20)
+  })
+
   it('makes no file where somebody took it away', async () => {
     const plan = await planEdit(folder.path, { verb: 'share', version: 'v2', share: '5%' }, new Date())
     if ('refused' in plan) throw new Error(plan.reason)

@@ -71,3 +71,14 @@ test('a flood of problems is cut, not printed', async () => {
   const keys = Array.from({ length: 5000 }, (_, index) => `key${index}: 1\n`).join('')
   expect((await problemsOf(shortest + keys)).length).toBe(100)
 })
+
+test('no error is lost behind a flood of warnings', async () => {
+  const blocks = Array.from({ length: 300 }, (_, index) => `10.${index % 256}.0.1/${16 + (index >> 8)}`)
+  const problems = await problemsOf(
+    `${shortest}gray: [{ version: v2, ip: [${blocks.join(', ')}] }]\npin: { ttl: 1ms }\n`,
+  )
+  expect(problems.filter((line) => line.includes(' error '))).toEqual([
+    expect.stringContaining('routes.yaml:6:13: error'),
+  ])
+  expect(problems.length).toBeLessThan(150)
+})
