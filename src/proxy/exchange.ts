@@ -16,9 +16,7 @@ export interface Head {
   /** Each line's value in order. */
   lines(name: string): readonly string[]
   has(name: string): boolean
-  /** The value as it stands to be sent, changes included; lines are joined as in `get`. Undefined when nothing of that name is sent. */
-  sent(name: string): string | undefined
-  /** The same line by line: those that came and stay, then those that were added. */
+  /** What stands to be sent, line by line: those that came and stay, then those that were added. */
   sentLines(name: string): readonly string[]
   /** Names that came in several lines. */
   repeatedNames(): readonly string[]

@@ -157,23 +157,15 @@ class ListedHead extends FieldList implements Head {
   }
 
   lines(name: string): readonly string[] {
-    return this.fields.filter((field) => field[0] === name).map((field) => field[1])
+    return this.sentLines(name)
   }
 
   has(name: string): boolean {
     return this.fields.some((field) => field[0] === name)
   }
 
-  override sent(name: string): string | undefined {
-    return this.get(name)
-  }
-
   entries(): readonly (readonly [name: string, value: string])[] {
     return this.fields
-  }
-
-  sentLines(name: string): readonly string[] {
-    return this.lines(name)
   }
 
   repeatedNames(): readonly string[] {

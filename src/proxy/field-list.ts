@@ -6,7 +6,7 @@ import { FieldChanges } from './field-changes.ts'
 /** What both an upstream's answer and one of the edge's own can do: header operations, CORS and pins are written for it. */
 export type AnswerHead = Pick<
   Head,
-  'get' | 'sent' | 'remove' | 'removeAll' | 'removeLines' | 'set' | 'setLine' | 'append' | 'appendLine'
+  'get' | 'sentLines' | 'remove' | 'removeAll' | 'removeLines' | 'set' | 'setLine' | 'append' | 'appendLine'
 >
 
 export class FieldList extends FieldChanges implements AnswerHead {
@@ -21,9 +21,8 @@ export class FieldList extends FieldChanges implements AnswerHead {
     return this.fields.find((field) => field[0] === name)?.[1]
   }
 
-  sent(name: string): string | undefined {
-    const lines = this.fields.filter((field) => field[0] === name)
-    return lines.length === 0 ? undefined : lines.map((field) => field[1]).join(', ')
+  sentLines(name: string): readonly string[] {
+    return this.fields.filter((field) => field[0] === name).map((field) => field[1])
   }
 
   remove(name: string): void {

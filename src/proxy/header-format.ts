@@ -7,13 +7,14 @@ import { type FormatPart, type FormatWord, parseHeaderFormat } from '../rules/he
 import type { HeaderOperationsSpec } from '../rules/types.ts'
 import { wireText } from '../rules/wire-text.ts'
 import type { Head, RequestHead } from './exchange.ts'
+import { isSingleLine, joinLines } from './mesh-fields.ts'
 import { startTime } from './start-time.ts'
 
 /** What a format word may ask for. Texts are '' where there is nothing (yet). */
 export interface FormatContext {
   readonly request: RequestHead
   /** Undefined while there is no answer. */
-  readonly response: Pick<Head, 'sent'> | undefined
+  readonly response: Pick<Head, 'sentLines'> | undefined
   readonly version: string
   /** Of the client as we believe it, and of the socket's peer. */
   readonly clientAddressText: string
@@ -84,7 +85,7 @@ function reader({ word, argument }: FormatWord): Part {
       return firstOf(argument, requestField)
     case 'RESP':
     case 'RESPONSE_HEADER':
-      return firstOf(argument, (name) => (context) => context.response?.sent(name) ?? '')
+      return firstOf(argument, (name) => (context) => context.response?.sentLines(name)[0])
     case 'START_TIME':
       return startTime(argument)
     case 'ENVIRONMENT':
@@ -96,19 +97,20 @@ function reader({ word, argument }: FormatWord): Part {
   }
 }
 
-/** `X?Y`: Y where X is absent. */
-function firstOf(
-  argument: string,
-  readerOf: (name: string) => (context: FormatContext) => string,
-): (context: FormatContext) => string {
+/** Undefined: there is no such field. */
+type FieldReader = (context: FormatContext) => string | undefined
+
+/** `X?Y`: Y where X is absent; an empty X is there. */
+function firstOf(argument: string, readerOf: (name: string) => FieldReader): (context: FormatContext) => string {
   const [first = '', second] = argument.toLowerCase().split('?')
   const read = readerOf(first)
-  if (second === undefined) return read
+  if (second === undefined) return (context) => read(context) ?? ''
   const instead = readerOf(second)
-  return (context) => read(context) || instead(context)
+  return (context) => read(context) ?? instead(context) ?? ''
 }
 
-function requestField(name: string): (context: FormatContext) => string {
+/** Of several lines the first one, unless they are one to Envoy. */
+function requestField(name: string): FieldReader {
   switch (name) {
     case ':method':
       return ({ request }) => request.method
@@ -120,7 +122,9 @@ function requestField(name: string): (context: FormatContext) => string {
     case ':scheme':
       return ({ scheme }) => scheme
     default:
-      return ({ request }) => request.sent(name) ?? ''
+      return isSingleLine(name)
+        ? ({ request }) => (request.sentLines(name).length === 0 ? undefined : joinLines(request.sentLines(name)))
+        : ({ request }) => request.sentLines(name)[0]
   }
 }
 

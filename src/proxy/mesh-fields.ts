@@ -81,9 +81,16 @@ export function joinSingleLines(request: RequestHead): void {
   }
 }
 
+export function isSingleLine(name: string): boolean {
+  return singleLine.has(name)
+}
+
 /** '' when the field is absent or empty. */
 export function joined(head: Pick<Head, 'lines'>, name: string): string {
-  const lines = head.lines(name)
+  return joinLines(head.lines(name))
+}
+
+export function joinLines(lines: readonly string[]): string {
   return lines.length < 2 ? (lines[0] ?? '') : lines.filter((line) => line !== '').join(',')
 }
 

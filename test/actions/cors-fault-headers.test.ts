@@ -205,6 +205,9 @@ describeRows(
           x-year: "%START_TIME(%Y)%"
           x-umlaut: "ü"
           x-local: "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%"
+          x-first: "%REQ(x-many)%"
+          x-joined: "%REQ(accept)%"
+          x-there: "is %REQ(x-empty?x-many)%"
       response:
         set: { x-where: "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %UPSTREAM_CLUSTER% %UPSTREAM_REQUEST_ATTEMPT_COUNT%" }
   frontend:
@@ -240,6 +243,12 @@ describeRows(
         'set-cookie': 'c=d, a=b',
         user: 'v2',
       },
+    },
+    {
+      says: 'take the first of several lines, as Envoy does, but for fields that it keeps in one; an empty one is there',
+      path: '/words',
+      headers: ['x-many: one', 'x-many: two', 'x-empty:', 'accept: a/b', 'accept: c/d'],
+      upstream: { 'x-first': 'one', 'x-joined': 'a/b,c/d', 'x-there': 'is' },
     },
     {
       says: 'know the words of Envoy',

@@ -85,22 +85,6 @@ export class MessageHead implements Head {
     return id === 0 ? this.find(name, 0, 0) !== -1 : this.hasId(id)
   }
 
-  sent(name: string): string | undefined {
-    const id = idOfName(name)
-    let value: string | undefined
-    const join = (next: string): void => {
-      value = value === undefined ? next : value + (id === COOKIE ? '; ' : ', ') + next
-    }
-    for (let line = this.find(name, id, 0); line !== -1; line = this.find(name, id, line + 1)) {
-      if (this.dropped[line] === 0) join(this.valueAt(line))
-    }
-    // A line is written `name: value` with its CRLF.
-    for (let i = 0; i < this.#added; i++) {
-      if (this.#addedNames[i] === name) join(this.#addedLines[i]!.slice(name.length + 2, -2))
-    }
-    return value
-  }
-
   sentLines(name: string): readonly string[] {
     const id = idOfName(name)
     const values: string[] = []
