@@ -1,5 +1,6 @@
 // `services` in their long form: Istio's HTTPRoute fields, each under the name and with the checks it has there.
 
+import { isEngineField } from '../rules/engine-fields.ts'
 import { parseHeaderFormat } from '../rules/header-format.ts'
 import type { ServiceSpec } from '../rules/release.ts'
 import type { HeaderOperationsSpec } from '../rules/types.ts'
@@ -13,10 +14,6 @@ import { trafficPolicySpec } from './traffic-policy.ts'
 type ServiceEntry = RoutesDocument['services'] extends ReadonlyMap<string, infer V> ? V : never
 
 /** What the engine writes itself; a configuration that sets it would break the framing of messages (RFC 9112 section 6). */
-const engineFields = new Set(
-  'connection content-length host keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' '),
-)
-
 export function serviceSpecs(draft: Draft): Promise<readonly ServiceSpec[]> {
   const { services } = draft.document
   if (services.size === 0) complain(draft, services, undefined, 'value', 'services lists nothing')
@@ -81,7 +78,8 @@ function checkFieldName(draft: Draft, owner: object, key: string | number, name:
   if (name.toLowerCase() === draft.document.pin.header.toLowerCase()) {
     complain(draft, owner, key, 'value', `${name} is written by the edge itself: it says which version was decided`)
   }
-  if (!engineFields.has(name.toLowerCase())) return
-  const hint = name.toLowerCase() === 'host' ? ': use rewrite.authority' : ''
+  const isHost = name.toLowerCase() === 'host'
+  if (!isHost && !isEngineField(name)) return
+  const hint = isHost ? ': use rewrite.authority' : ''
   complain(draft, owner, key, 'value', `${name} is not to be changed here${hint}`)
 }

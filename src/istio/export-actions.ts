@@ -41,31 +41,47 @@ export function istioActions(
     mirrors: copies.length > 0 ? copies : undefined,
     corsPolicy: corsPolicy && corsText(corsPolicy),
     headers: {
-      request: redirect || directResponse ? undefined : operations(service.requestHeaders, header, version),
-      response: operations(service.responseHeaders, header, version),
+      request: redirect || directResponse ? undefined : operations(service, service.requestHeaders, header, version),
+      response: operations(service, service.responseHeaders, header, version),
     },
   }
 }
 
 /** Ours is set last in routes.yaml, so nothing there may take it away. */
-function operations(spec: HeaderOperationsSpec | undefined, header: string, version: string): object {
+function operations(
+  service: ServiceSpec,
+  spec: HeaderOperationsSpec | undefined,
+  header: string,
+  version: string,
+): object {
   const remove = (spec?.remove ?? []).filter((name) => name !== header)
   const add = [...(spec?.add ?? [])].filter(([name]) => name !== header)
   const set = [...(spec?.set ?? [])].filter(([name]) => name !== header)
   return {
-    set: { ...withVersion(set, version), [header]: version },
-    add: add.length > 0 ? withVersion(add, version) : undefined,
+    set: { ...written(set, service, version), [header]: version },
+    add: add.length > 0 ? written(add, service, version) : undefined,
     remove: remove.length > 0 ? remove : undefined,
   }
 }
 
-function withVersion(fields: readonly (readonly [string, string])[], version: string): Record<string, string> {
-  return Object.fromEntries(fields.map(([name, value]) => [name, versionWritten(value, version)]))
+function written(
+  fields: readonly (readonly [string, string])[],
+  service: ServiceSpec,
+  version: string,
+): Record<string, string> {
+  return Object.fromEntries(fields.map(([name, value]) => [name, inWordsOfEnvoy(value, service, version)]))
 }
 
-/** `%%VERSION%` is a percent sign and `VERSION%`: pairs are read from the left. */
-export function versionWritten(value: string, version: string): string {
-  return value.replaceAll(/%(?:%|VERSION%|[A-Z_]+(?:\([^)%]*\))?%)/g, (word) => (word === '%VERSION%' ? version : word))
+/**
+ * A header value of a service without the words that Envoy does not know, or knows as something else. `%%VERSION%` is a percent sign and
+ * `VERSION%`: pairs are read from the left.
+ */
+export function inWordsOfEnvoy(value: string, service: ServiceSpec, version: string): string {
+  return value.replaceAll(/%(?:%|[A-Z_]+(?:\([^)%]*\))?(?::\d+)?%)/g, (word) => {
+    if (word === '%VERSION%') return version
+    if (word === '%ROUTE_NAME%') return service.name
+    return word === '%SCHEME%' ? '%REQ(:scheme)%' : word
+  })
 }
 
 function retriesText(retries: RetriesSpec): object {

@@ -4,13 +4,13 @@
 import type { Configuration, ListenSpec } from '../config/configuration.ts'
 import type { Problem } from '../config/problem.ts'
 import type { ReleaseSpec, ServiceSpec } from '../rules/release.ts'
-import type { HeaderOperationsSpec, Place } from '../rules/types.ts'
+import type { Place } from '../rules/types.ts'
 import { compilePools } from '../rules/version-pools.ts'
 import { type Condition, type EdgeRoute, planEdgeRoutes, type Target } from './edge-routes.ts'
 import { actionFilters, filterSettings, retriesAndMirrors } from './envoy-actions.ts'
 import { envoyCluster } from './envoy-clusters.ts'
 import { envoyMatch } from './envoy-match.ts'
-import { versionWritten } from './export-actions.ts'
+import { inWordsOfEnvoy } from './export-actions.ts'
 import { protobufDuration } from './export-names.ts'
 import { type Exported, ofEveryFile } from './export-istio.ts'
 import { everybody, readRouteName, routeName } from './route-names.ts'
@@ -207,8 +207,8 @@ function envoyRoute(route: EdgeRoute, release: ReleaseSpec): object {
     match,
     ...envoyAction(target, release, route.own),
     typed_per_filter_config: filterSettings(service),
-    ...operations('request', service.requestHeaders, release.pin.header, version),
-    ...operations('response', service.responseHeaders, release.pin.header, version),
+    ...operations('request', service, release.pin.header, version),
+    ...operations('response', service, release.pin.header, version),
   }
 }
 
@@ -268,14 +268,10 @@ function rewriteText(rewrite: ServiceSpec['rewrite'], own: readonly Condition[])
   }
 }
 
-function operations(
-  side: 'request' | 'response',
-  spec: HeaderOperationsSpec | undefined,
-  header: string,
-  version: string,
-): object {
+function operations(side: 'request' | 'response', service: ServiceSpec, header: string, version: string): object {
+  const spec = service[`${side}Headers`]
   const entry = (name: string, value: string, action: string): object => ({
-    header: { key: name, value: versionWritten(value, version) },
+    header: { key: name, value: inWordsOfEnvoy(value, service, version) },
     append_action: action,
   })
   const set = [...(spec?.set ?? [])].filter(([name]) => name !== header)

@@ -129,7 +129,7 @@ function virtualHosts(
 }
 
 /** Hosts of a server that are for VirtualServices of that namespace: `shop/*.example.com` is for those of shop. */
-function hostsFor(server: Server, own: string, namespace: string): readonly string[] {
+export function hostsFor(server: Server, own: string, namespace: string): readonly string[] {
   return (server.hosts ?? []).flatMap((host) => {
     const slash = host.indexOf('/')
     const wanted = slash === -1 ? '*' : host.slice(0, slash)

@@ -6,10 +6,13 @@ import { fqdnOf } from './analysis.ts'
 import { asRead, withDelegates } from './delegates.ts'
 import type { Destination } from './model-shared.ts'
 import type { HttpRoute } from './model-virtual-service.ts'
-import { byAge } from './names.ts'
+import { gatewayNamespace, hostsFor } from './gateway-listeners.ts'
+import { gatewaysOf } from './import-surroundings.ts'
+import { byAge, commonHosts, fullHost } from './names.ts'
 import type { Manifests } from './read-manifests.ts'
 import { nameOf, type Resource } from './resource.ts'
 import { isCatchAll } from './translate-match.ts'
+import { servicesSeenBy } from './virtual-hosts.ts'
 
 type VirtualService = Resource<'VirtualService'>
 type Say = (place: Place, code: string, message: string) => void
@@ -30,30 +33,78 @@ export interface EdgeRoute {
   readonly read: HttpRoute
 }
 
-/** In the order of their age. */
+/** In the order in which the gateway has them. */
 export function edgesOf(
   virtualServices: readonly VirtualService[],
   all: readonly VirtualService[],
   manifests: Manifests,
   say: Say,
 ): readonly Edge[] {
-  const groups = Map.groupBy(virtualServices.toSorted(byAge), ({ spec }) => (spec.hosts ?? []).toSorted().join())
+  const bound = seenAtGateway(virtualServices, manifests, say)
+  const groups = Map.groupBy(bound, ({ hosts }) => hosts.toSorted().join())
   const taken = new Map<string, VirtualService>()
   return [...groups.values()].map((group) => {
-    const [resource] = group as [VirtualService]
-    const hosts = (resource.spec.hosts ?? ['*']).filter((host, index) => {
+    const [{ resource, hosts: wanted }] = group as [BoundService]
+    const hosts = wanted.filter((host) => {
       const other = taken.get(host)
       if (other !== undefined) {
         const message = `host ${host} is that of ${nameOf(other)} too, beside others: a host belongs to one release, so it is left out here`
-        say(manifests.origins.place(resource.spec.hosts as object, index), 'import-hosts', message)
+        say(placeOfHost(resource, host, manifests), 'import-hosts', message)
       }
       return other === undefined
     })
     for (const host of hosts) taken.set(host, resource)
-    const routes = group.map((one) => routesOf(one, resource.metadata.namespace, all, manifests, say))
+    const routes = group.map((one) => routesOf(one.resource, resource.metadata.namespace, all, manifests, say))
     const isJoined = group.length > 1 || routes.flat().some(({ route, read }) => route !== read)
     return { resource, hosts, routes: joined(routes), isJoined }
   })
+}
+
+interface BoundService {
+  readonly resource: VirtualService
+  readonly namespace: string
+  readonly exportTo: readonly string[] | undefined
+  /** Those that its Gateways let it have; its own where no Gateway is among the files. */
+  readonly hosts: readonly string[]
+}
+
+/** What the gateway sees, in the order in which it counts there (virtual-hosts.ts). */
+function seenAtGateway(
+  virtualServices: readonly VirtualService[],
+  manifests: Manifests,
+  say: Say,
+): readonly BoundService[] {
+  const all = virtualServices.toSorted(byAge).map((resource): BoundService => {
+    const { spec, metadata } = resource
+    return { resource, namespace: metadata.namespace, exportTo: spec.exportTo, hosts: hostsOf(resource, manifests) }
+  })
+  const seen = servicesSeenBy(all, gatewayNamespace)
+  for (const one of all) {
+    const { place } = one.resource
+    if (!seen.includes(one))
+      say(place, 'import-hidden', `exportTo hides ${nameOf(one.resource)} from the gateway: it is left out`)
+    else if (one.hosts.length === 0)
+      say(place, 'import-hosts', `no Gateway of ${nameOf(one.resource)} has one of its hosts: it is left out`)
+  }
+  return seen.filter(({ hosts }) => hosts.length > 0)
+}
+
+function hostsOf(resource: VirtualService, manifests: Manifests): readonly string[] {
+  const { namespace } = resource.metadata
+  const own = (resource.spec.hosts ?? ['*']).map((host) => fullHost(host, namespace).toLowerCase())
+  const gateways = gatewaysOf(manifests, [resource])
+  if (gateways.length === 0) return own
+  const common = gateways.flatMap((gateway) =>
+    (gateway.spec.servers ?? []).flatMap((server) =>
+      commonHosts(hostsFor(server, gateway.metadata.namespace, namespace), own),
+    ),
+  )
+  return [...new Set(common)]
+}
+
+function placeOfHost({ spec, place, metadata }: VirtualService, host: string, { origins }: Manifests): Place {
+  const index = (spec.hosts ?? []).findIndex((own) => fullHost(own, metadata.namespace).toLowerCase() === host)
+  return index === -1 ? place : origins.place(spec.hosts as object, index)
 }
 
 function routesOf(

@@ -67,6 +67,17 @@ export function entriesOf(match: HttpMatchRequest, place: Place, notes: ImportNo
     notes.say(place, 'import-match', message)
     return undefined
   }
+  const claim = Object.keys({ ...(headers as object), ...(withoutHeaders as object) }).find((name) =>
+    name.startsWith('@'),
+  )
+  if (claim !== undefined) {
+    notes.say(
+      place,
+      'import-match',
+      `${claim} asks for a claim of a JWT, which no match here knows: this route is left out`,
+    )
+    return undefined
+  }
   for (const [name, test] of Object.entries(headers as Record<string, Record<string, Plain>>)) {
     if (!addHeader(entries, name.toLowerCase(), test, place, notes)) return undefined
   }

@@ -9,13 +9,28 @@ export interface MirrorTarget {
   readonly subset: string
 }
 
-export interface ImportedMirrors {
+interface ImportedMirrors {
   readonly mirrors: readonly { readonly destination: MirrorTarget; readonly percentage: string }[]
   /** Hosts that are no service here, or say no version. */
   readonly lost: readonly string[]
 }
 
-export function importMirrors(
+/** `mirrors` of a service, whose routes lead to its versions. */
+export function serviceMirrors(
+  routes: readonly HttpRoute[],
+  find: (destination: Destination) => MirrorTarget | undefined,
+  say: (message: string) => void,
+): { readonly mirrors?: ImportedMirrors['mirrors'] } {
+  const all = routes.map((route) => importMirrors(route, find))
+  for (const host of all.flatMap(({ lost }) => lost))
+    say(`copies to ${host} are left out: it is no service in a version that came along`)
+  const [first] = all
+  if (first !== undefined && all.some(({ mirrors }) => JSON.stringify(mirrors) !== JSON.stringify(first.mirrors)))
+    say('copies differ by version: those of the first route are taken')
+  return first === undefined || first.mirrors.length === 0 ? {} : { mirrors: first.mirrors }
+}
+
+function importMirrors(
   { mirror, mirrorPercentage, mirrorPercent, mirrors = [] }: HttpRoute,
   find: (destination: Destination) => MirrorTarget | undefined,
 ): ImportedMirrors {

@@ -3,6 +3,7 @@
 import { withPort } from '../rules/authority.ts'
 import type { Place } from '../rules/types.ts'
 import { every, fqdnOf, ServiceLookUp, withoutNulls } from './analysis.ts'
+import { importHeaders, levelsOf } from './import-headers.ts'
 import { actionWords, policyWords } from './import-words.ts'
 import type { Destination } from './model-shared.ts'
 import { trafficPolicy } from './model-destination-rule.ts'
@@ -47,29 +48,10 @@ function actionsOf(route: HttpRoute, header: string): Body {
   const whole = plainMessage(httpRoute, route)
   const body: Record<string, Plain> = {}
   for (const key of carried) if (whole[key] !== undefined) body[key] = whole[key] as Plain
-  const destination = (whole['route'] as readonly Body[] | undefined)?.[0]
-  const headers = together(whole['headers'] as Body | undefined, destination?.['headers'] as Body | undefined, header)
+  const { headers, authority } = importHeaders(levelsOf(route), header)
   if (headers !== undefined) body['headers'] = headers
+  if (authority !== undefined) body['rewrite'] = { authority, ...(body['rewrite'] as Body | undefined) }
   return actionWords(body)
-}
-
-/** Route and destination level as one; what we set ourselves is ours to set. */
-function together(route: Body | undefined, destination: Body | undefined, header: string): Plain | undefined {
-  const result: Record<string, Plain> = {}
-  for (const side of ['request', 'response'] as const) {
-    const operations: Record<string, Plain> = {}
-    for (const level of [route, destination]) {
-      const given = (level?.[side] ?? {}) as Body
-      for (const key of ['set', 'add'] as const) {
-        const fields = Object.entries((given[key] ?? {}) as Body).filter(([name]) => name.toLowerCase() !== header)
-        if (fields.length > 0) operations[key] = { ...(operations[key] as Body), ...Object.fromEntries(fields) }
-      }
-      if (given['remove'] !== undefined)
-        operations['remove'] = [...((operations['remove'] ?? []) as Plain[]), ...(given['remove'] as Plain[])]
-    }
-    if (Object.keys(operations).length > 0) result[side] = operations
-  }
-  return Object.keys(result).length === 0 ? undefined : result
 }
 
 function withTemplate(body: Body, version: string): Body {

@@ -2,8 +2,9 @@
 // and how paths are normalized.
 
 import type { Place } from '../rules/types.ts'
-import { anyOverlap, every, gatewayReference } from './analysis.ts'
+import { anyOverlap, every } from './analysis.ts'
 import { settingsAnnotation } from './export-istio.ts'
+import { fullGatewayName } from './names.ts'
 import type { Manifests } from './read-manifests.ts'
 import type { Resource } from './resource.ts'
 import { isHttp } from './validate-gateway.ts'
@@ -84,15 +85,14 @@ export function httpsRedirectPorts(manifests: Manifests, edge: Resource<'Virtual
   return [...new Set(redirecting.map(({ port }) => port?.number ?? 80))]
 }
 
-function gatewaysOf(
+/** Those among the files that they are bound to. */
+export function gatewaysOf(
   manifests: Manifests,
   edges: readonly Resource<'VirtualService'>[],
 ): readonly Resource<'Gateway'>[] {
   const names = new Set(
     edges.flatMap(({ spec, metadata }) =>
-      (spec.gateways ?? []).map((reference) =>
-        Object.values(gatewayReference(reference, metadata.namespace)).join('/'),
-      ),
+      (spec.gateways ?? []).map((reference) => fullGatewayName(reference, metadata.namespace)),
     ),
   )
   return every(manifests, 'Gateway').filter(({ metadata }) => names.has(`${metadata.namespace}/${metadata.name}`))

@@ -19,6 +19,14 @@ export interface Back {
   readonly body: Readonly<Record<string, unknown>>
 }
 
+/** A service in a version that gets copies. */
+export interface Copied {
+  readonly host: string
+  readonly subset: string
+  readonly to: Destination
+  readonly place: Place
+}
+
 interface Around {
   readonly edge: Resource<'VirtualService'>
   readonly taken: ImportedRoutes
@@ -26,11 +34,12 @@ interface Around {
   /** VirtualServices of the mesh. */
   readonly inner: readonly Resource<'VirtualService'>[]
   readonly backs: readonly Back[]
+  readonly copied: readonly Copied[]
   readonly pools: PoolReader
 }
 
 /** `versions` of routes.yaml. */
-export function importVersions({ edge, taken, routeOf, inner, backs, pools }: Around): Record<string, unknown> {
+export function importVersions({ edge, taken, routeOf, inner, backs, copied, pools }: Around): Record<string, unknown> {
   const { namespace } = edge.metadata
   const versions = new VersionPools(taken.stable)
   const see = (version: string, service: string, to: Destination, from: string, place: Place, owner?: string): void => {
@@ -60,6 +69,8 @@ export function importVersions({ edge, taken, routeOf, inner, backs, pools }: Ar
   for (const { name, host, namespace: from, place } of backs) {
     for (const { version, subset } of pools.subsets(host, from)) see(version, name, { host, subset }, from, place)
   }
+  // Perhaps of a version that nobody is led to yet.
+  for (const { host: service, subset, to, place } of copied) see(subset, service, to, namespace, place)
   return versions.text()
 }
 

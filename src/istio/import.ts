@@ -8,9 +8,11 @@ import { asRead } from './delegates.ts'
 import { servicesAnnotation } from './export-istio.ts'
 import { type HostVersion, hostVersions } from './host-versions.ts'
 import { type Edge, type EdgeRoute, edgesOf } from './import-edges.ts'
-import { type ImportNotes, matchText, serviceText } from './import-match.ts'
+import { clashingHeaders, levelsOf } from './import-headers.ts'
+import { type ImportNotes, serviceText } from './import-match.ts'
 import { type FlatRoute, type ImportedRoutes, readItems, takeApart } from './import-routes.ts'
-import { importMirrors } from './import-mirrors.ts'
+import { rulesText } from './import-rules.ts'
+import { type MirrorTarget, serviceMirrors } from './import-mirrors.ts'
 import { takeByName } from './import-named.ts'
 import { actionKey, differing, PoolReader, serviceBody } from './import-services.ts'
 import {
@@ -20,7 +22,7 @@ import {
   type Settings,
   settingsOf,
 } from './import-surroundings.ts'
-import { type Back, importVersions } from './import-versions.ts'
+import { type Back, type Copied, importVersions } from './import-versions.ts'
 import type { Destination } from './model-shared.ts'
 import type { HttpRoute } from './model-virtual-service.ts'
 import { accepted, type Manifests } from './read-manifests.ts'
@@ -49,6 +51,7 @@ class Importer {
   readonly #settings: Settings
   readonly #header: string
   readonly #proxies = new Set<string>()
+  readonly #names = new Set<string>()
   readonly #edges: readonly VirtualService[]
   readonly #all: readonly VirtualService[]
   /** In the mesh alone. */
@@ -140,19 +143,31 @@ class Importer {
     }
     const routeOf = new Map(flat.map((one) => [one.flat, one.route]))
     const backs = inner.flatMap((back) => this.#back(back, taken))
-    const versions = importVersions({ edge: resource, taken, routeOf, inner: this.#inner, backs, pools: this.#pools })
-    const name = resource.metadata.name.replace(/-edge$/, '')
+    const copied: Copied[] = []
+    const services = this.#services(resource, taken, routeOf, backs, copied)
+    const around = { edge: resource, taken, routeOf, inner: this.#inner, backs, copied, pools: this.#pools }
+    const versions = importVersions(around)
+    const name = this.#nameOf(resource)
     return [
       {
         name,
         hosts: [...hosts],
-        services: onLines(this.#services(resource, taken, routeOf, backs)),
+        services: onLines(services),
         versions: onLines(versions),
         stable: taken.stable,
-        gray: taken.rules.length === 0 ? undefined : onLines(this.#rules(taken)),
+        gray: taken.rules.length === 0 ? undefined : onLines(rulesText(taken, this.#say)),
         pin: this.#header === 'x-version' ? undefined : { header: this.#header },
       },
     ]
+  }
+
+  /** Of a release, which no other has. */
+  #nameOf({ metadata: { name, namespace } }: VirtualService): string {
+    const short = name.replace(/-edge$/, '')
+    let free = this.#names.has(short) ? `${short}-${namespace}` : short
+    for (let number = 2; this.#names.has(free); number += 1) free = `${short}-${namespace}-${number}`
+    this.#names.add(free)
+    return free
   }
 
   /** Undefined for manifests that export has not written, and for those that are no longer what it wrote. */
@@ -192,6 +207,11 @@ class Importer {
     }
     const host = pair?.stem ?? to
     const matches = route.match ?? []
+    const led = target === undefined ? route : leadingTo(route, target)
+    for (const name of clashingHeaders(levelsOf(led))) {
+      const message = `${name} is changed by the route and by its destination in a way that one list cannot say: that of the last counts here`
+      this.#say(place, 'import-headers', message)
+    }
     const notes: ImportNotes = { say: this.#say, proxies: this.#proxies, addressHeader: this.#settings.trust?.header }
     const flat: FlatRoute = {
       name: route.name,
@@ -202,11 +222,11 @@ class Importer {
       isAnswer: known === undefined && target === undefined,
       namesVersion: known !== undefined,
       host,
-      service: `${host} ${actionKey(route, version, this.#header)}`,
+      service: `${host} ${actionKey(led, version, this.#header)}`,
       label: (host.split('.')[0] ?? '') || (route.redirect === undefined ? 'answer' : 'redirect'),
       isNone: route.directResponse?.status === 404 && route.directResponse.body === undefined && this.#isNone(route),
     }
-    return { flat, route: target === undefined ? route : { ...route, route: [target] } }
+    return { flat, route: led }
   }
 
   /** That of its subset, or of the name of its host. */
@@ -237,6 +257,7 @@ class Importer {
     taken: ImportedRoutes,
     routeOf: ReadonlyMap<FlatRoute, HttpRoute>,
     backs: readonly Back[],
+    copied: Copied[],
   ): Record<string, unknown> {
     const { namespace } = resource.metadata
     const services: Record<string, unknown> = {}
@@ -266,11 +287,14 @@ class Importer {
       const policy = destination && this.#pools.policy(destination, namespace)
       services[service.name] = serviceText(service.match, {
         ...(actions ?? serviceBody(shown.slice(0, 1), this.#header)),
-        ...this.#mirrors(
+        ...serviceMirrors(
           routes.map(({ route }) => route),
-          hosts,
-          namespace,
-          place,
+          (to) => {
+            const target = this.#mirrorTarget(to, namespace, hosts)
+            if (target !== undefined) copied.push({ ...target, to, place })
+            return target
+          },
+          (message) => this.#say(place, 'import-mirror', message),
         ),
         ...(policy !== undefined && { trafficPolicy: policy }),
       })
@@ -283,41 +307,11 @@ class Importer {
     return services
   }
 
-  #mirrors(routes: readonly HttpRoute[], hosts: ReadonlyMap<string, string>, namespace: string, place: Place): object {
-    const all = routes.map((route) =>
-      importMirrors(route, (destination) => {
-        const host = hosts.get(fqdnOf(destination.host ?? '', namespace))
-        const subset = this.#versionAt(destination, namespace)
-        return host === undefined || subset === undefined ? undefined : { host, subset }
-      }),
-    )
-    for (const host of all.flatMap(({ lost }) => lost))
-      this.#say(place, 'import-mirror', `copies to ${host} are left out: it is no service in a version that came along`)
-    const [first] = all
-    if (first !== undefined && all.some(({ mirrors }) => JSON.stringify(mirrors) !== JSON.stringify(first.mirrors)))
-      this.#say(place, 'import-mirror', 'copies differ by version: those of the first route are taken')
-    return first === undefined || first.mirrors.length === 0 ? {} : { mirrors: first.mirrors }
-  }
-
-  #rules({ rules }: ImportedRoutes): readonly unknown[] {
-    const names = new Set<string>()
-    return rules.map(({ name, version, items, place }) => {
-      const isNew = name !== undefined && /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name) && !names.has(name)
-      if (isNew) names.add(name)
-      const label = isNew ? { name } : {}
-      const texts = items.map(matchText)
-      const [only] = texts
-      if (texts.length === 0 || texts.some((text) => Object.keys(text).length === 0)) {
-        this.#say(
-          place,
-          'import-everybody',
-          `a rule takes everybody to ${version}: in routes.yaml that is what stable says`,
-        )
-        return { ...label, version, match: [{ uri: { prefix: '/' } }] }
-      }
-      const isAddresses = texts.length === 1 && Object.keys(only as object).join() === 'clientIp'
-      return isAddresses ? { ...label, version, ip: only?.['clientIp'] } : { ...label, version, match: texts }
-    })
+  /** Where copies go, if that is a service in a version here. */
+  #mirrorTarget(to: Destination, namespace: string, hosts: ReadonlyMap<string, string>): MirrorTarget | undefined {
+    const host = hosts.get(fqdnOf(to.host ?? '', namespace))
+    const subset = this.#versionAt(to, namespace)
+    return host === undefined || subset === undefined ? undefined : { host, subset }
   }
 
   // --- services behind -----------------------------------------------------------------------------------------------------------------------
@@ -385,6 +379,12 @@ class Importer {
       ...(policy !== undefined && { trafficPolicy: policy }),
     }
   }
+}
+
+/** The route with this destination alone. Beside others Envoy does a destination's header operations first, then the route's. */
+function leadingTo(route: HttpRoute, target: NonNullable<HttpRoute['route']>[number]): HttpRoute {
+  if (route.route?.length === 1) return { ...route, route: [target] }
+  return { ...route, headers: target.headers, route: [{ ...target, headers: route.headers }] }
 }
 
 /** Of a match in the mesh: what says who calls, or nothing. */

@@ -28,7 +28,7 @@ import type {
   HttpRewrite,
   HttpRoute,
 } from './model-virtual-service.ts'
-import { isFieldName } from './validate-headers.ts'
+import { isFieldName, notHonoured } from './validate-headers.ts'
 import { originSpec } from './translate-match.ts'
 
 /** Where a rule is carried out. */
@@ -108,13 +108,15 @@ function headerSpecs(headers: HttpRoute['headers']): Pick<RouteSpec, 'requestHea
 }
 
 function operationsSpec({ set, add, remove }: HeaderOperations): HeaderOperationsSpec {
-  return { set: sorted(set), add: sorted(add), remove: (remove ?? []).map((name) => name.toLowerCase()) }
+  const names = (remove ?? []).map((name) => name.toLowerCase())
+  return { set: sorted(set), add: sorted(add), remove: names.filter((name) => notHonoured(name, '') === undefined) }
 }
 
 /** Istio writes them sorted by name, as it was given. Validation has told of names that cannot be sent. */
 function sorted(map: ReadonlyMap<string, string | null> = new Map()): ReadonlyMap<string, string> {
   const entries = Array.from(map, ([name, value]) => [name, value ?? ''] as const).filter(
-    ([name]) => isFieldName(name) || name.toLowerCase() === ':authority',
+    ([name, value]) =>
+      (isFieldName(name) || name.toLowerCase() === ':authority') && notHonoured(name, value) === undefined,
   )
   const inOrder = entries.toSorted(([a], [b]) => (a < b ? -1 : 1))
   return new Map(inOrder.map(([name, value]) => [name.toLowerCase(), value] as const))

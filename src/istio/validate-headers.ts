@@ -1,5 +1,7 @@
 // Names and values of headers as Istio's validation takes them, in matches and in header operations.
 
+import { isEngineField } from '../rules/engine-fields.ts'
+import { parseHeaderFormat } from '../rules/header-format.ts'
 import type { Findings } from './findings.ts'
 import type { HeaderOperations, Headers } from './model-shared.ts'
 
@@ -27,7 +29,9 @@ function checkOperations(operations: HeaderOperations | undefined, findings: Fin
   for (const map of [operations?.add, operations?.set]) {
     for (const [name, value] of map ?? []) {
       const problem = operationNameProblem(name, mayNameHost) ?? valueProblem(value ?? '')
+      const unknown = notHonoured(name, value ?? '')
       if (problem !== undefined) findings.error(map as object, name, problem)
+      else if (unknown !== undefined) findings.notHonoured(map as object, name, `${unknown}: it is left out`)
       else if (!isFieldName(name) && name !== ':authority') {
         const outcome = mayNameHost ? 'every request of this route is answered 503' : 'it is left out'
         findings.notHonoured(map as object, name, `${JSON.stringify(name)} is no header name: ${outcome}`)
@@ -36,8 +40,20 @@ function checkOperations(operations: HeaderOperations | undefined, findings: Fin
   }
   for (const [index, name] of (operations?.remove ?? []).entries()) {
     const problem = operationNameProblem(name, false)
+    const unknown = notHonoured(name, '')
     if (problem !== undefined) findings.error(operations?.remove as object, index, problem)
+    else if (unknown !== undefined) findings.notHonoured(operations?.remove as object, index, `${unknown}: it stays`)
   }
+}
+
+/**
+ * Why an operation that Istio takes is not carried out here: the engine frames messages itself, where Envoy frames them anew after the
+ * operations; and not all of Envoy's words are known. Undefined when it is.
+ */
+export function notHonoured(name: string, value: string): string | undefined {
+  if (isEngineField(name)) return `${name} says where a message ends or what becomes of its connection`
+  const format = parseHeaderFormat(value)
+  return 'problem' in format ? format.problem : undefined
 }
 
 function operationNameProblem(name: string, mayNameHost: boolean): string | undefined {

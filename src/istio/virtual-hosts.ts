@@ -43,8 +43,11 @@ function rootService(resource: Resource<'VirtualService'>, all: readonly Resourc
 }
 
 /** Those that a proxy of this namespace sees, in the order in which they count: what is private to it, meant for it, for all. */
-export function servicesSeenBy(roots: readonly RootService[], namespace: string): readonly RootService[] {
-  const rank = ({ exportTo, namespace: own }: RootService): number => {
+export function servicesSeenBy<T extends Pick<RootService, 'namespace' | 'exportTo'>>(
+  roots: readonly T[],
+  namespace: string,
+): readonly T[] {
+  const rank = ({ exportTo, namespace: own }: T): number => {
     if (exportTo?.some((name) => name === '.' || name === own) === true) return 0
     if (exportTo !== undefined && exportTo.length > 0 && !exportTo.includes('*')) return 1
     return own === namespace ? 2 : 3

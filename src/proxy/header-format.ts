@@ -13,6 +13,9 @@ import { startTime } from './start-time.ts'
 /** What a format word may ask for. Texts are '' where there is nothing (yet). */
 export interface FormatContext {
   readonly request: RequestHead
+  /** As the upstream is asked: rewritten once the request's own operations are done. */
+  readonly target: string
+  readonly authority: string
   /** Undefined while there is no answer. */
   readonly response: Pick<Head, 'sentLines'> | undefined
   readonly version: string
@@ -50,15 +53,15 @@ function operations(fields: ReadonlyMap<string, string>): readonly Operation[] {
   return Array.from(fields, ([name, value]) => [name, compileFormat(value)] as const)
 }
 
-/** Envoy's order: remove, then set, then add; all values are made of the message as it was before. */
+/** Envoy's order: remove, then set, then add; all values are made of what is left after the first. */
 export function applyHeaderOperations(
   { remove, set, add }: HeaderOperations,
   head: Pick<Head, 'remove' | 'set' | 'append'>,
   context: FormatContext,
 ): void {
+  for (const name of remove) head.remove(name)
   const setValues = set.map((operation) => fill(operation[1], context))
   const addValues = add.map((operation) => fill(operation[1], context))
-  for (const name of remove) head.remove(name)
   for (let i = 0; i < set.length; i++) if (setValues[i] !== '') head.set(set[i]![0], setValues[i]!)
   for (let i = 0; i < add.length; i++) if (addValues[i] !== '') head.append(add[i]![0], addValues[i]!)
 }
@@ -115,10 +118,10 @@ function requestField(name: string): FieldReader {
     case ':method':
       return ({ request }) => request.method
     case ':path':
-      return ({ request }) => request.target
+      return (context) => context.target
     case ':authority':
     case 'host':
-      return ({ request }) => request.authority
+      return (context) => context.authority
     case ':scheme':
       return ({ scheme }) => scheme
     default:

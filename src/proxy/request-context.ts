@@ -49,6 +49,8 @@ export abstract class RequestContext implements FormatContext {
 
   /** Version that header values may name; '' where there is none. */
   abstract readonly version: string
+  abstract readonly target: string
+  abstract readonly authority: string
   abstract readonly scheme: 'http' | 'https'
   abstract readonly upstream: Endpoint | undefined
   abstract readonly cluster: string
@@ -83,8 +85,9 @@ export abstract class RequestContext implements FormatContext {
     return this.record.service
   }
 
+  /** The one under way; while a request is changed for its first, that. 0 for answers of the edge's own. */
   get attempts(): number {
-    return this.record.attempts
+    return this.response === undefined ? Math.max(1, this.record.attempts) : this.record.attempts
   }
 
   get status(): number {

@@ -190,7 +190,7 @@ describeRows(
         add: { x-add: more, x-both: add, x-none: "%REQ(x-absent)%", x-cut: "%REQ(x-long):3%" }
         remove: [x-gone, x-both]
       response:
-        set: { x-rset: new, x-status: "%RESPONSE_CODE%", x-copy: "%RESP(x-up)%", user: "%VERSION%" }
+        set: { x-rset: new, x-status: "%RESPONSE_CODE%", x-copy: "%RESP(x-rset)%", x-late: "%RESP(x-up)%", user: "%VERSION%" }
         add: { set-cookie: a=b }
         remove: [x-up]
   words:
@@ -214,7 +214,7 @@ describeRows(
 `,
   [
     {
-      says: 'remove first, then set, then add, of values as they were before',
+      says: 'remove first, then set, then add, of values as they were after the first',
       path: '/api/x',
       headers: ['x-set: old', 'x-set: older', 'x-add: one', 'x-gone: was', 'x-both: came', 'x-long: abcdef'],
       upstream: {
@@ -224,7 +224,7 @@ describeRows(
         'x-both': 'set, add',
         'x-empty': null,
         'x-none': null,
-        'x-back': 'was',
+        'x-back': null,
         'x-from': 'a /api/x b',
         'x-pct': '50%',
         'x-cut': 'abc',
@@ -238,7 +238,8 @@ describeRows(
       answer: {
         'x-rset': 'new',
         'x-up': null,
-        'x-copy': 'up',
+        'x-copy': 'old',
+        'x-late': null,
         'x-status': '404',
         'set-cookie': 'c=d, a=b',
         user: 'v2',

