@@ -10,7 +10,8 @@ import { readArguments, UsageError, type ExitCode } from './usage.ts'
 
 export const usage = `graylane status [OPTIONS]
 
-Says how a running gateway is: its configuration, its versions side by side over the last minute, and what crossed.
+Says how a running gateway is: its configuration, its versions side by side over the last minute, and what
+crossed since it started (graylane audit --for SECONDS counts from now on).
 
 ${adminUsage}
   --json                    the answer as JSON
