@@ -62,6 +62,8 @@ export interface StartError {
   readonly port: number | undefined
   readonly address: string | undefined
   readonly path: string | undefined
+  /** Of the part of the configuration that failed: what is wrong with it is said in the message. */
+  readonly place?: Pick<Problem, 'file' | 'line' | 'column'> | undefined
 }
 
 export type Topic = keyof Questions

@@ -23,7 +23,8 @@ export async function prepareAll(workers: readonly WorkerProcess[], content: Con
   } else for (const worker of late) worker.kill()
   if (reasons.size === 0) return
   for (const worker of workers) worker.tell({ kind: 'abandon' })
-  throw new Error([...reasons].join('\n'))
+  const place = answers.map((answer) => (typeof answer === 'string' ? undefined : answer.place)).find(Boolean)
+  throw Object.assign(new Error([...reasons].join('\n')), place && { place })
 }
 
 /** Returns the listeners of one of them; a worker that does not follow is ended, so that no two configurations answer. */
@@ -42,12 +43,19 @@ export async function commitAll(workers: readonly WorkerProcess[]): Promise<read
   return answers.find((listeners) => listeners !== undefined)
 }
 
-type Prepared = 'ready' | 'ended' | 'late' | { readonly refusal: string }
+type Prepared =
+  | 'ready'
+  | 'ended'
+  | 'late'
+  | { readonly refusal: string; readonly place?: Pick<Problem, 'file' | 'line' | 'column'> | undefined }
 
 async function prepare(worker: WorkerProcess, content: Content, snapshot: string): Promise<Prepared> {
   try {
     const answer = await worker.ask('prepare', content, loadLimitMs(content))
-    if ('problems' in answer) return { refusal: answer.problems.map(sentence).join('\n') }
+    if ('problems' in answer) {
+      const { problems } = answer
+      return { refusal: problems.map(sentence).join('\n'), place: problems.find(isOfApplying) }
+    }
     return answer.snapshot === snapshot ? 'ready' : { refusal: `worker ${worker.pid} makes ${answer.snapshot} of it` }
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
@@ -55,7 +63,11 @@ async function prepare(worker: WorkerProcess, content: Content, snapshot: string
   }
 }
 
-/** What was found while it was put to use has no place in a file but the one that the reload's own problem gets. */
+/** What was found while it was put to use has its place from the reload's own problem. */
 function sentence(problem: Problem): string {
-  return problem.code === 'apply' ? problem.message : formatProblem(problem)
+  return isOfApplying(problem) ? problem.message : formatProblem(problem)
+}
+
+function isOfApplying({ code }: Problem): boolean {
+  return code === 'apply'
 }

@@ -168,8 +168,8 @@ function onTraffic(traffic: PlainTraffic | undefined): void {
 }
 
 function startError(error: unknown): StartError {
-  const { message, code, port, address, path } = error as NodeJS.ErrnoException & { port?: number; address?: string }
-  return { message, code, port, address, path }
+  const { message, code, port, address, path, place } = error as NodeJS.ErrnoException & Partial<StartError>
+  return { message, code, port, address, path, ...('place' in (error as object) && { place }) }
 }
 
 function answer<T extends Topic>(id: number, body: Answers[T]): Promise<void> {

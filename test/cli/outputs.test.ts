@@ -69,6 +69,18 @@ describe.each(['1', '2'])('with --workers %s', (workers) => {
     expect(cluster.serving.err).not.toContain('in force')
   })
 
+  it('a log that cannot be opened is told at its line, by a reload and at the start', async () => {
+    await using cluster = await start('accessLog: off')
+    const log = join(dirname(cluster.folder.path), 'no-such-folder', 'access.log')
+    const message = `the access log ${log}: its directory is not there`
+    await cluster.write('accessLog: no-such-folder/access.log')
+    const line = (await readFile(cluster.folder.path, 'utf8')).split('\n').findIndex((one) => one.includes('such')) + 1
+    expect(await cluster.reload()).toMatchObject({ ok: false, problems: [{ line, column: 12, message }] })
+    const args = ['--config', cluster.folder.path, '--admin', '127.0.0.1:0', '--workers', workers]
+    const { code, err } = await graylane(['serve', ...args])
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining(`:${line}:12: error apply: ${message}`) })
+  })
+
   it('a log whose directory is gone is told after a rotation, and opened again when it is there', async () => {
     await using cluster = await start('accessLog: off')
     const folder = join(dirname(cluster.folder.path), 'logs')

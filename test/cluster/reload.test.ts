@@ -75,7 +75,7 @@ describe('a reload', () => {
     [
       'logs where workers cannot write',
       (yaml) => `${yaml}accessLog: { path: missing/access.log }\n`,
-      /ENOENT.*missing/,
+      /missing.*its directory is not there/,
     ],
   ])('that %s changes nothing in any worker, and says why', async (_what, spoil, why) => {
     await using cluster = await start()
