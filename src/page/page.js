@@ -55,7 +55,7 @@ function start(own) {
   globalThis.fetch = async (input, init) => {
     let answer = await fetch(...stamped(input, init))
     if (strays && isStray(answer) && /^get$/i.test(init?.method ?? input.method ?? 'get')) {
-      answer.body?.cancel()
+      answer.body?.cancel().catch(() => {})
       answer = await fetch(...stamped(input, init))
       strays = !isStray(answer)
     }

@@ -53,7 +53,7 @@ export const edgeErrors = {
     code: 'EDGE_PREFETCH_REFUSED',
     status: 409,
     flag: '-',
-    title: 'This page will be of another version when it is visited',
+    title: 'This page may be of another version when it is visited',
   },
   targetTooLong: { code: 'EDGE_TARGET_TOO_LONG', status: 414, flag: 'DPE', title: 'The request target is too long' },
   expectation: { code: 'EDGE_EXPECTATION_FAILED', status: 417, flag: 'DPE', title: 'This expectation cannot be met' },

@@ -59,13 +59,17 @@ function decideByKind(release: Release, facts: RequestFacts, visit: Visit, trace
 
 /**
  * A page loaded ahead is shown without a further request, and must not take the pin of the open page away: it is of the pin's version or
- * not loaded ahead at all. Else whoever follows prefetched links would never leave a version that is drained.
+ * not loaded ahead at all. Else whoever follows prefetched links would never leave a version that is drained. Nor where pages of other
+ * hosts may move the pin meanwhile: browsers forget only what pages of their own origin have loaded ahead (Clear-Site-Data).
  */
 function decidePrefetch(release: Release, facts: RequestFacts, visit: Visit, trace: Trace | undefined): Decision {
   const { reading } = visit
-  if (reading.state !== 'held') return decideSubresource(release, facts, visit, trace)
+  const { pin, versions } = release.spec
+  const movesUnseen = pin.domain !== undefined && versions.size > 1
+  if (reading.state !== 'held' && !movesUnseen) return decideSubresource(release, facts, visit, trace)
   const page = decideDocument(release, facts, visit, bindingPin(release, visit), trace)
-  if (page.action !== 'serve' || page.version === reading.pin.version) return page
+  const stays = reading.state === 'held' && page.version === reading.pin.version && !movesUnseen
+  if (page.action !== 'serve' || stays) return page
   return { action: 'refuse', version: page.version, reason: 'prefetch', rule: page.rule }
 }
 

@@ -33,6 +33,19 @@ describeWithPages('pages loaded ahead', (stage) => {
       expect(await partsOf(page)).toEqual(whole('v2'))
     })
 
+    it('are none where a page of another host may take the browser to the next version (pin.domain)', async () => {
+      const both = { pin: { domain: 'shop.test' }, more: { hosts: ['app.shop.test', 'www.shop.test'] } }
+      await stage.change(both)
+      const { page } = await stage.open(stage.url('https', 'app.shop.test'))
+      await page.evaluate(speculating(how, '/elsewhere'))
+      const refused = 'version="v1",reason="prefetch"'
+      await expect.poll(() => stage.metrics(), { timeout: 10_000 }).toContain(refused)
+      await stage.change({ ...both, ...promoted })
+      await openIn(await page.context().newPage(), stage.url('https', 'www.shop.test'))
+      await visit(page, '/elsewhere')
+      expect(await partsOf(page)).toEqual(whole('v2'))
+    })
+
     it('hold nobody on a version that is drained: the next page that is loaded is of the new one', async () => {
       const page = await opened()
       await stage.change(promoted)

@@ -52,6 +52,19 @@ const overHttps: readonly Case[] = [
     },
   },
   {
+    says: 'no page is loaded ahead: one of another host may move the pin, and browsers would not forget this one',
+    host,
+    headers: [...securePage, https, 'Sec-Purpose: prefetch'],
+    pins: [{ pin: 'v1', epoch: 2 }],
+    expect: { status: 409, reason: 'prefetch', by: null, pin: 'kept', code: 'EDGE_PREFETCH_REFUSED' },
+  },
+  {
+    says: 'nor a first one, which would bring a pin',
+    host,
+    headers: [...securePage, https, 'Sec-Purpose: prefetch;prerender'],
+    expect: { status: 409, reason: 'prefetch', by: null, pin: 'none' },
+  },
+  {
     says: 'of both the newest counts, be it the one for the domain',
     host,
     headers: [...secureApi, https],
