@@ -128,7 +128,7 @@ export const words = {
   'reason-pin': ['the visitor was promised this version', '此前已向访客承诺这个版本'],
   'reason-page': ['the page says that it is of this version', '页面自报属于这个版本'],
   'reason-stable': ['no rule takes this visitor elsewhere', '没有规则把访客带到别处'],
-  'reason-prefetch': ['the page will be of another version when it is visited', '访问时页面将属于另一版本'],
+  'reason-prefetch': ['the page may be of another version when it is visited', '访问时页面可能属于另一版本'],
   'reason-preflight': ['a CORS preflight, which names nobody', 'CORS 预检请求，不代表任何访客'],
   'reason-preview': ['a preview link was opened', '打开了预览链接'],
   'reason-stale': ['the page is of a version that is gone', '页面所属的版本已不存在'],
