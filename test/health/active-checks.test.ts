@@ -1,5 +1,6 @@
 // Active health checks at a real gateway: backends that would serve but say that they are not well.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { sendRaw } from '../support/raw-request.ts'
 import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
@@ -220,4 +221,17 @@ test('what a check held out stays out when a reload changes the rules of its poo
   }
   expect(one.served + twin.served).toBe(served)
   expect(edge.gateway.endpointsOut()).toHaveLength(2)
+})
+
+test('nor do probes bring it back before the check has asked under the new rules', async () => {
+  const rare = check.replace('interval: 50ms', 'interval: 60s')
+  const rules = (most: number): string =>
+    `${rare}, trafficPolicy: { connectionPool: { tcp: { maxConnections: ${most} } } }`
+  await using scene = await Scene.start(rules(90), ({ one }) => (one.health = 'silent'))
+  const out = (): readonly string[] => scene.edge.gateway.endpointsOut()
+  await expect.poll(out).toHaveLength(1)
+  await scene.reloadWith(rules(91))
+  // Two of them, twice a second, would do.
+  await sleep(2000)
+  expect(out()).toHaveLength(1)
 })
