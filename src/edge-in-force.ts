@@ -133,8 +133,13 @@ export class EdgeInForce {
     this.#prepared = undefined
     this.longConnections.switched(edge.table.releases)
     this.#learned = this.#learnedBy.get(edge)
-    this.#resolver.keepFresh(edge.pools, () => this.#dropUnused())
-    this.#healthChecks?.follow(edge)
+    this.#resolver.keepFresh(edge.pools, () => this.#followAddresses())
+    this.#followAddresses()
+  }
+
+  /** The configuration in force may be another, or its names lead elsewhere. */
+  #followAddresses(): void {
+    this.#healthChecks?.follow(this.#edge)
     this.#dropUnused()
   }
 

@@ -21,7 +21,7 @@ export class HealthChecks {
     this.#trust = trust
   }
 
-  /** From now on these pools are asked. What is known of endpoints that stay is kept. */
+  /** From now on these pools are asked, new endpoints at once. What is known of those that stay is kept. */
   follow(edge: Edge): void {
     const before = new Map(this.#rounds.map((round) => [round.key, round]))
     const next: Round[] = []
@@ -40,6 +40,7 @@ export class HealthChecks {
         before.delete(key)
         round.pool = pool
         round.inherit(round)
+        round.askNew()
         next.push(round)
       }
     }
@@ -103,10 +104,17 @@ class Round {
 
   #ask(): void {
     for (const state of this.#asked.keys()) if (!this.pool.list.includes(state)) this.#forget(state)
-    for (const state of this.pool.list) {
-      const asked = this.#askedOf(state)
-      void asked.ask((good) => this.#note(state, asked, good))
-    }
+    for (const state of this.pool.list) this.#askOne(state)
+  }
+
+  /** Those that were never asked, and may have requests already. */
+  askNew(): void {
+    for (const state of this.pool.list) if (!this.#asked.has(state)) this.#askOne(state)
+  }
+
+  #askOne(state: EndpointState): void {
+    const asked = this.#askedOf(state)
+    void asked.ask((good) => this.#note(state, asked, good))
   }
 
   #askedOf(state: EndpointState): Asked {

@@ -59,6 +59,8 @@ export class Resolver {
 
   close(): void {
     clearInterval(this.#timer)
+    // Nobody hears of a refresh that is under way.
+    this.#pools = []
   }
 
   async #refresh(names: readonly string[], onRefresh: () => void): Promise<void> {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { rawRequest } from '../admin/raw-request.ts'
+import { CheckedBackend } from '../health/checked-backend.ts'
 import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 
 /** A name that is looked up is looked up again after five seconds. */
@@ -119,5 +120,20 @@ describe('an upstream by name', () => {
     const { address, port } = gateway!.listeners()[0]!
     const { body } = await rawRequest(`${address}:${port}`, { target: '/', fields: ['Host: a'] })
     expect(JSON.parse(body)).toMatchObject({ version: 'new' })
+  })
+
+  it('that leads to one more address has it asked at once whether it is well', soon, async () => {
+    const well = await CheckedBackend.start('v1')
+    await using ill = await CheckedBackend.start('v1', '127.0.0.2', Number(new URL(well.url).port))
+    ill.health = 503
+    let addresses = ['127.0.0.1']
+    const check = 'healthCheck: { path: "/healthz?deep", interval: 60s }'
+    const text = yaml(well.url.replace('127.0.0.1', 'app.test')).replace('app: {}', `app: { ${check} }`)
+    await start(() => Promise.resolve(addresses), text)
+    addresses = ['127.0.0.1', '127.0.0.2']
+    await expect.poll(() => gateway!.endpointsOut(), { timeout: 7000 }).toEqual([ill.url.slice(7)])
+    // By the pool of each version.
+    expect(ill.questions).toBe(2)
+    await well[Symbol.asyncDispose]()
   })
 })

@@ -235,3 +235,14 @@ test('nor do probes bring it back before the check has asked under the new rules
   await sleep(2000)
   expect(out()).toHaveLength(1)
 })
+
+test('an endpoint that a reload adds is asked at once', async () => {
+  const rare = check.replace('interval: 50ms', 'interval: 60s')
+  await using scene = await Scene.start(rare)
+  const { stable, one, twin, edge } = scene
+  const all = routes([stable, one, twin], rare)
+  await edge.reload(all.replace(`"${one.url}", `, ''))
+  one.health = 503
+  await edge.reload(all)
+  await expect.poll(() => edge.gateway.endpointsOut(), { timeout: 5000 }).toEqual([one.url.slice(7)])
+})

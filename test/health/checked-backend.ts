@@ -28,14 +28,15 @@ export class CheckedBackend implements AsyncDisposable {
     this.version = version
   }
 
-  static async start(version: string): Promise<CheckedBackend> {
+  static async start(version: string, address = '127.0.0.1', port = 0): Promise<CheckedBackend> {
     const backend = new CheckedBackend(version)
-    await new Promise<void>((resolve) => backend.#server.listen(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => backend.#server.listen(port, address, resolve))
     return backend
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    const { address, port } = this.#server.address() as AddressInfo
+    return `http://${address}:${port}`
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
