@@ -5,6 +5,7 @@ import { checkVersion, complain, complainOfKey, type Draft } from './draft.ts'
 import { addressList, matchSpecs, textList } from './matches.ts'
 import type { GrayRuleText, MatchItemText } from './schema.ts'
 import { claimedAddress } from './slips.ts'
+import { inOrder } from './sources.ts'
 import { hundredthsOfPercent } from './written-values.ts'
 
 export { ruleLabels } from '../rules/rule-labels.ts'
@@ -13,7 +14,7 @@ const conditions = ['ip', 'users', 'match', 'share'] as const
 
 export async function grayRuleSpecs(draft: Draft): Promise<readonly GrayRuleSpec[]> {
   checkNamesOnce(draft)
-  return Promise.all(draft.document.gray.map((rule) => grayRuleSpec(draft, rule)))
+  return inOrder(draft.document.gray, (rule) => grayRuleSpec(draft, rule))
 }
 
 async function grayRuleSpec(draft: Draft, rule: GrayRuleText): Promise<GrayRuleSpec> {

@@ -132,8 +132,10 @@ async function tokenKeys(draft: Draft, source: KeySource): Promise<readonly Toke
 function readTokenKeys(bytes: Uint8Array): readonly TokenKey[] | string {
   const text = Buffer.from(bytes).toString('utf8').trim()
   if (text.startsWith('{')) return readJwks(text)
-  if (text.startsWith('-----BEGIN')) {
-    const key: TokenKey = { id: undefined, algorithms: [], form: 'pem', secret: Buffer.from(text) }
+  const pem = text.indexOf('-----BEGIN ')
+  // OpenSSL writes what a key is for above it. Taken for a secret, it would be one that everybody knows.
+  if (pem !== -1) {
+    const key: TokenKey = { id: undefined, algorithms: [], form: 'pem', secret: Buffer.from(text.slice(pem)) }
     const object = publicKey(key)
     return typeof object === 'string' ? object : withUsual(key, algorithmsFor(object))
   }

@@ -5,13 +5,14 @@ import { complain, complainOfKey, type Draft } from './draft.ts'
 import { checkCidrs } from './listeners.ts'
 import { quote } from './problem.ts'
 import type { ListText, MatchItemText, StringMatchText } from './schema.ts'
+import { inOrder } from './sources.ts'
 
 /** Items of a `match` list. */
 export function matchSpecs(
   draft: Draft,
   items: readonly MatchItemText[] | undefined,
 ): Promise<readonly RequestMatchSpec[]> {
-  return Promise.all((items ?? []).map((item) => matchSpec(draft, item)))
+  return inOrder(items ?? [], (item) => matchSpec(draft, item))
 }
 
 async function matchSpec(draft: Draft, item: MatchItemText): Promise<RequestMatchSpec> {

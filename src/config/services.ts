@@ -9,6 +9,7 @@ import { healthCheckSpec } from './health-checks.ts'
 import { lowerCaseKeys, matchSpecs } from './matches.ts'
 import { actionSpecs, timeMs } from './route-actions.ts'
 import type { HeaderOperationsText, RoutesDocument, ServiceText } from './schema.ts'
+import { inOrder } from './sources.ts'
 import { trafficPolicySpec } from './traffic-policy.ts'
 
 type ServiceEntry = RoutesDocument['services'] extends ReadonlyMap<string, infer V> ? V : never
@@ -17,7 +18,7 @@ type ServiceEntry = RoutesDocument['services'] extends ReadonlyMap<string, infer
 export function serviceSpecs(draft: Draft): Promise<readonly ServiceSpec[]> {
   const { services } = draft.document
   if (services.size === 0) complain(draft, services, undefined, 'value', 'services lists nothing')
-  return Promise.all([...services].map(([name, entry]) => serviceSpec(draft, name, entry)))
+  return inOrder(services, ([name, entry]) => serviceSpec(draft, name, entry))
 }
 
 /** A service's own settings; none for the short form. */

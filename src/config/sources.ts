@@ -54,7 +54,7 @@ export class Sources {
     return [...this.#paths]
   }
 
-  /** Hex of SHA-256 over all content. A key counts by its id: the hash is shown, and must tell nothing of a key. */
+  /** Hex of SHA-256 over all content, in the order in which it was asked for. A key counts by its id: the hash is shown, and must tell nothing of a key. */
   digest(): string {
     return this.#hash.copy().digest('hex')
   }
@@ -162,6 +162,16 @@ export class Sources {
 }
 
 const aDirectory = 'a directory, not a file'
+
+/**
+ * Reads what items name, one after the other: content counts for the hash in the order in which it is read, and one configuration has one
+ * hash, whichever file is there first.
+ */
+export async function inOrder<T, R>(items: Iterable<T>, read: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (const item of items) results.push(await read(item))
+  return results
+}
 
 /** Reads from disk. */
 export async function readBounded(path: string, most: number): Promise<Uint8Array | string> {

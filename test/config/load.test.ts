@@ -1,5 +1,6 @@
-import { hash } from 'node:crypto'
+import { generateKeyPairSync, hash } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { defaultLimits } from '../../src/proxy/http1/limits.ts'
 import type { Configuration } from '../../src/config/configuration.ts'
@@ -401,7 +402,35 @@ describe('several releases in one file', () => {
   })
 })
 
+test('a public key is one whatever OpenSSL wrote above it, and never a secret', async () => {
+  const { publicKey } = generateKeyPairSync('ed25519')
+  const pem = `Bag Attributes\n    friendlyName: shop\n${publicKey.export({ type: 'spki', format: 'pem' })}`
+  const text = `${shortest}identity: [{ jwt: { cookie: session, claim: sub, keys: [{ file: jwt.pem }] } }]\n`
+  const { releases } = await loadGood(text, { 'jwt.pem': pem })
+  expect(releases[0]?.identity).toMatchObject([{ keys: [{ form: 'pem', algorithms: ['EdDSA'] }] }])
+})
+
 describe('the hash', () => {
+  test('does not depend on which file is there first', async () => {
+    const cookie = (file: string): string => `{ cookies: { a: { in: { file: ${file} } } } }`
+    const names = ['a.txt', 'b.txt', 'c.txt', 'd.txt', 'e.txt', 'f.txt']
+    const text = `${shortest.replace('app: }', `app: { match: [${cookie('a.txt')}, {}] }, b: { match: [${cookie('b.txt')}] } }`)}gray:
+  - { version: v2, users: { file: c.txt } }
+  - { version: v2, users: { file: d.txt } }
+  - { version: v2, match: [${cookie('e.txt')}, ${cookie('f.txt')}] }
+`
+    const hashOf = async (order: readonly string[]): Promise<string> => {
+      const read = async (path: string): Promise<Uint8Array> => {
+        await sleep(5 * (order.indexOf(path) + 1))
+        return Buffer.from(path === 'routes.yaml' ? text : `${path}\n`)
+      }
+      const loaded = await loadConfiguration('routes.yaml', { env: {}, read })
+      if (!('configuration' in loaded)) throw new Error(JSON.stringify(loaded.problems))
+      return loaded.configuration.hash
+    }
+    expect(await hashOf(names.toReversed())).toBe(await hashOf(names))
+  })
+
   const lists = `${shortest}gray: [{ version: v2, users: { file: users.txt } }]\n`
   const hashOf = async (text: string, files: Record<string, string> = {}) => (await loadGood(text, files)).hash
 
