@@ -18,7 +18,7 @@ export function describeReason({ reason, rule, version }: Decision): string {
     case 'stable':
       return 'no rule hit and no pin binds: stable'
     case 'prefetch':
-      return 'the page will be of another version than the pin when it is visited'
+      return 'the page may be of another version than the pin when it is visited'
     case 'preflight':
       return 'a CORS preflight belongs to no page: stable'
     case 'preview':

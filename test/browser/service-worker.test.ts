@@ -76,6 +76,24 @@ describeWithPages('a service worker', (stage) => {
       expect(await partsOf(page)).toEqual({ ...whole(version), page: 'v1', app: 'v1' })
     })
 
+    it.each(['/sw.js', '/preloading-sw.js'])(
+      'under one (%s), a page that is loaded ahead after a promotion takes nobody along',
+      async (script) => {
+        const { page } = await stage.open(stage.url(scheme, host))
+        await register(page, script)
+        await stage.change(promoted)
+        const refused = async (): Promise<string | undefined> =>
+          /reason="prefetch".* (\d+)$/m.exec(await stage.metrics())?.[1]
+        const before = await refused()
+        await page.evaluate(`document.head.append(Object.assign(document.createElement('script'), {
+          type: 'speculationrules',
+          textContent: '{ "prefetch": [{ "source": "list", "urls": ["/ahead"], "eagerness": "immediate" }] }',
+        }))`)
+        await expect.poll(refused, { timeout: 10_000 }).not.toBe(before)
+        expect(await partsOf(page)).toEqual(whole('v1'))
+      },
+    )
+
     it('without the stamp, the calls of the old tab follow the newest page through it too', async () => {
       const old = await stage.open(stage.url(scheme, host))
       await register(old.page)

@@ -47,7 +47,10 @@ const sentences = [
   [/^the pin holds$/, '会话标记有效'],
   [/^the page named its version, and its browser was given it$/, '页面报告了自己的版本，且该浏览器得到过它'],
   [/^no rule hit and no pin binds: stable$/, '没有规则命中，也没有会话标记：稳定版'],
-  [/^the page will be of another version than the pin when it is visited$/, '访问时页面将属于另一版本，与会话标记不同'],
+  [
+    /^the page may be of another version than the pin when it is visited$/,
+    '访问时页面可能属于另一版本，与会话标记不同',
+  ],
   [/^a CORS preflight belongs to no page: stable$/, '跨域预检不属于任何页面：稳定版'],
   [/^a preview link was followed$/, '打开了预览链接'],
   [/^the version or the epoch of the page is gone$/, '页面的版本或纪元已不存在'],
