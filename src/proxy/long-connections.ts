@@ -20,6 +20,7 @@ export class LongConnections {
   readonly #open = new Set<LongConnection>()
   readonly #ending = new WeakSet<LongConnection>()
   readonly #random: () => number
+  #inForce: readonly Release[] = []
 
   /** @param random 0 to 1, 1 excluded: spreads the ends, so that clients do not come back all at once */
   constructor(random: () => number = Math.random) {
@@ -36,12 +37,19 @@ export class LongConnections {
 
   /** These releases are in force from now on. */
   switched(releases: readonly Release[]): void {
+    this.#inForce = releases
     for (const connection of this.#open) {
       const { closeWithinMs } = connection
       if (closeWithinMs === undefined || this.#ending.has(connection) || stays(connection, releases)) continue
       this.#ending.add(connection)
-      setTimeout(connection.end, Math.floor(this.#random() * closeWithinMs)).unref()
+      setTimeout(() => this.#end(connection), Math.floor(this.#random() * closeWithinMs)).unref()
     }
+  }
+
+  /** Unless the switch was taken back meanwhile. */
+  #end(connection: LongConnection): void {
+    if (stays(connection, this.#inForce)) this.#ending.delete(connection)
+    else connection.end()
   }
 
   /** Open ones by service, version and kind, as the metrics want them. */

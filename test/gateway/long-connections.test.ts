@@ -81,6 +81,15 @@ describe('a service that ends them within half a second', () => {
     socket.terminate()
   })
 
+  it('keeps those whose time has not come when the switch is taken back', async () => {
+    const sockets = await Promise.all(Array.from({ length: 12 }, () => openSocket()))
+    await change({ stable: 'v2', draining: ['v1'] })
+    await change({ stable: 'v1' })
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    expect(sockets.some(({ readyState }) => readyState === WebSocket.OPEN)).toBe(true)
+    for (const socket of sockets) socket.terminate()
+  })
+
   it('keeps those that were opened after the switch: an open page of an old version still needs them', async () => {
     const cookie = await pinOf()
     await change({ stable: 'v2', draining: ['v1'] })
