@@ -47,7 +47,7 @@ export function observingParts(): readonly Part[] {
   ]
 }
 
-/** Lines are dropped where they would be handed to the disk. */
+/** Lines are dropped where they would be handed to the disk; their memory comes back as from there. */
 function logged(
   createWriter: (lines: LogLines) => (record: RequestRecord, time: number) => void,
 ): (record: RequestRecord) => void {
@@ -55,7 +55,7 @@ function logged(
   const write = createWriter(lines)
   return (record) => {
     write(record, Date.now())
-    if (lines.length >= 65_536) lines.take()
+    if (lines.length >= 65_536) lines.giveBack(lines.take())
   }
 }
 

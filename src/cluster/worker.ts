@@ -146,14 +146,15 @@ function standardOutput(): LogSink | undefined {
   let pendingBytes = 0
   let lostLines = 0
   return {
-    write: (bytes, lines) => {
+    write: (bytes, lines, done) => {
+      const { length } = bytes
       // The primary hangs.
-      if (pendingBytes + bytes.length > maxPendingBytes) {
-        lostLines += lines
-        return
+      if (pendingBytes + length > maxPendingBytes) lostLines += lines
+      else {
+        pendingBytes += length
+        sent = say({ kind: 'log', text: bytes.toString('latin1'), lines }).then(() => void (pendingBytes -= length))
       }
-      pendingBytes += bytes.length
-      sent = say({ kind: 'log', text: bytes.toString('latin1'), lines }).then(() => void (pendingBytes -= bytes.length))
+      done?.()
     },
     get lostLines() {
       return lostLines

@@ -2,6 +2,7 @@
 // steer a terminal. Never holds a query string, a cookie, a field of the request beside Host, or any key.
 
 import { Buffer } from 'node:buffer'
+import { Gathered } from './gathered.ts'
 import { createIstioJsonWriter, createIstioTextWriter } from './istio-log-line.ts'
 import { LogLines } from './log-lines.ts'
 import { openLogFile, openStandardOutput, type LogSink } from './log-sink.ts'
@@ -47,29 +48,52 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   )
 }
 
-const lineWriters: Readonly<Record<LogFormat, typeof createLineWriter>> = {
-  json: createLineWriter,
-  istio: createIstioTextWriter,
-  'istio-json': createIstioJsonWriter,
+/** Adds a line; `time` is when the request ended, in milliseconds since 1970. */
+type AddLine = (record: RequestRecord, time: number) => void
+
+interface LineWriter {
+  readonly create: (lines: LogLines) => AddLine
+  /** It shows fields of the request, which may be gone at the end of the turn. */
+  readonly readsRequest: boolean
 }
 
-function accessLogTo(sink: LogSink, now: () => number, createWriter: typeof createLineWriter): AccessLog {
+const lineWriters: Readonly<Record<LogFormat, LineWriter>> = {
+  json: { create: createLineWriter, readsRequest: false },
+  istio: { create: createIstioTextWriter, readsRequest: true },
+  'istio-json': { create: createIstioJsonWriter, readsRequest: true },
+}
+
+function accessLogTo(sink: LogSink, now: () => number, { create, readsRequest }: LineWriter): AccessLog {
   const lines = new LogLines()
-  const addLine = createWriter(lines)
+  const addLine = create(lines)
   let timer: NodeJS.Timeout | undefined
 
-  const flush = (): void => {
+  const write = (): void => {
     if (timer !== undefined) clearTimeout(timer)
     timer = undefined
     const { count } = lines
-    if (count > 0) sink.write(lines.take(), count)
+    if (count === 0) return
+    const bytes = lines.take()
+    sink.write(bytes, count, () => lines.giveBack(bytes))
+  }
+  const add = (record: RequestRecord, time: number): void => {
+    addLine(record, time)
+    if (lines.length >= flushBytes) write()
+    else timer ??= setTimeout(write, flushMs).unref()
+  }
+  const finished = new Gathered<RequestRecord>((records) => {
+    const time = now()
+    for (let i = 0; i < records.length; i++) add(records[i]!, time)
+  })
+  const flush = (): void => {
+    finished.flush()
+    write()
   }
 
   return {
     observe(record) {
-      addLine(record, now())
-      if (lines.length >= flushBytes) flush()
-      else timer ??= setTimeout(flush, flushMs).unref()
+      if (readsRequest) add(record, now())
+      else finished.add(record)
     },
     flush,
     reopen() {
@@ -92,8 +116,8 @@ const silent: AccessLog = {
   lostLines: () => 0,
 }
 
-/** Adds lines, each with its line feed. `time` is when the request ended, in milliseconds since 1970. */
-export function createLineWriter(lines: LogLines): (record: RequestRecord, time: number) => void {
+/** Adds lines, each with its line feed. */
+export function createLineWriter(lines: LogLines): AddLine {
   const opening = createOpening()
   const fixedPart = createFixedPart()
   return (record, time) => {

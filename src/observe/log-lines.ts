@@ -4,6 +4,10 @@
 import { Buffer } from 'node:buffer'
 
 const slabBytes = 72 * 1024
+/** Slabs kept for reuse: one more than are written at a time while the disk keeps up. */
+const maxSpare = 2
+/** Up to so many bytes a loop is quicker than a call. */
+const fewBytes = 32
 /** Bytes that one UTF-16 unit takes at most: `\u2028`. */
 const unitBytes = 6
 const quote = 0x22
@@ -15,12 +19,17 @@ export class LogLines {
   /** Lines that wait. */
   count = 0
   #bytes = Buffer.allocUnsafeSlow(slabBytes)
+  readonly #spare: Buffer<ArrayBuffer>[] = []
 
   /** ASCII that was prepared once, whatever stands in it. */
   raw(ascii: Uint8Array): void {
-    this.#reserve(ascii.length)
-    this.#bytes.set(ascii, this.length)
-    this.length += ascii.length
+    const { length } = ascii
+    this.#reserve(length)
+    const bytes = this.#bytes
+    const from = this.length
+    if (length > fewBytes) bytes.set(ascii, from)
+    else for (let i = 0; i < length; i++) bytes[from + i] = ascii[i]!
+    this.length = from + length
   }
 
   /** What stands between the quotes of a JSON string: printable ASCII as it is, everything else as `\uXXXX`. */
@@ -60,13 +69,18 @@ export class LogLines {
     this.length = at
   }
 
-  /** Everything that waits. It is the caller's from now on. */
-  take(): Buffer {
+  /** Everything that waits. The memory is the caller's until it is given back, or for good. */
+  take(): Buffer<ArrayBuffer> {
     const taken = this.#bytes.subarray(0, this.length)
-    this.#bytes = Buffer.allocUnsafeSlow(slabBytes)
+    this.#bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(slabBytes)
     this.length = 0
     this.count = 0
     return taken
+  }
+
+  /** What was taken is written. Memory that is used again is still in the processor's cache, and nothing for the garbage collector. */
+  giveBack({ buffer }: Buffer<ArrayBuffer>): void {
+    if (buffer.byteLength === slabBytes && this.#spare.length < maxSpare) this.#spare.push(Buffer.from(buffer))
   }
 
   #reserve(bytes: number): void {

@@ -11,8 +11,8 @@ export const maxPendingBytes = 8 * 1024 * 1024
 const closeWaitMs = 1000
 
 export interface LogSink {
-  /** Takes whole lines; `lines` is their number. The memory is the sink's from then on. */
-  write(bytes: Buffer, lines: number): void
+  /** Takes whole lines; `lines` is their number. The memory is the sink's until it calls `done`, once, whatever became of them. */
+  write(bytes: Buffer, lines: number, done?: () => void): void
   /** Lines that were dropped so far: disk full, reader gone or too slow. */
   readonly lostLines: number
   /** Opens the path anew, after a rotation. A failure keeps the old file and is returned. */
@@ -38,6 +38,7 @@ export function openStandardOutput(): LogSink {
 interface Chunk {
   readonly bytes: Buffer
   readonly lines: number
+  readonly done: (() => void) | undefined
 }
 
 class FileSink implements LogSink {
@@ -63,12 +64,13 @@ class FileSink implements LogSink {
     this.#path = path
   }
 
-  write(bytes: Buffer, lines: number): void {
+  write(bytes: Buffer, lines: number, done?: () => void): void {
     if (this.#closed || this.#pendingBytes + bytes.length > maxPendingBytes) {
       this.lostLines += lines
+      done?.()
       return
     }
-    this.#queue.push({ bytes, lines })
+    this.#queue.push({ bytes, lines, done })
     this.#pendingBytes += bytes.length
     this.#writeNext()
   }
@@ -111,6 +113,7 @@ class FileSink implements LogSink {
       this.#queue.shift()
       this.#pendingBytes -= chunk.bytes.length
       this.#writing = false
+      chunk.done?.()
       for (const callback of this.#betweenWrites.splice(0)) callback()
       if (this.#queue.length === 0) for (const callback of this.#whenDrained.splice(0)) callback()
       this.#writeNext()
@@ -131,13 +134,15 @@ function streamSink(stream: Writable): LogSink {
   // Without a listener, a reader that goes away (EPIPE) would end the process.
   stream.on('error', ignoreError)
   return {
-    write(bytes, lines) {
+    write(bytes, lines, done) {
       if (!stream.writable || stream.writableLength + bytes.length > maxPendingBytes) {
         lostLines += lines
+        done?.()
         return
       }
       stream.write(bytes, (error) => {
         if (error !== null && error !== undefined) lostLines += lines
+        done?.()
       })
     },
     get lostLines() {
@@ -162,7 +167,7 @@ function pipeSink(path: string): LogSink {
   const stream = new Socket({ fd, readable: false, writable: true })
   const sink = streamSink(stream)
   return {
-    write: (bytes, lines) => sink.write(bytes, lines),
+    write: (bytes, lines, done) => sink.write(bytes, lines, done),
     get lostLines() {
       return sink.lostLines
     },

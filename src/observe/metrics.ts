@@ -13,9 +13,10 @@ import {
   type PresentingListener,
   type View,
 } from './families.ts'
+import { Gathered } from './gathered.ts'
 import type { KnownNames } from './istio-series.ts'
 import { createProcessGauge, type ProcessFigures } from './process-figures.ts'
-import type { Observer } from './record.ts'
+import type { Observer, RequestRecord } from './record.ts'
 import { ReloadCounts } from './reload-counts.ts'
 import { TrafficCounter } from './traffic-counter.ts'
 
@@ -105,15 +106,18 @@ export function createMetrics(options: MetricsOptions): Metrics {
     }
   })
 
+  const finished = new Gathered<RequestRecord>((records) => {
+    for (let i = 0; i < records.length; i++) accounts.count(records[i]!, names)
+    for (let i = 0; i < records.length; i++) traffic.count(records[i]!, names)
+  })
+
   return {
-    observe(record) {
-      accounts.count(record, names)
-      traffic.count(record, names)
-    },
+    observe: (record) => finished.add(record),
     traffic,
     refused: (code) => accounts.edgeAnswers.increment(code),
     reloaded: (ok, changed) => reloads.add(ok, changed),
     configured(table, newHash, pools = []) {
+      finished.flush()
       const current = union(namesOf(table), namesOfPools(pools))
       names = union(current, previous)
       previous = current
@@ -130,11 +134,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     contentType: exposition.contentType,
     text() {
+      finished.flush()
       figures = undefined
       accounts.dropForgotten(names, performance.now())
       return exposition.text()
     },
     tally() {
+      finished.flush()
       accounts.dropForgotten(names, performance.now())
       return { accounts: accounts.plain(), live: live() ?? nothingLive, process: gauge.read() }
     },

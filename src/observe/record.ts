@@ -1,5 +1,5 @@
-// One finished request, as metrics, access log and traffic figures see it. The proxy fills it, observers read it, nobody keeps it:
-// the object may be reused for the next request.
+// One finished request, as metrics, access log and traffic figures see it. The proxy fills it, observers read it, nobody keeps it
+// beyond the turn of the event loop in which the request finished.
 
 import type { PinState, Reason } from '../rules/types.ts'
 
@@ -51,7 +51,7 @@ export interface RequestRecord {
   readonly durationMs: number
   /** -1 when no upstream answered. */
   readonly upstreamMs: number
-  /** The fields that came, for who has to know one more; undefined where there was no real request. Not to be read later. */
+  /** The fields that came, for who has to know one more; undefined where there was no real request. Not to be read after `observe` has returned. */
   readonly request: { get(name: string): string | undefined } | undefined
   readonly connection: ConnectionEnds | undefined
 }
@@ -66,5 +66,5 @@ export interface ConnectionEnds {
 
 export type PinOut = 'kept' | 'set' | 'none'
 
-/** Called once for each request, on the hot path. Must not throw and must not keep the record. */
+/** Called once for each request, on the hot path. Must not throw. */
 export type Observer = (record: RequestRecord) => void

@@ -94,6 +94,20 @@ describe('Istio’s text format', () => {
   })
 })
 
+describe.each(['istio', 'istio-json'])('a line as %s', (format) => {
+  it('shows the fields of its own request, not of one that came behind it at once', async () => {
+    const log = await withGateway(`{ path: access.log, format: ${format} }`, async (gateway) => {
+      const { port } = gateway.listeners()[0]!
+      const request = (at: number, more = ''): string =>
+        `GET / HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: agent-${at}\r\n${more}\r\n`
+      const socket = connect(port, '127.0.0.1')
+      socket.write(request(1) + request(2) + request(3, 'Connection: close\r\n'))
+      await text(socket)
+    })
+    expect(log.match(/agent-\d/g)).toEqual(['agent-1', 'agent-2', 'agent-3'])
+  })
+})
+
 describe('Istio’s JSON', () => {
   it('has every key of Istio’s, numbers as numbers, null for nothing, and ours behind them', async () => {
     const log = await withGateway('{ path: access.log, format: istio-json }', async (gateway) => {
