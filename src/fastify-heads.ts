@@ -74,12 +74,6 @@ export class FastifyRequestHead extends FieldChanges implements RequestHead {
     for (const name of Object.keys(this.#fields)) if (names.spells(name)) this.remove(name)
   }
 
-  removeLines(name: string, test: (value: string) => boolean): void {
-    const kept = this.lines(name).filter((value) => !test(value))
-    if (kept.length === 0) this.remove(name)
-    else this.#fields[name] = kept.join(', ')
-  }
-
   append(name: string, value: string): void {
     const before = this.sent(name)
     this.#fields[name] = before === undefined ? value : `${before}, ${value}`

@@ -134,6 +134,7 @@ class FastifyExchange implements Exchange {
   #forwarding: (Forwarding & { readonly record?: RequestRecord }) | undefined
   #onFinish: ((outcome: Outcome) => void) | undefined
   #next: (() => void) | undefined
+  #delay: NodeJS.Timeout | undefined
   #answered = false
 
   constructor(request: FastifyRequest, reply: FastifyReply) {
@@ -169,8 +170,12 @@ class FastifyExchange implements Exchange {
   }
 
   /** A fault's delay. */
-  hold(afterMs: number, then: () => void): void {
-    setTimeout(then, afterMs)
+  hold(afterMs: number, then: () => void, onGone: (outcome: Outcome) => void): void {
+    this.#onFinish = onGone
+    this.#delay = setTimeout(() => {
+      this.#onFinish = undefined
+      then()
+    }, afterMs)
   }
 
   // Long answers are the app's, and end when it ends them.
@@ -183,12 +188,13 @@ class FastifyExchange implements Exchange {
     else if (!this.#answered) this.#next = next
   }
 
-  /** The app's answer is about to be sent. */
+  /** An answer is about to be sent: the app's, where the request was left to it. */
   answers(head: FastifyReplyHead): void {
-    if (!this.#answered) this.#forwarding?.onAnswer(head)
+    this.#forwarding?.onAnswer(head)
   }
 
   ends(status: number, end: Outcome['end']): void {
+    clearTimeout(this.#delay)
     const durationMs = performance.now() - this.#startedAt
     this.#onFinish?.({ ...nothingHappened, status, end, durationMs })
     this.#onFinish = undefined

@@ -28,8 +28,6 @@ export interface Head {
   removeAll(names: FieldNames): void
   /** The same in every spelling. */
   removeSpellings(names: FieldNames): void
-  /** Takes out the lines of that name whose value the test accepts. */
-  removeLines(name: string, test: (value: string) => boolean): void
   /** Adds a line. The value has to be free of CR, LF and NUL: the caller builds it from checked parts. */
   append(name: string, value: string): void
   appendLine(line: FieldLine): void
@@ -65,6 +63,8 @@ export interface RequestHead extends Head {
 
 export interface ResponseHead extends Head {
   readonly status: number
+  /** Takes out the lines of that name whose value the test accepts. */
+  removeLines(name: string, test: (value: string) => boolean): void
 }
 
 /** Where to listen. */

@@ -1,11 +1,11 @@
 // The fields of an answer that the edge composes, with the part of Head that rules about answers need.
 
-import type { EdgeAnswer, Head } from './exchange.ts'
+import type { EdgeAnswer, ResponseHead } from './exchange.ts'
 import { FieldChanges } from './field-changes.ts'
 
 /** What both an upstream's answer and one of the edge's own can do: header operations, CORS and pins are written for it. */
 export type AnswerHead = Pick<
-  Head,
+  ResponseHead,
   'get' | 'sentLines' | 'remove' | 'removeAll' | 'removeLines' | 'set' | 'setLine' | 'append' | 'appendLine'
 >
 

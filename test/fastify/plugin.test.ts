@@ -34,6 +34,8 @@ beforeAll(async () => {
     const asked = Array.from({ length: 3 }, () => request.graylane.upstream)
     return reply.send(asked)
   })
+  // Never answers.
+  app.get('/waits', () => new Promise<never>(() => {}))
   app.get('/claims', (_request, reply) =>
     reply
       .type('text/html')
@@ -182,6 +184,27 @@ describe('graylane/fastify', () => {
       level: 50,
       problems: [expect.stringMatching(/told\.yaml:5:9: error .*v9/)],
     })
+  })
+
+  it('is told of the end of a request whose client left before the app had answered', async () => {
+    const asked = request(`http://${address}/waits`, { headers: { host: 'shop' }, agent: false })
+    asked.on('error', () => {}).end()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    asked.destroy()
+    await expect.poll(() => seen).toContain('v1 stable 0')
+  })
+
+  it('and of one whose client left while a fault held it up', async () => {
+    await configure((yaml) =>
+      yaml.replace('app: }', 'app: { fault: { delay: { fixedDelay: 20s, percentage: { value: 100 } } } } }'),
+    )
+    seen.length = 0
+    const asked = request(`http://${address}/whoami`, { headers: { host: 'shop' }, agent: false })
+    asked.on('error', () => {}).end()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(seen).toEqual([])
+    asked.destroy()
+    await expect.poll(() => seen).toEqual(['v1 stable 0'])
   })
 
   it('does not start on a bad one', async () => {

@@ -112,6 +112,17 @@ describe('the traffic of the last seconds', () => {
     expect(stand.view(300).lanes.map(({ version }) => version)).toEqual(['v2'])
   })
 
+  it('shows a second when it is over: until then processes go on telling what was in it', () => {
+    const stand = new Stand()
+    stand.second({})
+    stand.counter.count(requestRecord({}), names)
+    stand.ring.add('one', stand.counter.take())
+    expect(stand.view(1).lanes).toMatchObject([{ rate: 1 }])
+    expect(stand.view(2).lanes).toMatchObject([{ rate: 0.5 }])
+    stand.nowMs += 1000
+    expect(stand.view(2).lanes).toMatchObject([{ rate: 1 }])
+  })
+
   it('adds up what several processes report', () => {
     const stand = new Stand()
     const other = new TrafficCounter(() => stand.nowMs)
@@ -235,6 +246,15 @@ describe('pins seen', () => {
     stand.nowMs += 25 * 3600_000
     stand.second(visitor(7))
     expect(pins()).toEqual({ fiveMinutes: 1, hour: 1, day: 1 })
+  })
+
+  it('go with the version that nobody has been seen with for a day, when another comes', () => {
+    const stand = new Stand()
+    stand.second(visitor(1))
+    stand.nowMs += 25 * 3_600_000
+    expect(stand.view().versions).toMatchObject([{ version: 'v1', pins: { day: 0 } }])
+    stand.second({ ...visitor(1), version: 'v2', poolVersion: 'v2' })
+    expect(stand.view().versions.map(({ version }) => version)).toEqual(['v2'])
   })
 
   it('are of each version for itself', () => {

@@ -28,6 +28,7 @@ const rows: [wide: ShortMatch, narrow: ShortMatch, covers: boolean][] = [
   [{ clientIp: ['10.0.0.0/8'] }, { clientIp: ['10.1.2.3', '10.9.0.0/16'] }, true],
   [{ clientIp: ['10.0.0.0/8'] }, { clientIp: ['10.1.2.3', '11.0.0.1'] }, false],
   [{ clientIp: ['10.1.0.0/16'] }, { clientIp: ['10.0.0.0/8'] }, false],
+  [{ clientIp: ['10.0.0.0/16'] }, { clientIp: ['10.0.0.0/8'] }, false],
   [{ clientIp: ['2001:db8::/32'] }, { clientIp: ['2001:db8:1::/48'] }, true],
   [{ method: exact('GET') }, { method: oneOf('GET') }, true],
   [{ clientIp: ['0.0.0.0/0'] }, { clientIp: ['2001:db8::1'] }, false],
