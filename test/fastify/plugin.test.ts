@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { type ClientRequest, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -198,12 +198,18 @@ describe('graylane/fastify', () => {
     await configure((yaml) =>
       yaml.replace('app: }', 'app: { fault: { delay: { fixedDelay: 20s, percentage: { value: 100 } } } } }'),
     )
+    const ask = async (): Promise<ClientRequest | undefined> => {
+      const asked = request(`http://${address}/whoami`, { headers: { host: 'shop' }, agent: false })
+      let isAnswered = false
+      asked.on('response', (response) => void response.resume().on('end', () => (isAnswered = true)))
+      asked.on('error', () => {}).end()
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      return isAnswered ? undefined : asked
+    }
+    let held: ClientRequest | undefined
+    await expect.poll(async () => (held = await ask()), { timeout: 5000 }).toBeDefined()
     seen.length = 0
-    const asked = request(`http://${address}/whoami`, { headers: { host: 'shop' }, agent: false })
-    asked.on('error', () => {}).end()
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(seen).toEqual([])
-    asked.destroy()
+    held!.destroy()
     await expect.poll(() => seen).toEqual(['v1 stable 0'])
   })
 
