@@ -114,13 +114,12 @@ class Round {
 
   #askOne(state: EndpointState): void {
     const asked = this.#askedOf(state)
-    void asked.ask((good) => this.#note(state, asked, good))
+    void asked.ask(this.pool, (good) => this.#note(state, asked, good))
   }
 
   #askedOf(state: EndpointState): Asked {
     let asked = this.#asked.get(state)
-    if (asked === undefined)
-      this.#asked.set(state, (asked = new Asked(state, this.pool, this.#header, this.#check, this.#trust)))
+    if (asked === undefined) this.#asked.set(state, (asked = new Asked(state, this.#header, this.#check, this.#trust)))
     return asked
   }
 
@@ -152,35 +151,33 @@ class Asked {
   inARow = 0
   /** Whether this check is what keeps the endpoint out. */
   holds = false
+  readonly #state: EndpointState
   readonly #client: Client
-  readonly #headers: Readonly<Record<string, string>>
+  readonly #header: string
   readonly #check: HealthCheckSpec
   #isUnderWay = false
 
-  constructor(
-    state: EndpointState,
-    { pool }: PoolEndpoints,
-    header: string,
-    check: HealthCheckSpec,
-    trust: UpstreamTrust,
-  ) {
+  constructor(state: EndpointState, header: string, check: HealthCheckSpec, trust: UpstreamTrust) {
     const origin = `${isSecure(state) ? 'https' : 'http'}://${withPort(state.address, state.port)}`
     this.#client = new Client(origin, { connect: (_options, done) => open(state, trust, check.timeoutMs, done) })
+    this.#state = state
+    this.#header = header
     this.#check = check
-    this.#headers = {
-      host: check.host ?? hostOf(pool.upstreams, state),
-      'user-agent': 'graylane-health-check',
-      [header]: pool.owner,
-    }
   }
 
-  async ask(note: (good: boolean) => void): Promise<void> {
+  /** @param pool in force: its names for the same address may be others than the last time */
+  async ask({ pool }: PoolEndpoints, note: (good: boolean) => void): Promise<void> {
     if (this.#isUnderWay) return
     this.#isUnderWay = true
-    const { path, timeoutMs } = this.#check
+    const { path, host, timeoutMs } = this.#check
+    const headers = {
+      host: host ?? hostOf(pool.upstreams, this.#state),
+      'user-agent': 'graylane-health-check',
+      [this.#header]: pool.owner,
+    }
     try {
       const signal = AbortSignal.timeout(timeoutMs)
-      const answer = await this.#client.request({ method: 'GET', path, headers: this.#headers, signal })
+      const answer = await this.#client.request({ method: 'GET', path, headers, signal })
       await answer.body.dump({ limit: 65_536, signal }).catch(() => undefined)
       // What kubelet takes for healthy.
       note(answer.statusCode >= 200 && answer.statusCode < 400)

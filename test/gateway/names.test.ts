@@ -136,4 +136,17 @@ describe('an upstream by name', () => {
     expect(ill.questions).toBe(2)
     await well[Symbol.asyncDispose]()
   })
+
+  it('is asked whether it is well by the name that it has after a reload, at the same address', async () => {
+    await using backend = await CheckedBackend.start('v1')
+    const check = 'healthCheck: { path: "/healthz?deep", interval: 50ms }'
+    const named = (name: string): string =>
+      yaml(backend.url.replace('127.0.0.1', name)).replace('app: {}', `app: { ${check} }`)
+    await start(() => Promise.resolve(['127.0.0.1']), named('old.test'))
+    const host = (): string | undefined => backend.asked?.headers.host?.replace(/:.*/, '')
+    await expect.poll(host).toBe('old.test')
+    await writeFile(join(folder, 'routes.yaml'), named('new.test'))
+    expect(await gateway!.reload()).toMatchObject({ ok: true })
+    await expect.poll(host).toBe('new.test')
+  })
 })
