@@ -139,7 +139,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     sentence: 'step 5: a page is loaded ahead only as what its visit would be',
     file: decide,
-    code: "if (page.action !== 'serve' || page.version === reading.pin.version) return page",
+    code: "if (page.action !== 'serve' || stays) return page",
     instead: 'return decideSubresource(release, facts, visit, trace)',
   },
   {
