@@ -4,7 +4,7 @@
 import { isRedirect } from './page-kind.ts'
 
 /** An answer to a request that had its page's stamp in the query. */
-export interface StampedAnswer {
+interface StampedAnswer {
   readonly method: string
   readonly status: number
   readonly location: string | undefined
