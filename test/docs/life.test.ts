@@ -1,6 +1,7 @@
-// docs/life-of-a-request.md walks along the code: every function that it names is where it says, and those of handleRequest come in that order.
+// docs/life-of-a-request.md walks along the code: every function that it names is where it says, and those of handleRequest come in that
+// order. docs/engine.md has every file of the engine.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, normalize } from 'node:path'
 
 import { describe, expect, it } from 'vitest'
@@ -62,5 +63,14 @@ describe('docs/life-of-a-request.md', () => {
   it('names no function without a file that handleRequest does not call', () => {
     const body = bodyOfHandleRequest()
     expect(calledByName.filter((name) => !body.includes(`${name}(`))).toEqual([])
+  })
+})
+
+describe('docs/engine.md', () => {
+  it('lists every file of the engine, and no other', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../docs/engine.md'), 'utf8')
+    const list = text.slice(text.indexOf('## Files'), text.indexOf('Beside it,'))
+    const listed = Array.from(list.matchAll(/`([\w-]+\.ts)`/g), ([, file]) => file!)
+    expect(listed.toSorted()).toEqual(readdirSync(join(proxy, 'http1')).toSorted())
   })
 })
