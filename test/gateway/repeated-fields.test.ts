@@ -238,6 +238,36 @@ describe('requests over one connection with the same fields are handled as if ea
   })
 })
 
+describe('a pipeline of requests, some with the fields of the one before', () => {
+  it('is answered as if each came alone, wherever it is cut in two', async () => {
+    const same = `Host: shop.test\r\n${part}${await pinned('/', 'X-Forwarded-For: 192.168.0.58\r\n')}\r\n`
+    const other = `Host: shop.test\r\n${page}X-Forwarded-For: 203.0.113.9\r\n\r\n`
+    const withBody = `Host: shop.test\r\n${part}Content-Length: 5\r\n\r\nhello`
+    const requests = [
+      ...['/one', '/two', '/moved/3'].map((path) => `GET ${path} HTTP/1.1\r\n${same}`),
+      ...['GET /four', 'GET /five', 'HEAD /six'].map((line) => `${line} HTTP/1.1\r\n${other}`),
+      ...['POST /seven', 'PUT /eight'].map((line) => `${line} HTTP/1.1\r\n${withBody}`),
+      `GET /nine HTTP/1.1\r\n${same.replace('\r\n\r\n', '\r\nExpect: 100-continue\r\n\r\n')}`,
+      `GET /ten HTTP/1.1\r\n${same}`,
+      `GET /last HTTP/1.0\r\n${same}`,
+    ]
+    const expected: string[] = []
+    for (const request of requests) {
+      const { head, body } = await alone(request)
+      expected.push(head + body)
+    }
+    const bytes = requests.join('')
+    for (let at = 0; at < bytes.length; at += 7) {
+      const line = connect(edge.port).write(bytes.slice(0, at))
+      for (let turn = 0; turn < 3; turn++) await nextTurn()
+      line.write(bytes.slice(at))
+      const text = (await line.end()).replace(/\r\ndate: [^\r]*/gi, '')
+      expect(text, `cut at ${at}`).toBe(expected.join(''))
+      line.socket.destroy()
+    }
+  })
+})
+
 describe('what was found of the requests before', () => {
   // Over a connection of a proxy that is trusted, these are two people.
   const office = `${page}X-Forwarded-For: 192.168.0.58\r\nCookie: session=of-the-office\r\n`
