@@ -103,8 +103,11 @@ export function isHashed(path: string, queried: boolean, cacheControl: string | 
   return age !== undefined && Number(age) >= stableSeconds && hasHashedName(path)
 }
 
-/** Words as people write them, the extension's digit apart (`.woff2`). Eight capitals are a hash (esbuild's), as are capitals inside a word. */
-const lettersAlone = /^(?:[/._-](?:[A-Z]?[a-z]*|[A-Z]{1,7}))+\d?$/
+/**
+ * Words as people write them, the extension's digit apart (`.woff2`). Eight capitals are a hash (esbuild's), as are capitals inside a word.
+ * Each word fits in one way alone, so that no path takes long.
+ */
+const lettersAlone = /^(?:[/._-](?:[A-Z]?[a-z]+|[A-Z]{0,7}))+\d?$/
 
 /**
  * Whether the last segment of a path is named by a bundler: a part of 8 or more of [A-Za-z0-9_-], a digit among them, that people would not

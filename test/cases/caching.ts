@@ -178,6 +178,7 @@ const assets: readonly Case[] = [
     '/v2/main.js',
     '/jquery-3.7.1.min.js',
     '/main.js?4f9a8b2c',
+    `${'/A'.repeat(99)}/1.js`,
   ].map((path) => ({
     says: `an immutable one keeps its year under a name that may be of one build alone, such as ${path}`,
     path,
