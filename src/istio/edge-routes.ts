@@ -49,8 +49,20 @@ export interface EdgeRoute {
 
 export interface EdgeRoutes {
   readonly routes: readonly EdgeRoute[]
+  /**
+   * CORS preflights, before all others: they belong to no page, so each service answers them in stable, or where stable has no such service
+   * in the first version that has. Empty where `routes` does just that.
+   */
+  readonly preflights: readonly EdgeRoute[]
   readonly omissions: readonly Problem[]
 }
+
+/** What a browser asks before a cross-origin request. */
+const preflight: readonly Condition[] = [
+  { kind: 'method', match: { kind: 'exact', value: 'OPTIONS' } },
+  { kind: 'header', name: 'origin', match: { kind: 'present' }, without: false },
+  { kind: 'header', name: 'access-control-request-method', match: { kind: 'present' }, without: false },
+]
 
 /** Values of a list that are written out; a longer one would make a table of thousands of routes. */
 const longestList = 500
@@ -78,7 +90,25 @@ class Planner {
     const { gray, stable } = this.#spec
     for (const [index, rule] of gray.entries()) this.#rule(rule, ruleLabel(rule.name, index))
     this.#everything(stable, [[]], `everybody else: ${stable}`, everybody, this.#spec.place)
-    return { routes: this.#routes, omissions: this.#omissions }
+    const isSaid = gray.length === 0 && this.#spec.services.every((service) => this.#target(service, stable))
+    return { routes: this.#routes, preflights: isSaid ? [] : this.#preflights(), omissions: this.#omissions }
+  }
+
+  #preflights(): readonly EdgeRoute[] {
+    const { services, stable, versions, place } = this.#spec
+    const routes: EdgeRoute[] = []
+    const about = { matchName: undefined, visitor: preflight, place }
+    for (const service of services) {
+      const version = [stable, ...versions.keys()].find((one) => this.#target(service, one) !== undefined)
+      if (version === undefined) continue
+      const target = this.#target(service, version)
+      const name = routeName({ who: everybody, service: service.name })
+      const owns = service.match.length === 0 ? [[]] : service.match.flatMap((item) => this.#item(item))
+      for (const own of owns) routes.push({ ...about, title: `preflights: ${version}`, name, own, version, target })
+      if (service.match.length === 0) return routes
+    }
+    const name = routeName({ who: everybody, service: undefined })
+    return [...routes, { ...about, title: `preflights: ${stable}`, name, own: [], version: stable, target: undefined }]
   }
 
   #rule(rule: GrayRuleSpec, who: string): void {

@@ -13,7 +13,6 @@ import { envoyMatch } from './envoy-match.ts'
 import { inWordsOfEnvoy } from './export-actions.ts'
 import { protobufDuration } from './export-names.ts'
 import { type Exported, ofEveryFile } from './export-istio.ts'
-import { everybody, readRouteName, routeName } from './route-names.ts'
 import { Commented, writeYaml } from './write-yaml.ts'
 
 export function exportEnvoy(configuration: Configuration): Exported {
@@ -165,7 +164,7 @@ interface VirtualHost {
 function virtualHost(release: ReleaseSpec, { trust }: Configuration, omissions: Problem[]): VirtualHost {
   const plan = planEdgeRoutes(release, trust)
   omissions.push(...plan.omissions, ...release.services.filter(derivesPort).map(derivePortOmission))
-  const routes = [...preflightRoutes(plan.routes, release), ...plan.routes].flatMap((route) => {
+  const routes = [...plan.preflights, ...plan.routes].flatMap((route) => {
     const ports = [...route.own, ...route.visitor].flatMap((condition) =>
       condition.kind === 'port' ? [condition.port] : [],
     )
@@ -174,26 +173,6 @@ function virtualHost(release: ReleaseSpec, { trust }: Configuration, omissions: 
     return [{ port: ports[0], route: new Commented([route.title], envoyRoute(route, release)) }]
   })
   return { name: release.name, domains: [...release.hosts], routes }
-}
-
-/** What a browser asks before a cross-origin request. */
-const preflight: readonly Condition[] = [
-  { kind: 'method', match: { kind: 'exact', value: 'OPTIONS' } },
-  { kind: 'header', name: 'origin', match: { kind: 'present' }, without: false },
-  { kind: 'header', name: 'access-control-request-method', match: { kind: 'present' }, without: false },
-]
-
-/** A preflight carries no cookies, so no rule knows its visitor: it is stable's, whatever the rules say. */
-function preflightRoutes(routes: readonly EdgeRoute[], { stable, place }: ReleaseSpec): readonly EdgeRoute[] {
-  if (routes.every(isOfEverybody)) return []
-  const about = { title: `preflights: ${stable}`, visitor: preflight }
-  const name = routeName({ who: everybody, service: undefined })
-  const rest = { ...about, name, matchName: undefined, own: [], place, version: stable, target: undefined }
-  return [...routes.filter(isOfEverybody).map((route) => ({ ...route, ...about })), rest]
-}
-
-function isOfEverybody({ name }: EdgeRoute): boolean {
-  return readRouteName(name)?.who === everybody
 }
 
 function envoyRoute(route: EdgeRoute, release: ReleaseSpec): object {

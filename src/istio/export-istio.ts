@@ -9,6 +9,7 @@ import { type EdgeRoute, planEdgeRoutes, type Target } from './edge-routes.ts'
 import { istioActions } from './export-actions.ts'
 import { istioMatch } from './export-match.ts'
 import { DnsNames, labelValue } from './export-names.ts'
+import { covers } from './names.ts'
 import { destinationRule, serviceEntry, servicePort } from './export-services.ts'
 import { Commented, writeYaml } from './write-yaml.ts'
 
@@ -164,6 +165,22 @@ class ReleaseExport {
     return this.#services.of(isFirst ? service : `${this.#release.name}-${service}`)
   }
 
+  /** Istio takes no VirtualService of which one host stands for another: the widest say it all, but where another release is in between. */
+  #hosts(): readonly string[] {
+    const { hosts, place } = this.#release
+    const kept = widest(hosts)
+    const others = this.#configuration.releases.filter((release) => release !== this.#release)
+    for (const host of hosts.filter((one) => !kept.includes(one))) {
+      const wide = kept.find((one) => covers(one, host)) as string
+      const between = (one: string): boolean => covers(one, host) && covers(wide, one)
+      const other = others.find((release) => release.hosts.some(between))
+      if (other === undefined) continue
+      const message = `host ${host} is left out: one VirtualService cannot have it beside ${wide}, and without it it is that of ${other.name}`
+      this.omissions.push({ ...place, severity: 'warning', code: 'export-hosts', message })
+    }
+    return kept
+  }
+
   #owners(service: ServiceSpec): readonly string[] {
     return [...this.#release.versions.values()]
       .filter((version) => version.pools.has(service.name))
@@ -201,7 +218,7 @@ class ReleaseExport {
         apiVersion,
         kind: 'VirtualService',
         metadata: { name: this.#services.of(name), namespace: this.#namespace, annotations },
-        spec: { hosts: [...this.#release.hosts], gateways: [gateway], http: mergeRoutes(http) },
+        spec: { hosts: [...this.#hosts()], gateways: [gateway], http: mergeRoutes(http) },
       },
     )
   }

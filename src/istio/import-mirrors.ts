@@ -21,7 +21,8 @@ export function serviceMirrors(
   find: (destination: Destination) => MirrorTarget | undefined,
   say: (message: string) => void,
 ): { readonly mirrors?: ImportedMirrors['mirrors'] } {
-  const all = routes.map((route) => importMirrors(route, find))
+  const forwarding = routes.filter(({ redirect, directResponse }) => (redirect ?? directResponse) === undefined)
+  const all = forwarding.map((route) => importMirrors(route, find))
   for (const host of all.flatMap(({ lost }) => lost))
     say(`copies to ${host} are left out: it is no service in a version that came along`)
   const [first] = all

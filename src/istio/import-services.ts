@@ -42,15 +42,18 @@ export function actionKey(route: HttpRoute, version: string, header: string): st
   return JSON.stringify(withTemplate(actionsOf(route, header), version))
 }
 
+const answering = ['redirect', 'directResponse'] as const
 const carried = ['rewrite', 'redirect', 'directResponse', 'timeout', 'retries', 'fault', 'corsPolicy'] as const
 
 function actionsOf(route: HttpRoute, header: string): Body {
   const whole = plainMessage(httpRoute, route)
   const body: Record<string, Plain> = {}
-  for (const key of carried) if (whole[key] !== undefined) body[key] = whole[key] as Plain
+  // What a root hands on to its delegates may stand beside an answer, where it does nothing.
+  const isAnswer = whole['redirect'] !== undefined || whole['directResponse'] !== undefined
+  for (const key of isAnswer ? answering : carried) if (whole[key] !== undefined) body[key] = whole[key] as Plain
   const { headers, authority } = importHeaders(levelsOf(route), header)
   if (headers !== undefined) body['headers'] = headers
-  if (authority !== undefined) body['rewrite'] = { authority, ...(body['rewrite'] as Body | undefined) }
+  if (authority !== undefined && !isAnswer) body['rewrite'] = { authority, ...(body['rewrite'] as Body | undefined) }
   return actionWords(body)
 }
 

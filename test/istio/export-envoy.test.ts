@@ -154,6 +154,27 @@ describe.skipIf(envoyBinary === undefined)('export envoy (skipped without envoy-
   })
 })
 
+it('sends preflights of a service that stable has not to the first version that has it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'graylane-preflights-'))
+  const text = `listen: [{ port: 8080 }]
+services: { api: /api/, admin: /admin/, front: {} }
+versions:
+  v1: { api: http://127.0.0.1:1, front: http://127.0.0.1:3 }
+  v2: { api: http://127.0.0.1:4, admin: http://127.0.0.1:5, front: http://127.0.0.1:6, base: v2 }
+stable: v1
+gray: [{ version: v2, match: [{ headers: { x-user: {} } }] }]
+`
+  const { configuration } = await rehearseText(join(folder, 'routes.yaml'), text)
+  const bootstrap = JSON.stringify(parse(exportEnvoy(configuration).text))
+  await rm(folder, { recursive: true })
+  const preflights = bootstrap.split('"match":').filter((route) => route.includes('access-control-request-method'))
+  expect(preflights.map((route) => /"cluster":"([^"]*)"/.exec(route)?.[1])).toEqual([
+    'default/api@v1',
+    'default/admin@v2',
+    'default/front@v1',
+  ])
+})
+
 const whole = `listen: [{ port: 0, address: 127.0.0.1 }]
 services:
   shadow: { match: [{ uri: { exact: /shadow } }] }

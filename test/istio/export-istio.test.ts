@@ -153,6 +153,29 @@ describe('export istio', () => {
     }
   })
 
+  it('names the widest hosts alone, since Istio takes none that another one covers, and says whose the others become', async () => {
+    const release = (name: string, hosts: readonly string[], first: object): string =>
+      JSON.stringify({
+        name,
+        hosts,
+        ...first,
+        services: { web: {} },
+        versions: { v1: { web: url(0, 0) } },
+        stable: 'v1',
+      })
+    const text = [
+      release('one', ['*', 'a.b.test', 'c.test'], { listen: [{ port: 8080 }] }),
+      release('two', ['*.b.test'], {}),
+    ].join('\n---\n')
+    const { configuration } = await rehearseText(join(folder, 'hosts.yaml'), text)
+    const { text: exported, omissions } = exportIstio(configuration, { namespace: 'default' })
+    expect(manifestsIn(exported).resources.flatMap(({ problems }) => problems)).toEqual([])
+    expect(exported).toContain('hosts: ["*"]\n  gateways')
+    expect(omissions.filter(({ code }) => code === 'export-hosts').map(({ message }) => message)).toEqual([
+      'host a.b.test is left out: one VirtualService cannot have it beside *, and without it it is that of two',
+    ])
+  })
+
   it('keeps callers in the mesh on their version: by their label, by the header they pass on, else stable', async () => {
     const versions = {
       v1: { api: url(0, 0), frontend: url(2, 0) },

@@ -154,10 +154,12 @@ describe('import', () => {
         routes(
           'root',
           `- { match: [{ uri: { prefix: /api/ } }], delegate: { name: api } }
+- { match: [{ uri: { prefix: /old/ } }], delegate: { name: old }, rewrite: { uri: / }, timeout: 3s }
 - { match: [{ uri: { prefix: /lost/ } }], delegate: { name: nobody, namespace: lab } }
 - { delegate: { name: pages } }`,
         ),
         routes('api', `- { match: [{ uri: { prefix: /api/v1/ } }], ${to('back')} }`, 'exportTo: ["*"]'),
+        routes('old', '- { redirect: { uri: /new } }', 'exportTo: ["*"]'),
         routes(
           'pages',
           `- { match: [{ headers: { x-canary: { exact: always } } }], ${to('front', 'v2')} }\n- { ${to('front', 'v1')} }`,
@@ -166,6 +168,7 @@ describe('import', () => {
       ],
       [
         ['/api/v1/a', {}, 'back back.shop'],
+        ['/old/a', {}, '301'],
         ['/', beta, 'front front-v2.shop'],
         ['/', {}, 'front front-v1.shop'],
       ],
