@@ -181,7 +181,7 @@ class Primary implements Cluster {
       const content = await this.#contentOf(snapshot.configuration, this.#inForce.learnedBy(edge))
       const workers = this.#started()
       await prepareAll(workers, content, snapshot.id)
-      // They have been told to drain by now, and would take the second step for a hang.
+      // Workers that drain take no second step, and would be ended for it (commitAll).
       if (this.#life !== 'ready') throw new Error('the gateway is ending')
       this.#content = content
       this.#inForce.commit(snapshot, edge)
