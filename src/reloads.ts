@@ -120,10 +120,17 @@ export class Reloads {
   }
 
   #remember({ configuration: { file, text } }: Snapshot): void {
-    const patch = this.#history.length === 0 ? '' : shownPatch(file, this.#text, text, shownLines)
+    const before = this.#history.length === 0 ? text : this.#text
     this.#text = text
-    this.#history = [{ ...this.#last, patch }, ...this.#history].slice(0, keptEntries)
+    const entry = withPatch(this.#last, () => shownPatch(file, before, text, shownLines))
+    this.#history = [entry, ...this.#history].slice(0, keptEntries)
   }
+}
+
+/** Made when somebody looks: of a large file it takes longer than the reload, and requests would wait for it. */
+function withPatch(result: ReloadResult, make: () => string): ReloadEntry {
+  let patch: string | undefined
+  return Object.defineProperty({ ...result, patch: '' }, 'patch', { get: () => (patch ??= make()), enumerable: true })
 }
 
 const keptEntries = 50

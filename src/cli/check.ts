@@ -119,14 +119,15 @@ function readOptions(args: string[]): CheckOptions {
     args,
     {
       strict: { type: 'boolean', default: false },
-      format: { type: 'string', default: 'text' },
+      format: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
     true,
   )
-  const format = values.json ? 'json' : formats.find((known) => known === values.format)
-  if (format === undefined)
-    throw new UsageError(`--format is text, json or github, not ${JSON.stringify(values.format)}`)
+  const asked = values.format ?? (values.json ? 'json' : 'text')
+  const format = formats.find((known) => known === asked)
+  if (format === undefined) throw new UsageError(`--format is text, json or github, not ${JSON.stringify(asked)}`)
+  if (values.json && format !== 'json') throw new UsageError(`--json is --format json, not ${format}: which one?`)
   if (positionals.length === 0) throw new UsageError('which files?')
   return { paths: positionals, strict: values.strict, format }
 }

@@ -28,7 +28,7 @@ function withoutSecretValues(text: string): string {
 
 function secretSpans(text: string): readonly (readonly [from: number, to: number])[] {
   const spans: (readonly [number, number])[] = []
-  for (const document of parseAllDocuments(text, { logLevel: 'silent' })) {
+  for (const document of parseAllDocuments(text, { schema: 'failsafe', prettyErrors: false, logLevel: 'silent' })) {
     visit(document as never, {
       Pair(_key, { key, value }) {
         if (!isScalar(key) || !isSecretName(String(key.value)) || !isNode(value) || !isValue(value)) return

@@ -281,6 +281,12 @@ describe('graylane check', () => {
       code: 2,
       err: /unknown option --config: files are named without it/,
     },
+    {
+      says: 'takes one format',
+      args: ['check', '--json', '--format', 'github', 'FILE'],
+      code: 2,
+      err: /--json is --format json, not github: which one\?/,
+    },
     { says: 'knows its formats', args: ['check', '--format', 'xml', 'FILE'], code: 2, err: /text, json or github/ },
     {
       says: 'annotates for GitHub',
