@@ -3,7 +3,7 @@
 
 import type { Problem } from '../config/problem.ts'
 import type { Place } from '../rules/types.ts'
-import { fqdnOf, isAtGateway, isInMesh } from './analysis.ts'
+import { every, fqdnOf, isAtGateway, isInMesh } from './analysis.ts'
 import { asRead } from './delegates.ts'
 import { servicesAnnotation } from './export-istio.ts'
 import { type HostVersion, hostVersions } from './host-versions.ts'
@@ -84,11 +84,12 @@ class Importer {
 
   text(): string | undefined {
     if (this.#edges.length === 0) {
-      const place = this.#inner[0]?.place ?? { file: 'manifests', line: 1, column: 1 }
+      const [first] = this.#inner.length > 0 ? this.#inner : every(this.#manifests, 'VirtualService')
+      const place = first?.place ?? { file: 'manifests', line: 1, column: 1 }
       this.#say(
         place,
         'import-nothing',
-        'no VirtualService is bound to a gateway: there is nothing to decide at an edge',
+        'no VirtualService that can be used is bound to a gateway: there is nothing to decide at an edge',
         'error',
       )
       return undefined
