@@ -193,6 +193,13 @@ describeRows(
         set: { x-rset: new, x-status: "%RESPONSE_CODE%", x-copy: "%RESP(x-rset)%", x-late: "%RESP(x-up)%", user: "%VERSION%" }
         add: { set-cookie: a=b }
         remove: [x-up]
+  moved:
+    match: [{ uri: { prefix: /moved/ } }]
+    url: <frontend v1>
+    rewrite: { uri: /to/, authority: in.example }
+    headers:
+      request: { set: { x-path: "%REQ(:path)% %REQ(:authority)% %UPSTREAM_REQUEST_ATTEMPT_COUNT%" } }
+      response: { set: { x-path: "%REQ(:path)% %REQ(:authority)% %UPSTREAM_REQUEST_ATTEMPT_COUNT%" } }
   words:
     match: [{ uri: { prefix: /words } }]
     url: <frontend v1>
@@ -250,6 +257,12 @@ describeRows(
       path: '/words',
       headers: ['x-many: one', 'x-many: two', 'x-empty:', 'accept: a/b', 'accept: c/d'],
       upstream: { 'x-first': 'one', 'x-joined': 'a/b,c/d', 'x-there': 'is' },
+    },
+    {
+      says: 'see the path and the host as they are when they are done: rewritten behind those of the request, as in Envoy',
+      path: '/moved/%61?b=1',
+      upstream: { 'x-path': '/moved/a?b=1 shop.test 1' },
+      answer: { 'x-path': '/to/a?b=1 in.example 1' },
     },
     {
       says: 'know the words of Envoy',
