@@ -77,10 +77,7 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
 
   const cookies = last?.cookies ?? peer.cookies(edgeRelease, request.get('cookie'), client.scheme === 'https')
   const link = target.query === '' ? undefined : openPreview(edgeRelease, target, request, cookies, around)
-  if (link !== undefined)
-    return link.opened === undefined
-      ? proxied.fail(edgeErrors.previewEnded)
-      : proxied.answer(previewRedirect(target.path, link.opened, cookies.secure))
+  if (link !== undefined) return answerPreviewLink(proxied, link, target.path, cookies)
 
   // Worth keeping where the same fields have come twice: they will come again.
   const same =
@@ -95,12 +92,7 @@ export function handleRequest(around: Surroundings, edge: Edge, listener: EdgeLi
 
   const decision = settleByService(decide(release, facts, visit, around.trace), release, facts)
   proxied.decided(decision)
-  if (decision.action !== 'serve') {
-    const refused = serviceOf(release, facts, decision.version)
-    proxied.refusedBy(refused && edgeRelease.actionsOf.get(refused))
-    if (decision.action === 'reload') return answerStale(proxied, visit, decision, request)
-    return proxied.fail(decision.action === 'refuse' ? edgeErrors.prefetchRefused : edgeErrors.versionUnavailable)
-  }
+  if (decision.action !== 'serve') return answerUnserved(proxied, edgeRelease, facts, visit, decision)
 
   const service = serviceOf(release, facts, decision.version)
   if (service === undefined) return proxied.fail(edgeErrors.noService)
@@ -237,6 +229,17 @@ function openPreview(
   return previews.openLink(query, secure, nowSeconds())
 }
 
+/** A link that holds leads to its page, with the cookie of the preview; its token goes out of the address. */
+function answerPreviewLink(
+  proxied: ProxiedRequest,
+  { opened }: PreviewLink,
+  path: string,
+  { secure }: VisitorCookies,
+): void {
+  if (opened === undefined) return proxied.fail(edgeErrors.previewEnded)
+  proxied.answer(previewRedirect(path, opened, secure))
+}
+
 /** A page's stamp in the query has been read; neither rules nor the app ever see it. */
 function takeOutStamp(proxied: ProxiedRequest, facts: HeadFacts, name: string): void {
   if (facts.query === '') return
@@ -268,12 +271,24 @@ function settleStale(decision: Decision, release: Release, facts: RequestFacts):
   return { action: 'serve', version: decision.version, reason: 'stale', rule: undefined }
 }
 
-function answerStale(proxied: ProxiedRequest, visit: Visit, decision: Decision, request: RequestHead): void {
+/** What cannot be served by the version it belongs to: nobody gets another one instead. */
+function answerUnserved(
+  proxied: ProxiedRequest,
+  edgeRelease: EdgeRelease,
+  facts: RequestFacts,
+  visit: Visit,
+  decision: Decision,
+): void {
+  const service = serviceOf(edgeRelease.release, facts, decision.version)
+  proxied.refusedBy(service && edgeRelease.actionsOf.get(service))
+  if (decision.action === 'refuse') return proxied.fail(edgeErrors.prefetchRefused)
+  if (decision.action !== 'reload') return proxied.fail(edgeErrors.versionUnavailable)
   const pinned = visit.preview?.version ?? (visit.reading.state === 'none' ? '' : visit.reading.pin.version)
-  proxied.failStale(edgeErrors.stalePage, stalePageAnswer(pinned, decision.version, request.get('accept')))
+  const accept = proxied.request.get('accept')
+  proxied.failStale(edgeErrors.stalePage, stalePageAnswer(pinned, decision.version, accept))
 }
 
-/** Step 8: the first service that matches and has a pool for this version (its own or its base's). */
+/** Step 8 of docs/affinity.md: the first service that matches and has a pool for this version (its own or its base's). */
 function serviceOf(release: Release, facts: RequestFacts, version: string): Service | undefined {
   const { services } = release
   for (let i = 0; i < services.length; i += 1) {

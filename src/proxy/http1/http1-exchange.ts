@@ -14,7 +14,7 @@ import { Replay } from './replay.ts'
 import type { ResponseMessage } from './response-head.ts'
 import { Tunnel } from './tunnel.ts'
 import type { Breakage, UpstreamLink, UpstreamUser } from './upstream-link.ts'
-import type { EndpointPool } from './upstreams.ts'
+import type { ConnectionPool } from './upstreams.ts'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -27,13 +27,12 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   #answer: EdgeAnswer | null = null
   #onFinish: ((outcome: Outcome) => void) | null = null
   #endpoint: Endpoint | null = null
-  #waitingIn: EndpointPool | null = null
+  #waitingIn: ConnectionPool | null = null
   #upstream: UpstreamLink | null = null
   #requestText = ''
   /** Body bytes that came with the head: sent with it, and kept as long as the request might have to be sent again. */
   #held: Buffer | null = null
   #headSent = false
-  #replayed = false
   /** Of routes that retry or mirror. */
   #replay: Replay | null = null
   /** Of the last attempt that reached no endpoint. */
@@ -232,7 +231,6 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
       if (this.#replay?.decides === true) this.#failAttempt(this.#connectFailure)
       else this.#tryNext()
     } else if (why === 'reset' && upstream.used && upstream.silent && this.#mayReplay()) {
-      this.#replayed = true
       this.#headSent = false
       this.onTurn(upstream.pool.connect())
     } else if (why === 'exhausted') this.#fail('overflow')
@@ -265,7 +263,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
    * connection, if being processed twice would do no harm (RFC 9110 9.2.2) and all of it is still here.
    */
   #mayReplay(): boolean {
-    if (this.#replayed || !this.requestSent || !this.request.idempotent) return false
+    if (!this.requestSent || !this.request.idempotent) return false
     return !this.request.hasBody || this.#held !== null
   }
 
@@ -307,7 +305,7 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   }
 
   #tryAgain(replay: Replay, afterMs: number): void {
-    this.#headSent = this.#replayed = this.requestSent = false
+    this.#headSent = this.requestSent = false
     this.#requestText = ''
     if (!this.connection.requestRead) this.connection.pauseReading()
     replay.endTry()

@@ -9,7 +9,7 @@ import { UpstreamConnection } from './upstream-connection.ts'
 import type { LinkPool, UpstreamLink, UpstreamUser } from './upstream-link.ts'
 import type { Limits } from './limits.ts'
 
-export class EndpointPool implements LinkPool {
+export class ConnectionPool implements LinkPool {
   readonly endpoint: Endpoint
   readonly upstreams: Upstreams
   /** Last used first: what is left over in quiet times grows old and goes. */
@@ -130,19 +130,19 @@ export class Upstreams {
   open = 0
   /** Of HTTPS endpoints. */
   readonly trust: UpstreamTrust
-  readonly #pools = new Map<string, EndpointPool>()
-  #last: EndpointPool | undefined
+  readonly #pools = new Map<string, ConnectionPool>()
+  #last: ConnectionPool | undefined
 
   constructor(limits: Limits, trust = new UpstreamTrust()) {
     this.limits = limits
     this.trust = trust
   }
 
-  pool(endpoint: Endpoint): EndpointPool {
+  pool(endpoint: Endpoint): ConnectionPool {
     const last = this.#last
     if (last?.endpoint === endpoint && !last.retired) return last
     let pool = this.#pools.get(endpoint.key)
-    if (pool === undefined) this.#pools.set(endpoint.key, (pool = new EndpointPool(this, endpoint)))
+    if (pool === undefined) this.#pools.set(endpoint.key, (pool = new ConnectionPool(this, endpoint)))
     pool.retired = false
     return (this.#last = pool)
   }
@@ -179,7 +179,7 @@ export class Upstreams {
     this.deadlines.stop()
   }
 
-  dropIfEmpty(pool: EndpointPool): void {
+  dropIfEmpty(pool: ConnectionPool): void {
     if (!pool.retired || pool.open > 0 || pool.waiting.length > 0) return
     // A request may connect anew in a pool that was dropped already, while another one has its place.
     if (this.#pools.get(pool.endpoint.key) === pool) this.#pools.delete(pool.endpoint.key)
