@@ -5,7 +5,7 @@ import { formatProblem, type Loaded } from './config/load.ts'
 import type { Problem } from './config/problem.ts'
 import { createReloader, type Reloader, type Reloaded } from './config/reload.ts'
 import type { Snapshot } from './config/snapshot.ts'
-import { shownLines } from './config/shown-text.ts'
+import { ShownText } from './config/shown-text.ts'
 import { shownPatch } from './config/text-patch.ts'
 import type { Log } from './gateway-event.ts'
 
@@ -57,7 +57,8 @@ export class Reloads {
   #last!: ReloadResult
   #noted: Reloaded | undefined
   #history: readonly ReloadEntry[] = []
-  #text = ''
+  /** Of the configuration in force. */
+  #text: ShownText | undefined
 
   constructor(options: ReloadsOptions) {
     this.#options = options
@@ -120,14 +121,15 @@ export class Reloads {
   }
 
   #remember({ configuration: { file, text } }: Snapshot): void {
-    const before = this.#history.length === 0 ? text : this.#text
-    this.#text = text
-    const entry = withPatch(this.#last, () => shownPatch(file, before, text, shownLines))
+    const now = text === this.#text?.text ? this.#text : new ShownText(text)
+    const before = this.#text ?? now
+    this.#text = now
+    const entry = withPatch(this.#last, () => shownPatch(file, before, now))
     this.#history = [entry, ...this.#history].slice(0, keptEntries)
   }
 }
 
-/** Made when somebody looks: of a large file it takes longer than the reload, and requests would wait for it. */
+/** Made when somebody looks: requests would wait for it. */
 function withPatch(result: ReloadResult, make: () => string): ReloadEntry {
   let patch: string | undefined
   return Object.defineProperty({ ...result, patch: '' }, 'patch', { get: () => (patch ??= make()), enumerable: true })

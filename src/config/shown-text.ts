@@ -6,8 +6,22 @@ import { isSecretName, mentionsSecret } from './secret-names.ts'
 
 const instead = '(not shown)'
 
+/** A text whose lines are made when somebody looks, once: of a large file that takes longer than to load it. */
+export class ShownText {
+  readonly text: string
+  #lines: readonly string[] | undefined
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  get lines(): readonly string[] {
+    return (this.#lines ??= shownLines(this.text))
+  }
+}
+
 /** As many lines as the text has. Values end where YAML says so, on whatever line; what YAML cannot read is gone through line by line. */
-export function shownLines(text: string): readonly string[] {
+function shownLines(text: string): readonly string[] {
   return (mentionsSecret(text) ? withoutSecretValues(text) : text).split('\n').map(withoutSecret)
 }
 

@@ -1,22 +1,18 @@
 // What differs between two texts of one file, as a unified diff: one that `patch` understands, or one to be looked at.
 
 import { formatPatch, structuredPatch } from 'diff'
+import type { ShownText } from './shown-text.ts'
 
 /** @param path as people know it; empty when the texts are the same */
 export function textPatch(path: string, before: string, after: string): string {
   return before === after ? '' : written(patchOf(path, before, after))
 }
 
-/** The same to be looked at. @param show a text's lines as they may be shown, as many as it has */
-export function shownPatch(
-  path: string,
-  before: string,
-  after: string,
-  show: (text: string) => readonly string[],
-): string {
-  if (before === after) return ''
-  const patch = patchOf(path, before, after)
-  const [old, is] = [show(before), show(after)]
+/** The same to be looked at. */
+export function shownPatch(path: string, before: ShownText, after: ShownText): string {
+  if (before.text === after.text) return ''
+  const patch = patchOf(path, before.text, after.text)
+  const [old, is] = [before.lines, after.lines]
   for (const hunk of patch.hunks) {
     let [oldAt, at] = [hunk.oldStart - 1, hunk.newStart - 1]
     hunk.lines = hunk.lines.map((line) => {

@@ -4,15 +4,18 @@ import { describe, expect, it } from 'vitest'
 
 import { configurationJson } from '../../src/admin/configuration-json.ts'
 import { ruleCondition } from '../../src/admin/rule-condition.ts'
-import { shownLines } from '../../src/config/shown-text.ts'
+import { ShownText } from '../../src/config/shown-text.ts'
 import { shownPatch } from '../../src/config/text-patch.ts'
 import { exact, matches } from '../rules/specs.ts'
 import { canary } from './small-view.ts'
 
+const patchOf = (before: string, after: string): string =>
+  shownPatch('r.yaml', new ShownText(before), new ShownText(after))
+
 /** A reload that adds this, as the history shows it. */
 const inPatch = (written: string): string => {
-  const patch = shownPatch('routes.yaml', 'stable: v1\ngray: []\n', `stable: v1\n${written}\ngray: []\n`, shownLines)
-  expect(patch).toMatch(/^--- a\/routes\.yaml\n\+\+\+ b\/routes\.yaml\n@@ .*\n stable: v1\n\+[^]*\n gray: \[\]\n$/)
+  const patch = patchOf('stable: v1\ngray: []\n', `stable: v1\n${written}\ngray: []\n`)
+  expect(patch).toMatch(/^--- a\/r\.yaml\n\+\+\+ b\/r\.yaml\n@@ .*\n stable: v1\n\+[^]*\n gray: \[\]\n$/)
   return patch
 }
 
@@ -81,7 +84,7 @@ describe('a patch that is shown', () => {
 
   it('says which lines of a long value changed, and not what they say, though its name stands further up', () => {
     const before = value('one', 'two', 'three', 'four', 'five')
-    const patch = shownPatch('r.yaml', before, before.replace('five', canary), shownLines)
+    const patch = patchOf(before, before.replace('five', canary))
     expect(patch).toBe(`--- a/r.yaml
 +++ b/r.yaml
 @@ -5,5 +5,5 @@
@@ -96,13 +99,13 @@ describe('a patch that is shown', () => {
 
   it('shows no line that is part of a value only now, or was', () => {
     const plain = value(canary).replace('x-token', 'x-user')
-    expect(shownPatch('r.yaml', plain, value(canary), shownLines)).not.toContain(canary)
-    expect(shownPatch('r.yaml', value(canary), plain, shownLines)).not.toContain(canary)
+    expect(patchOf(plain, value(canary))).not.toContain(canary)
+    expect(patchOf(value(canary), plain)).not.toContain(canary)
   })
 
   it('shows what else stands on the lines around and behind a value', () => {
     const written = 'set: { x-token: [a,\n  b], x-user: jason }\nsession-service: { timeout: 1s }\n'
-    expect(shownLines(written)).toEqual([
+    expect(new ShownText(written).lines).toEqual([
       'set: { x-token: (not shown)',
       '  (not shown), x-user: jason }',
       'session-service: { timeout: 1s }',
