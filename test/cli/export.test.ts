@@ -159,7 +159,7 @@ describe('graylane import', () => {
     expect(whole).toMatchObject({
       code: 1,
       out: '',
-      err: expect.stringMatching(/error import-nothing: no VirtualService is bound/),
+      err: expect.stringMatching(/error import-nothing: no VirtualService that can be used is bound/),
     })
     expect(whole.err).toMatch(/5-frontend-routes\.yaml:7:5: error IST0106/)
     const gone = await graylane(['import', 'gone.yaml'])
