@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 
 import type { AdminServer, ListenAddress } from '../admin/server.ts'
 import type { MetricsText } from '../admin/view.ts'
-import { formatProblem, type Problem } from '../config/problem.ts'
+import { formatProblem, type Place, type Problem } from '../config/problem.ts'
 import { ConfigurationError, createGateway, type Gateway, type ManifestOptions, packageVersion } from '../gateway.ts'
 import { listenReason } from '../listen-failure.ts'
 import { withPort } from '../rules/authority.ts'
@@ -164,7 +164,7 @@ function tellNotStarted(tell: Tell, error: unknown, reason: string): void {
 
 /** What a line of the configuration asks for and the system does not give. */
 function placed(error: unknown, message: string): readonly Problem[] {
-  const { place } = error as { readonly place?: Pick<Problem, 'file' | 'line' | 'column'> }
+  const { place } = error as { readonly place?: Place }
   return place === undefined ? [] : [{ ...place, severity: 'error', code: 'apply', message }]
 }
 

@@ -1,7 +1,7 @@
 // What the primary and its workers say to each other over Node's channel between them, as structured clones. Trusted on both sides:
 // both are this program. Holds nothing of a request but lines of the access log and a few decisions to show.
 
-import type { Problem } from '../config/problem.ts'
+import type { Place, Problem } from '../config/problem.ts'
 import type { Secrets } from '../edge-in-force.ts'
 import type { LearnedVersions } from '../learned-versions.ts'
 import type { HealthSign, ListenerInfo, ManifestOptions, OutEndpoint } from '../gateway.ts'
@@ -63,7 +63,7 @@ export interface StartError {
   readonly address: string | undefined
   readonly path: string | undefined
   /** Of the part of the configuration that failed: what is wrong with it is said in the message. */
-  readonly place?: Pick<Problem, 'file' | 'line' | 'column'> | undefined
+  readonly place?: Place | undefined
 }
 
 export type Topic = keyof Questions

@@ -1,7 +1,7 @@
 // The two steps of a reload over all workers: each does what can fail, and only when all have, each puts it in force. Whoever ends in
 // between is left out: it is started again with what is in force then.
 
-import { formatProblem, type Problem } from '../config/problem.ts'
+import { formatProblem, type Place, type Problem } from '../config/problem.ts'
 import type { ListenerInfo } from '../gateway.ts'
 import { loadLimitMs } from './load-limit.ts'
 import type { Content } from './messages.ts'
@@ -43,11 +43,7 @@ export async function commitAll(workers: readonly WorkerProcess[]): Promise<read
   return answers.find((listeners) => listeners !== undefined)
 }
 
-type Prepared =
-  | 'ready'
-  | 'ended'
-  | 'late'
-  | { readonly refusal: string; readonly place?: Pick<Problem, 'file' | 'line' | 'column'> | undefined }
+type Prepared = 'ready' | 'ended' | 'late' | { readonly refusal: string; readonly place?: Place | undefined }
 
 async function prepare(worker: WorkerProcess, content: Content, snapshot: string): Promise<Prepared> {
   try {

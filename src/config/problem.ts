@@ -2,6 +2,8 @@
 
 import type { Place } from '../rules/types.ts'
 
+export type { Place }
+
 export interface Problem extends Place {
   /** info: nothing that has to change. */
   readonly severity: 'error' | 'warning' | 'info'

@@ -7,8 +7,3 @@ const secretName = /authorization|token|secret|passw|session|set-cookie|api-?key
 export function isSecretName(name: string): boolean {
   return secretName.test(name)
 }
-
-/** Whether there may be such a name anywhere in a text. */
-export function mentionsSecret(text: string): boolean {
-  return secretName.test(text)
-}

@@ -14,7 +14,6 @@ import { trafficPolicySpec } from './traffic-policy.ts'
 
 type ServiceEntry = RoutesDocument['services'] extends ReadonlyMap<string, infer V> ? V : never
 
-/** What the engine writes itself; a configuration that sets it would break the framing of messages (RFC 9112 section 6). */
 export function serviceSpecs(draft: Draft): Promise<readonly ServiceSpec[]> {
   const { services } = draft.document
   if (services.size === 0) complain(draft, services, undefined, 'value', 'services lists nothing')

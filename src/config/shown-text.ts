@@ -2,7 +2,7 @@
 // that carry credentials. For people; nothing is read from it.
 
 import { isMap, isNode, isScalar, isSeq, type Node, parseAllDocuments, visit } from 'yaml'
-import { isSecretName, mentionsSecret } from './secret-names.ts'
+import { isSecretName } from './secret-names.ts'
 
 const instead = '(not shown)'
 
@@ -22,7 +22,8 @@ export class ShownText {
 
 /** As many lines as the text has. Values end where YAML says so, on whatever line; what YAML cannot read is gone through line by line. */
 function shownLines(text: string): readonly string[] {
-  return (mentionsSecret(text) ? withoutSecretValues(text) : text).split('\n').map(withoutSecret)
+  // Most texts hold no such name at all.
+  return (isSecretName(text) ? withoutSecretValues(text) : text).split('\n').map(withoutSecret)
 }
 
 // --- values ------------------------------------------------------------------------------------------------------------------------------

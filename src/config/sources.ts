@@ -54,7 +54,10 @@ export class Sources {
     return [...this.#paths]
   }
 
-  /** Hex of SHA-256 over all content, in the order in which it was asked for. A key counts by its id: the hash is shown, and must tell nothing of a key. */
+  /**
+   * Hex of SHA-256 over all content, in the order in which it was asked for. A key counts by its id: the hash is shown, and must tell
+   * nothing of a key.
+   */
   digest(): string {
     return this.#hash.copy().digest('hex')
   }

@@ -51,7 +51,10 @@ export interface RequestRecord {
   readonly durationMs: number
   /** -1 when no upstream answered. */
   readonly upstreamMs: number
-  /** The fields that came, for who has to know one more; undefined where there was no real request. Not to be read after `observe` has returned. */
+  /**
+   * The fields that came, for who has to know one more; undefined where there was no real request. Not to be read after `observe` has
+   * returned.
+   */
   readonly request: { get(name: string): string | undefined } | undefined
   readonly connection: ConnectionEnds | undefined
 }

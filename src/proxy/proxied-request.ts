@@ -234,7 +234,10 @@ export class ProxiedRequest extends RouteExecution {
     super.onFinish(outcome)
   }
 
-  /** Steps 2, 9 and 10 of docs/affinity.md: the version that was decided, the pin where it is due, and what caches may do; a backend says neither. */
+  /**
+   * Steps 2, 9 and 10 of docs/affinity.md: the version that was decided, the pin where it is due, and what caches may do; a backend says
+   * neither.
+   */
   protected override assertOnAnswer(head: AnswerHead): void {
     const release = this.#release as EdgeRelease
     const spec = release.release.spec.pin

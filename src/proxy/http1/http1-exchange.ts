@@ -277,13 +277,16 @@ export class Http1Exchange<L> extends ClientAnswer<L> implements Exchange<L>, Up
   }
 
   #startTry(replay: Replay): void {
-    replay.startTry(() => {
-      this.#dropUpstream()
-      // If it waited for a connection, that wait had an end of its own.
-      this.connection.waitFor(this.timeLeft)
-      this.#failAttempt('try-timeout')
-    })
+    // Its answer may have come before the last of the body.
+    if (!this.answered) replay.startTry(() => this.#onTryExpired())
     replay.copy(this.#headText())
+  }
+
+  #onTryExpired(): void {
+    this.#dropUpstream()
+    // If it waited for a connection, that wait had an end of its own.
+    this.connection.waitFor(this.timeLeft)
+    this.#failAttempt('try-timeout')
   }
 
   #failAttempt(failure: UpstreamFailure): void {

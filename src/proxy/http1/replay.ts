@@ -12,8 +12,6 @@ export class Replay {
   #backOff: NodeJS.Timeout | undefined
   #try: NodeJS.Timeout | undefined
   #copied = false
-  /** An answer is being passed on: no attempt follows. */
-  #answered = false
 
   constructor(forwarding: Forwarding) {
     this.#forwarding = forwarding
@@ -48,9 +46,7 @@ export class Replay {
 
   /** Milliseconds until the next attempt; -1 when this answer is the one. */
   afterAnswer(head: ResponseHead): number {
-    const afterMs = this.#chunks === null ? -1 : (this.#forwarding.retries?.afterAnswer(head) ?? -1)
-    this.#answered = afterMs < 0
-    return afterMs
+    return this.#chunks === null ? -1 : (this.#forwarding.retries?.afterAnswer(head) ?? -1)
   }
 
   afterFailure(failure: UpstreamFailure): number {
@@ -62,11 +58,11 @@ export class Replay {
     this.#backOff = setTimeout(then, afterMs)
   }
 
-  /** An attempt of a complete request begins: it has so long for the head of its answer, if that has not come before the last of the body. */
+  /** An attempt of a complete request begins: it has so long for the head of its answer. */
   startTry(onExpired: () => void): void {
     const timeoutMs = this.#forwarding.retries?.perTryTimeoutMs ?? 0
     this.endTry()
-    if (timeoutMs > 0 && !this.#answered) this.#try = setTimeout(onExpired, timeoutMs)
+    if (timeoutMs > 0) this.#try = setTimeout(onExpired, timeoutMs)
   }
 
   endTry(): void {
