@@ -56,8 +56,8 @@ describeWithChromium('the dashboard', () => {
     const { page } = tab
     await stage.visit('office')
     await page.locator('.link.crossing').first().waitFor()
-    // The page's call and the server's.
-    expect(await page.locator('#crossings').innerText()).toBe('2')
+    // The page's call and the server's; they may come in the reports of two seconds.
+    await expect.poll(() => page.locator('#crossings').innerText(), { timeout: 10_000 }).toBe('2')
     expect(await page.locator('.crossing-badge').innerHTML()).toContain('crossing 2')
     expect(await page.locator('.figure.coupling').innerText()).toContain('mqtt-server: asked v2, v1 answered')
     await page.getByLabel('Only what went wrong').check()
