@@ -165,16 +165,16 @@ class AnswerFacts implements CacheFacts {
   }
 
   get html(): boolean {
-    const type = this.#contentType
+    const type = this.#contentType()
     return type !== undefined && isHtmlType(type)
   }
 
   get code(): boolean {
-    return isCode(this.#contentType, this.#path) || asksForCode(this.#request)
+    return isCode(this.#contentType(), this.#path) || asksForCode(this.#request)
   }
 
   /** Asked of most answers more than once. */
-  get #contentType(): string | undefined {
+  #contentType(): string | undefined {
     if (this.#type === null) this.#type = this.#head.get('content-type')
     return this.#type
   }

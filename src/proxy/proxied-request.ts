@@ -131,7 +131,7 @@ export class ProxiedRequest extends RouteExecution {
   protected override assertOnRequest(head: Head): void {
     if (
       this.#last !== undefined &&
-      this.#isUnchanging &&
+      this.#isUnchanging() &&
       this.request.repeatChanges(this.#last.changesFor(this.version))
     )
       return
@@ -145,14 +145,14 @@ export class ProxiedRequest extends RouteExecution {
     if (this.#listener.spec.internal) head.appendLine(via)
     else this.#assertForwarded(head, via)
     this.changeRequest(head)
-    head.appendLine(this.#lines.asserted)
+    head.appendLine(this.#lines().asserted)
     if (this.#live === undefined) return
     this.retries = this
     this.keepBytes ||= 1
   }
 
   /** What is asserted rests on the fields and the version alone. */
-  get #isUnchanging(): boolean {
+  #isUnchanging(): boolean {
     return this.actions!.plain && !this.changesRequest && this.#live === undefined
   }
 
@@ -245,7 +245,7 @@ export class ProxiedRequest extends RouteExecution {
     // It would lead browsers past the edge, pin and all (RFC 7838): what names the backend's own ways is no word of the site.
     head.remove('alt-svc')
     this.changeAnswer(head)
-    const { asserted, timing } = this.#lines
+    const { asserted, timing } = this.#lines()
     head.setLine(asserted)
     const visit = this.#visit
     if (visit === undefined) return
@@ -328,7 +328,7 @@ export class ProxiedRequest extends RouteExecution {
     return this.#decision?.version ?? ''
   }
 
-  get #lines(): VersionLines {
+  #lines(): VersionLines {
     return this.#release!.linesOf.get(this.version)!
   }
 

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { OWN_BYTES } from '../../src/proxy/http1/read-buffer.ts'
 import { play, set } from './stage-of-test.ts'
 import { joinChunks } from '../support/raw-request.ts'
 import { answering, ok, until } from './wire.ts'
@@ -168,6 +169,31 @@ describe('memory that a client has not taken yet', () => {
       return (text.match(/A/g) ?? []).length === 40_000
     })
     expect(text).not.toContain('B')
+    stuck.destroy()
+  })
+
+  it('holds the rest back, even if what came filled the read buffer exactly and was passed on by itself', async () => {
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${1 << 20}\r\n\r\n`
+    const first = 'a'.repeat(OWN_BYTES - head.length)
+    await play(async (line) => {
+      await line.message()
+      line.write(head + first)
+      await until(() => stuck.writableLength > 0)
+      line.write('b'.repeat((1 << 20) - first.length))
+    })
+    const stuck = new StuckSocket()
+    set.proxy.server.accept('stuck', 1, stuck as unknown as Socket)
+    stuck.emit('data', Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+    await until(() => stuck.writableLength > 0)
+    const waiting = stuck.writableLength
+    await sleep(100)
+    expect(stuck.writableLength).toBe(waiting)
+    let text = ''
+    await until(() => {
+      text += stuck.takeAll()
+      return text.endsWith('b') && text.split('\r\n\r\n')[1]!.length === 1 << 20
+    })
+    expect(/\r\n\r\n(a+)b+$/.exec(text)?.[1]).toBe(first)
     stuck.destroy()
   })
 })

@@ -206,6 +206,30 @@ describe('memory of a request body', () => {
   })
 })
 
+describe('memory of a request without a body', () => {
+  it('goes back once its head was read, whether or not it has the fields of the one before', async () => {
+    await playWarm(answering((head) => ok(head.split(' ')[1]!)))
+    const client = new HandedClient()
+    for (const path of ['/first', '/second', '/third']) {
+      expect(client.hand(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).detached).toBe(true)
+      await until(() => client.heard.endsWith(`\r\n\r\n${path}`))
+    }
+    client.destroy()
+  })
+
+  it('stays while the head is not whole, and when the next request lies behind it', async () => {
+    await playWarm(answering((head) => ok(head.split(' ')[1]!)))
+    const client = new HandedClient()
+    expect(client.hand('GET /split HTTP/1.1\r\n').detached).toBe(false)
+    client.hand('Host: a\r\n\r\n')
+    await until(() => client.heard.endsWith('\r\n\r\n/split'))
+    const two = client.hand(`GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\n\r\n`)
+    expect(two.detached).toBe(false)
+    await answerTo(client, '/two')
+    expect(client.heard).toContain('\r\n\r\n/one')
+  })
+})
+
 describe('memory that others share', () => {
   it('is left alone', async () => {
     await playWarm(counting)

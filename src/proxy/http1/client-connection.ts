@@ -14,6 +14,7 @@ import { dropHead, type HeadKeeper, type KeptHead, restHead, takeHead } from './
 import { areEmptyLines, beginsHead, parseRequest, passesLimit, refusalOf } from './request-head.ts'
 import type { RequestMessage } from './request-head.ts'
 import { listenTo, type SocketUser } from './socket-events.ts'
+import { giveBack } from './spent-memory.ts'
 
 /** How long a closed connection is still read, so that the client gets to see the last answer instead of a reset (RFC 9112 9.6). */
 const LINGER_MS = 1000
@@ -292,6 +293,7 @@ export class ClientConnection<L> extends Timed implements ClientLink<L>, HeadKee
     if (this.requestRead) {
       if (headEnd < buffer.length) this.#pending = buffer.subarray(headEnd)
       exchange.start(buffer, headEnd, headEnd)
+      if (headEnd === buffer.length) giveBack(buffer)
       return
     }
     this.#pending = null

@@ -34,16 +34,16 @@ export class ResponseMessage extends MessageHead implements ResponseHead {
 
   /** The status line to send: always HTTP/1.1 (RFC 9110 2.5: a proxy sends its own version). */
   statusLine(): string {
-    return this.#hasReason ? `HTTP/1.1${this.text.slice(8, this.fieldsStart)}` : `HTTP/1.1 ${this.status} \r\n`
+    return this.#hasReason() ? `HTTP/1.1${this.text.slice(8, this.fieldsStart)}` : `HTTP/1.1 ${this.status} \r\n`
   }
 
   /** The same, with the lines that stay and those that were added behind it: in one piece where it came so. */
   statusAndFields(): string {
-    return this.minorVersion === 1 && this.#hasReason ? this.keptFields(0) : this.statusLine() + this.keptFields()
+    return this.minorVersion === 1 && this.#hasReason() ? this.keptFields(0) : this.statusLine() + this.keptFields()
   }
 
   /** Behind the status stands a space, even when no reason follows. */
-  get #hasReason(): boolean {
+  #hasReason(): boolean {
     return this.text.charCodeAt(12) === SP
   }
 }

@@ -8,11 +8,11 @@ import { Outlet } from './outlet.ts'
 import { BODY, CONNECTING, ENDED, HEAD, PooledConnection, TUNNEL } from './pooled-connection.ts'
 import { ReadBuffer } from './read-buffer.ts'
 import { ResponseMessage, parseResponse } from './response-head.ts'
-import { HEADROOM, requestText, writeBodySpan, writeRequest } from './span.ts'
+import { requestText, writeBodySpan, writeRequest } from './span.ts'
 import { giveBack } from './spent-memory.ts'
 import { isOurFault, isWebsocketAnswer, type LinkPool, type UpstreamUser } from './upstream-link.ts'
 
-/** An idle connection that last read a large body holds a large buffer; it is not kept long without work. */
+/** A connection may come to rest with a large buffer, when nothing came behind what filled its own; it is not kept long without work. */
 const LARGE_IDLE_MS = 1000
 
 const LENGTH = BODY
@@ -20,6 +20,22 @@ const CHUNKED = BODY + 1
 const UNTIL_CLOSE = BODY + 2
 
 const responseHead = new ResponseMessage()
+
+/**
+ * Connections whose first read of an answer filled all memory that they had. Mostly the rest is there already and is read at once, and one
+ * piece is cheaper than two. What does not come is not waited for beyond this turn of the event loop.
+ */
+let reading: UpstreamConnection[] = []
+
+function takeSoon(connection: UpstreamConnection): void {
+  if (reading.push(connection) === 1) setImmediate(takeAll)
+}
+
+function takeAll(): void {
+  const all = reading
+  reading = []
+  for (const connection of all) connection.takeWhatCame()
+}
 
 export class UpstreamConnection extends PooledConnection {
   readonly socket: net.Socket
@@ -86,6 +102,7 @@ export class UpstreamConnection extends PooledConnection {
   }
 
   protected override letGo(): void {
+    this.#buffer.drop(this.paused)
     this.#partial = null
     this.#spent = null
     this.#outlet.drop()
@@ -109,9 +126,24 @@ export class UpstreamConnection extends PooledConnection {
     if (this.#outlet.waits) return this.breakOff('reset')
     this.silent = false
     this.#buffer.noteRead(bytes)
-    const go = this.#take(this.#buffer.slab, HEADROOM, HEADROOM + bytes)
+    if (this.state === HEAD && this.#buffer.moveToLarge()) {
+      takeSoon(this)
+      return true
+    }
+    return this.#takeRead()
+  }
+
+  #takeRead(): boolean {
+    const { memory, start, end } = this.#buffer
+    this.#buffer.noteTaken()
+    const go = this.#take(memory, start, end)
     if (!go) this.paused = true
     return go
+  }
+
+  /** The rest of what was read has not come. */
+  takeWhatCame(): void {
+    if (!this.#buffer.isEmpty && !this.#takeRead()) this.socket.pause()
   }
 
   #take(buffer: Buffer, at: number, end: number): boolean {
@@ -225,6 +257,7 @@ export class UpstreamConnection extends PooledConnection {
   }
 
   #onEnd(): void {
+    this.takeWhatCame()
     const user = this.user
     if (user === null) this.destroy()
     else if (this.state === TUNNEL) user.onTunnelEnd()
@@ -236,12 +269,14 @@ export class UpstreamConnection extends PooledConnection {
   }
 
   #onError(code: string | undefined): void {
+    this.takeWhatCame()
     if (this.user === null) return
     if (this.state === CONNECTING) this.breakOff(isOurFault(code) ? 'exhausted' : 'refused')
     else if (this.state !== ENDED) this.breakOff('reset')
   }
 
   #onClose(): void {
+    this.takeWhatCame()
     const user = this.user
     this.user = null
     const ended = this.state === ENDED
