@@ -178,7 +178,7 @@ class RunningGateway implements PhasedGateway {
     const report = this.#options.worker?.onTraffic ?? ((traffic) => this.traffic.add(this, traffic))
     this.#stopReports = reportTraffic(this.metrics.traffic, report)
     if (this.#options.worker === undefined) this.#inForce.startProbing(this.#upstreams.trust)
-    if (this.#options.watch !== false) this.reloads.watch()
+    if (this.#options.watch !== false) await this.reloads.watch()
     this.state = 'ready'
   }
 

@@ -75,10 +75,10 @@ export class Reloads {
     this.#remember(snapshot!)
   }
 
-  /** Follows changes of the files, those between the first load and now among them. */
-  watch(): void {
+  /** Follows changes of the files. Resolves when those between the first load and now are in force, or refused. */
+  async watch(): Promise<void> {
     this.#reloader.watch()
-    void this.reload()
+    await this.reload()
   }
 
   get last(): ReloadResult {

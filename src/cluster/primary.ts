@@ -104,8 +104,8 @@ class Primary implements Cluster {
       throw error
     }
     this.#inForce.startProbing()
-    this.reloads.watch()
     for (const slot of this.#slots) slot.keep()
+    await this.reloads.watch()
     this.#life = 'ready'
   }
 
