@@ -25,15 +25,15 @@ const responseHead = new ResponseMessage()
  * Connections whose first read of an answer filled all memory that they had. Mostly the rest is there already and is read at once, and one
  * piece is cheaper than two. What does not come is not waited for beyond this turn of the event loop.
  */
-let reading: UpstreamConnection[] = []
+let filled: UpstreamConnection[] = []
 
 function takeSoon(connection: UpstreamConnection): void {
-  if (reading.push(connection) === 1) setImmediate(takeAll)
+  if (filled.push(connection) === 1) setImmediate(takeAll)
 }
 
 function takeAll(): void {
-  const all = reading
-  reading = []
+  const all = filled
+  filled = []
   for (const connection of all) connection.takeWhatCame()
 }
 
