@@ -235,7 +235,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     sentence: 'step 9: the upstream is told the decided version',
     file: proxied,
-    code: 'head.appendLine(this.#lines.asserted)',
+    code: 'head.appendLine(this.#lines().asserted)',
     instead: 'head.appendLine(release.linesOf.get(release.release.stable)!.asserted)',
   },
   {

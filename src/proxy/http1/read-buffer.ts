@@ -1,7 +1,6 @@
 // The memory an upstream connection reads into: 8 KiB of its own, for heads and short bodies, and a large buffer that it borrows while a
-// body comes in large pieces. The one that was given back last is lent first: the processor still has it in its cache, while a large one
-// for each connection would drive everything else out of there. The kernel writes into a buffer whenever it is given out, so none changes
-// hands while somebody still waits to write from it.
+// body comes in large pieces. The kernel writes into a buffer whenever it is given out, so none changes hands while somebody still waits
+// to write from it.
 
 import { HEADROOM, TAILROOM } from './span.ts'
 
@@ -21,6 +20,10 @@ interface Slab {
   readonly rest: Buffer
 }
 
+/**
+ * The one that was given back last is lent first: the processor still has it in its cache. A large one for each connection would drive
+ * everything else out of there.
+ */
 const spare: Slab[] = []
 let lent = 0
 

@@ -1,7 +1,6 @@
-// Gives the memory of a client's bytes back once they have been read or sent on. An accepted socket has no read buffer of its own: Node
-// takes new memory for each read. Left to the garbage collector, the 64 KiB reads of large uploads have it walk the whole heap a dozen
-// times a second, which costs more than everything else that is done for them; and each small read gets memory that no processor has in
-// its cache, instead of that which was just given back.
+// Gives the memory of a client's bytes back once they have been read or sent on: Node takes new memory for each read of an accepted socket.
+// Left to the garbage collector, the 64 KiB reads of large uploads have it walk the whole heap a dozen times a second, and small reads go
+// to memory that no processor has in its cache.
 
 /**
  * The bytes, and whatever else lies in the same memory, are gone at once: every view of it is empty from now on. For bytes as a socket
