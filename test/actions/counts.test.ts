@@ -13,9 +13,11 @@ import { type FlakyBackend, startFlakyBackend } from './flaky-backend.ts'
 const limits = { requests: 4, connections: 2, waiting: 2 }
 let edge: StartedGateway
 let backend: FlakyBackend
+// Of its own: a copy that came first would take the failure that its request is to meet.
+let mirror: FlakyBackend
 
 beforeAll(async () => {
-  backend = await startFlakyBackend('only')
+  ;[backend, mirror] = await Promise.all([startFlakyBackend('only'), startFlakyBackend('mirror')])
   edge = await startGateway(`
 listen: [{ port: 0, address: 127.0.0.1 }]
 accessLog: off
@@ -23,21 +25,21 @@ services:
   app:
     timeout: 400ms
     retries: { attempts: 2, retryOn: "5xx", perTryTimeout: 150ms, backoff: 5ms }
-    mirror: app@v1
+    mirror: app@v2
     mirrorPercentage: 20%
     fault: { delay: { fixedDelay: 20ms, percentage: 20% } }
     trafficPolicy:
       connectionPool:
         tcp: { maxConnections: ${limits.connections} }
         http: { http1MaxPendingRequests: ${limits.waiting}, http2MaxRequests: ${limits.requests}, maxRetries: 2, maxRequestsPerConnection: 7 }
-versions: { v1: { app: ${backend.url} } }
+versions: { v1: { app: ${backend.url} }, v2: { app: ${mirror.url} } }
 stable: v1
 `)
 })
 
 afterAll(async () => {
   await edge?.close()
-  await backend.close()
+  await Promise.all([backend.close(), mirror.close()])
 })
 
 function linesOf(id: string, fields: readonly string[]): string[] {
@@ -97,4 +99,5 @@ it('every limit admits as many as before', { timeout: 60_000 }, async () => {
     expect((await ask(`retried ${i}`, ['x-fail-first: 1'])).status).toBe(200)
     await until(() => edge.records.at(-1)!.attempts === 2)
   }
+  expect(mirror.heard.length).toBeGreaterThan(0)
 })
