@@ -164,11 +164,21 @@ describe('large buffers', () => {
     expect(other!.memory).toBe(memory)
   })
 
+  it('stay while as much comes, though a client has not taken their bytes: over TLS each write waits for the end of the turn', () => {
+    const [slow] = full(1)
+    read(slow!)
+    const { memory } = slow!
+    slow!.noteRead(OWN_BYTES)
+    slow!.noteTaken()
+    slow!.next(true)
+    expect(slow!.memory).toBe(memory)
+  })
+
   it('are lent to nobody while a client has not taken their bytes', () => {
     const [slow, other] = full(2)
     read(slow!)
     const { memory } = slow!
-    slow!.noteRead(OWN_BYTES)
+    slow!.noteRead(OWN_BYTES - 1)
     slow!.noteTaken()
     slow!.next(true)
     expect(slow!.isLarge).toBe(false)

@@ -82,8 +82,8 @@ export class ReadBuffer {
   next(pinned: boolean): Buffer {
     if (!this.isEmpty) return this.#slab.rest
     this.#readAt = HEADROOM
-    // A slow client gets smaller pieces.
-    if (this.isLarge && (pinned || !this.#wantsLarge)) this.#giveUp(pinned)
+    // Pinned or not: nothing is read before they are written, and then as much is there again.
+    if (this.isLarge && !this.#wantsLarge) this.#giveUp(pinned)
     else if (this.#wantsLarge && !this.isLarge) this.#borrow()
     return this.#slab.whole
   }
