@@ -42,6 +42,14 @@ export const manyRules: readonly Contender[] = [
   envoy('envoy, 1000 rules', rules),
 ]
 
+/** Node runs through other code over TLS; whoever has served both pays for it in either. */
+export const encrypting = graylane({
+  name: 'graylane, TLS too',
+  about: 'the same with a listener for TLS beside the plain one, both of which were in use',
+  log: true,
+  secure: true,
+})
+
 export const twoWorkers = graylane({
   name: 'graylane, 2 workers',
   about: 'the same in two processes on one port',
@@ -49,4 +57,4 @@ export const twoWorkers = graylane({
   workers: 2,
 })
 
-export const everyone: readonly Contender[] = [...main, ...manyRules, twoWorkers]
+export const everyone: readonly Contender[] = [...main, ...manyRules, encrypting, twoWorkers]

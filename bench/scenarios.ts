@@ -1,6 +1,6 @@
 // What is asked of every contender. A scenario is one kind of request, or one line-up that answers it.
 
-import { everyone, main, manyRules, twoWorkers } from './line-up.ts'
+import { encrypting, everyone, main, manyRules, twoWorkers } from './line-up.ts'
 
 export interface Scenario {
   readonly name: string
@@ -41,10 +41,11 @@ function scenario(name: string, title: string, path: string, further: Partial<Sc
 const pairs = manyRules.flatMap(({ name }) => [name.slice(0, name.indexOf(',')), name])
 
 /** Those that are set up for TLS as well. */
-const encrypting = ['graylane', 'nginx']
+const secured = [encrypting.name, 'nginx']
 
 export const scenarios: readonly Scenario[] = [
   scenario('small', 'small GET, browser headers', '/', {
+    contenders: [...namesOf(main), encrypting.name],
     quickly: [...core, 'haproxy', '@fastify/http-proxy', 'direct'],
   }),
   scenario('numbered', 'small GET, other fields each time', '/', { numbered: true, contenders: core, quickly: [] }),
@@ -54,11 +55,11 @@ export const scenarios: readonly Scenario[] = [
   scenario('post-1k', 'POST of 1 KiB', '/post', { method: 'POST', bodyBytes: 1024 }),
   scenario('post-1m', 'POST of 1 MiB', '/post', { method: 'POST', bodyBytes: 1024 * 1024, quickly: [] }),
   scenario('new-connection', 'new connection per request', '/', { newConnections: true }),
-  scenario('https', 'small GET over TLS', '/', { secure: true, contenders: encrypting, quickly: [] }),
+  scenario('https', 'small GET over TLS', '/', { secure: true, contenders: secured, quickly: [] }),
   scenario('https-new', 'new TLS connection per request', '/', {
     secure: true,
     newConnections: true,
-    contenders: encrypting,
+    contenders: secured,
     quickly: [],
   }),
   scenario('rules', '1000 rules more', '/', { contenders: pairs, quickly: pairs.slice(0, 2) }),

@@ -14,6 +14,8 @@ export interface GraylaneVariant {
   readonly log?: boolean
   readonly rules?: number
   readonly workers?: number
+  /** A listener for TLS beside the plain one, where a certificate can be made. */
+  readonly secure?: boolean
   /** Further options of the Node that runs it. */
   readonly nodeArgs?: readonly string[]
   /** Further environment, for what `nodeArgs` load. */
@@ -76,7 +78,7 @@ export function routesOf(setting: Setting, variant: GraylaneVariant): string {
   const pools = Object.entries(backends).map(([version, at]) => `  ${version}: { web: "http://127.0.0.1:${at}" }`)
   const gray = variant.shares === undefined ? explicitRules(variant.rules ?? 0) : shareRules(variant.shares)
   return `name: bench
-listen: [{ port: ${port}, address: 127.0.0.1 }${secureListener(setting)}]
+listen: [{ port: ${port}, address: 127.0.0.1 }${variant.secure === true ? secureListener(setting) : ''}]
 trust: [127.0.0.0/8]
 services: { web: {} }
 versions:

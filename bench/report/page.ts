@@ -308,6 +308,8 @@ function methodSection({ load }: BenchResult): string {
 - Ticks of CPU time are 10 ms: one figure of ${load.seconds} s is good to some percent, hence rounds and ranges.
 - Load generators send the same fields over a connection again and again. graylane compares them and reads them once (docs/engine.md, "Fields
   that come again"), as it does with a browser's; what a request costs whose fields differ each time stands in a table of its own.
+- Requests over TLS go to a graylane of their own. What a plain request costs a process that serves both stands in the first table:
+  Node runs through other code over TLS, and has to tell the two apart from then on.
 - HAProxy and Envoy run with their default buffers; nginx with buffers that keep bodies off the disk. None is tuned to the last.`
 }
 
