@@ -56,6 +56,8 @@ export const scenarios: readonly Scenario[] = [
   scenario('post-1m', 'POST of 1 MiB', '/post', { method: 'POST', bodyBytes: 1024 * 1024, quickly: [] }),
   scenario('new-connection', 'new connection per request', '/', { newConnections: true }),
   scenario('https', 'small GET over TLS', '/', { secure: true, contenders: secured, quickly: [] }),
+  scenario('https-64k', '64 KiB answer over TLS', '/64k', { secure: true, contenders: secured, quickly: [] }),
+  scenario('https-1m', '1 MiB answer over TLS', '/1m', { secure: true, contenders: secured, quickly: [] }),
   scenario('https-new', 'new TLS connection per request', '/', {
     secure: true,
     newConnections: true,
