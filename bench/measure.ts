@@ -12,6 +12,8 @@ export interface Rounds {
   readonly rounds: number
   /** Of load by contender, scenario and round. */
   readonly seconds: number
+  /** Seconds of the same load before that, not counted: whoever idled has to get its code and data back into the caches. */
+  readonly leadInSeconds: number
   readonly connections: number
   /** Seconds for those that compile as they run (the others get one), and whether each scenario is warmed up as well. */
   readonly warmUp: { readonly compiling: number; readonly everyScenario: boolean }
@@ -77,6 +79,8 @@ async function sample(
   plan: Rounds,
   generator: LoadGenerator,
 ): Promise<Sample> {
+  const { connections, leadInSeconds } = plan
+  if (leadInSeconds > 0) await run(one, scenario, { connections, seconds: leadInSeconds }, generator)
   const id = one.child?.pid
   const before = id === undefined ? undefined : costOfTree(id)
   const started = performance.now()

@@ -27,6 +27,8 @@ export interface Plan {
   readonly rounds: number
   /** Of load by cell. */
   readonly seconds: number
+  /** And before it, not counted. */
+  readonly leadInSeconds: number
   readonly connections: number
   readonly warmUp: { readonly compiling: number; readonly everyScenario: boolean }
   /** Seconds from the start after which no further round begins. */
@@ -93,6 +95,7 @@ function planOf(
     scenarios: cells,
     rounds: rounds ?? (quick ? 2 : 6),
     seconds: 1,
+    leadInSeconds: quick ? 0 : 1,
     connections: 64,
     warmUp: quick ? { compiling: 6, everyScenario: false } : { compiling: 12, everyScenario: true },
     budgetSeconds: quick ? 95 : 3600,

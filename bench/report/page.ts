@@ -306,6 +306,8 @@ function methodSection({ load }: BenchResult): string {
 - One machine runs backend, proxy and ${load.generator.split(' ')[0]}, over loopback: there is no network, and the kernel charges the receiving side's work
   to the sender. Compare proxies within a table; do not carry microseconds to another machine.
 - Ticks of CPU time are 10 ms: one figure of ${load.seconds} s is good to some percent, hence rounds and ranges.
+- Each figure follows a second of the same load that is not counted. Without it, who had waited for a minute paid for that: a graylane that
+  takes part in one scenario alone cost a fifth more than the same one beside it which had just been busy.
 - Load generators send the same fields over a connection again and again. graylane compares them and reads them once (docs/engine.md, "Fields
   that come again"), as it does with a browser's; what a request costs whose fields differ each time stands in a table of its own.
 - Requests over TLS go to a graylane of their own. What a plain request costs a process that serves both stands in the first table:

@@ -59,6 +59,7 @@ describe('a tiny benchmark', () => {
       scenarios: [{ scenario: findScenario('small')!, contenders: contenders.map(({ name }) => name) }],
       rounds: 1,
       seconds: 1,
+      leadInSeconds: 0,
       connections: 8,
       warmUp: { compiling: 1, everyScenario: false },
       budgetSeconds: 20,
