@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util'
 
+import { main } from './line-up.ts'
 import type { BenchResult } from './result.ts'
 import { contenderNames, findScenario, type Scenario, scenarios } from './scenarios.ts'
 
@@ -111,7 +112,7 @@ function planAlone(name: string, rounds: number | undefined): Plan {
   return { ...planOf(false, scenario.quickly, [name], rounds), kind: 'alone' }
 }
 
-const idleContenders = scenarios.find(({ name }) => name === 'small')!.contenders.filter((name) => name !== 'direct')
+const idleContenders = main.map(({ name }) => name).filter((name) => name !== 'direct')
 
 function namesIn(option: string, text: string | undefined, known: readonly string[]): readonly string[] | undefined {
   if (text === undefined) return undefined

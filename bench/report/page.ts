@@ -298,16 +298,20 @@ byte of the bodies, HEAD, POST, connections to the backend kept. Whoever answers
 ${table(['contender', 'version', 'what', 'outcome'], rows, 4)}`
 }
 
-function methodSection({ load }: BenchResult): string {
+function methodSection({ kind, load }: BenchResult): string {
+  const leadIn =
+    kind === 'quick'
+      ? ''
+      : `
+- Each figure follows a second of the same load that is not counted. Without it, who had waited for a minute paid for that: a graylane that
+  takes part in one scenario alone cost a fifth more than the same one beside it which had just been busy.`
   return `## How to read this
 
 - All do the same: the address 192.168.0.58 gets v2, the user jason v3, else the pin in the cookie decides, else v1; \`x-version\` on the answer,
   X-Forwarded-For appended, connections to the backends kept. graylane's pin is signed, and it counts and logs; the others write no access log.
 - One machine runs backend, proxy and ${load.generator.split(' ')[0]}, over loopback: there is no network, and the kernel charges the receiving side's work
   to the sender. Compare proxies within a table; do not carry microseconds to another machine.
-- Ticks of CPU time are 10 ms: one figure of ${load.seconds} s is good to some percent, hence rounds and ranges.
-- Each figure follows a second of the same load that is not counted. Without it, who had waited for a minute paid for that: a graylane that
-  takes part in one scenario alone cost a fifth more than the same one beside it which had just been busy.
+- Ticks of CPU time are 10 ms: one figure of ${load.seconds} s is good to some percent, hence rounds and ranges.${leadIn}
 - Load generators send the same fields over a connection again and again. graylane compares them and reads them once (docs/engine.md, "Fields
   that come again"), as it does with a browser's; what a request costs whose fields differ each time stands in a table of its own.
 - Requests over TLS go to a graylane of their own. What a plain request costs a process that serves both stands in the first table:
