@@ -62,12 +62,16 @@ async function download(port: number, visitor: string, pauseMs: number): Promise
   socket.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')))
   const closed = once(socket, 'close')
   socket.write(`GET /${visitor} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n`)
-  while (pauseMs > 0 && !socket.closed) {
+  if (pauseMs > 0) await readInPauses(socket, pauseMs)
+  await closed
+  return text
+}
+
+async function readInPauses(socket: tls.TLSSocket, pauseMs: number): Promise<void> {
+  while (!socket.closed) {
     socket.pause()
     await sleep(pauseMs)
     socket.resume()
     await sleep(2)
   }
-  await closed
-  return text
 }
