@@ -15,6 +15,7 @@ import { manifestArguments, manifestUsage, readManifestOptions } from './manifes
 import { readListenAddress } from './listen-address.ts'
 import { tellAsLines, type Tell, tellAsText } from './tell.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
+import { growYoungGenerationAtOnce } from './young-generation.ts'
 
 export const usage = `graylane serve [OPTIONS]
 
@@ -55,6 +56,7 @@ type Served = Omit<Gateway, 'metrics'> & { readonly metrics: MetricsText }
 
 /** Ends when the gateway was told to; 1 when it could not start. */
 export async function run(args: string[]): Promise<ExitCode> {
+  growYoungGenerationAtOnce()
   // node:cluster runs the same command line again: what it says was read by the primary.
   if (cluster.isWorker) {
     const { runWorker } = await import('../cluster/worker.ts')

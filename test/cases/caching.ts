@@ -538,5 +538,19 @@ export const caching: readonly CaseGroup[] = [
   { title: 'step 10: mistakes under the name of an asset', config: config(), cases: mistakes },
   { title: 'step 10: tags and dates, several versions listed', config: config(), cases: tags },
   { title: 'step 10: one version listed', config: config(['v1']), cases: alone },
+  {
+    title: 'step 10: fields for caches that the route itself adds',
+    config: config(
+      ['v1', 'v2'],
+      'headers: { response: { set: { cdn-cache-control: max-age=60, x-accel-expires: "60" } } }',
+    ),
+    cases: [
+      {
+        says: 'go from a page like those of the app',
+        headers: page,
+        expect: { answer: { 'cdn-cache-control': null, 'x-accel-expires': null } },
+      },
+    ],
+  },
   { title: 'step 10: cache: trust', config: config(['v1', 'v2'], 'cache: trust'), cases: trusted },
 ]

@@ -182,6 +182,8 @@ export class FieldNames {
   readonly high: number
   /** Lengths of the names, as lengthBit says them. */
   readonly lengths: number
+  /** And of those among them that have no number. */
+  readonly otherLengths: number
 
   constructor(list: readonly string[]) {
     this.names = list
@@ -194,7 +196,13 @@ export class FieldNames {
     }
     this.low = low
     this.high = high
-    this.lengths = list.reduce((bits, name) => bits | lengthBit(name.length), 0)
+    this.lengths = lengthBits(list)
+    this.otherLengths = lengthBits(list.filter((name) => !idByName.has(name)))
+  }
+
+  /** Is this one of the names, in lower case? */
+  has(name: string): boolean {
+    return (this.lengths & lengthBit(name.length)) !== 0 && this.names.includes(name)
   }
 
   /** Is this one of the names, in whatever spelling? */
@@ -210,6 +218,10 @@ export class FieldNames {
 /** Which lengths the names of a head have, modulo 32, fits one number. */
 export function lengthBit(length: number): number {
   return 1 << (length & 31)
+}
+
+function lengthBits(list: readonly string[]): number {
+  return list.reduce((bits, name) => bits | lengthBit(name.length), 0)
 }
 
 function isSpelling(text: string, name: string): boolean {

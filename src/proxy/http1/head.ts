@@ -46,6 +46,9 @@ export class MessageHead implements Head {
   readonly #addedLines: string[] = []
   #added = 0
   #lowersNames = false
+  /** The last name without a number that was asked for, and what was found: rules ask the same of every request with these fields. */
+  #askedName = ''
+  #askedValue: string | undefined
 
   /** @param usualOrder 32 numbers, shared by all heads of a kind */
   constructor(usualOrder: Uint8Array) {
@@ -54,11 +57,15 @@ export class MessageHead implements Head {
 
   get(name: string): string | undefined {
     const id = idOfName(name)
-    if (id !== 0) {
-      if (!this.hasId(id)) return undefined
-      if (!this.isRepeated(id)) return this.valueAt(this.firstLines[id]!)
-    }
-    return this.#joined(name, id)
+    if (id === 0) return this.#other(name)
+    if (!this.hasId(id)) return undefined
+    return this.isRepeated(id) ? this.#joined(name, id) : this.valueAt(this.firstLines[id]!)
+  }
+
+  #other(name: string): string | undefined {
+    if (name === this.#askedName) return this.#askedValue
+    this.#askedName = name
+    return (this.#askedValue = this.#joined(name, 0))
   }
 
   #joined(name: string, id: number): string | undefined {
@@ -121,30 +128,28 @@ export class MessageHead implements Head {
   }
 
   remove(name: string): void {
-    const id = idOfName(name)
-    if (id !== 0) this.dropId(id)
-    else this.#dropOther(name)
-    if (this.#added > 0) this.#takeBack(name)
+    this.#drop(name)
+    for (let i = 0; i < this.#added; i++) if (this.#addedNames[i] === name) this.#takeBack(i)
   }
 
-  #dropOther(name: string): void {
+  /** Lines that came. */
+  #drop(name: string): void {
+    const id = idOfName(name)
+    if (id !== 0) return this.dropId(id)
     for (let line = this.find(name, 0, 0); line !== -1; line = this.find(name, 0, line + 1)) this.dropped[line] = 1
   }
 
-  /** Lines that were added. */
-  #takeBack(name: string): void {
-    for (let i = 0; i < this.#added; i++) {
-      if (this.#addedNames[i] === name) {
-        this.#addedNames[i] = ''
-        this.#addedLines[i] = ''
-      }
-    }
+  /** A line that was added. */
+  #takeBack(at: number): void {
+    this.#addedNames[at] = ''
+    this.#addedLines[at] = ''
   }
 
   removeAll(names: FieldNames): void {
     const came =
-      ((this.presentLow & names.low) | (this.presentHigh & names.high) | (this.otherLengths & names.lengths)) !== 0
-    if (came || this.#added > 0) for (const name of names.names) this.remove(name)
+      ((this.presentLow & names.low) | (this.presentHigh & names.high) | (this.otherLengths & names.otherLengths)) !== 0
+    if (came) for (const name of names.names) this.#drop(name)
+    for (let i = 0; i < this.#added; i++) if (names.has(this.#addedNames[i]!)) this.#takeBack(i)
   }
 
   removeSpellings(names: FieldNames): void {
@@ -154,8 +159,7 @@ export class MessageHead implements Head {
     if ((this.otherLengths & names.lengths) !== 0) {
       for (let line = 0; line < this.count; line++) if (this.#isSpelledAlike(line, names)) this.dropped[line] = 1
     }
-    for (let i = 0; i < this.#added; i++)
-      if (names.names.includes(this.#addedNames[i]!)) this.remove(this.#addedNames[i]!)
+    for (let i = 0; i < this.#added; i++) if (names.has(this.#addedNames[i]!)) this.#takeBack(i)
   }
 
   removeLines(name: string, test: (value: string) => boolean): void {
@@ -216,6 +220,8 @@ export class MessageHead implements Head {
     this.closeAsked = false
     this.keepAliveAsked = false
     this.upgradeAsked = false
+    this.#askedName = ''
+    this.#askedValue = undefined
     this.#forgetAdded()
   }
 
