@@ -47,15 +47,18 @@ export function observingParts(): readonly Part[] {
   ]
 }
 
+/** As for a file. */
+const pieceBytes = 256 * 1024
+
 /** Lines are dropped where they would be handed to the disk; their memory comes back as from there. */
 function logged(
   createWriter: (lines: LogLines) => (record: RequestRecord, time: number) => void,
 ): (record: RequestRecord) => void {
-  const lines = new LogLines()
+  const lines = new LogLines(pieceBytes)
   const write = createWriter(lines)
   return (record) => {
     write(record, Date.now())
-    if (lines.length >= 65_536) lines.giveBack(lines.take())
+    if (lines.length >= pieceBytes) lines.giveBack(lines.take())
   }
 }
 

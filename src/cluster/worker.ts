@@ -14,7 +14,7 @@ import {
   type ConfigurationSource,
 } from '../gateway.ts'
 import type { Log } from '../gateway-event.ts'
-import { type LogSink, maxPendingBytes } from '../observe/log-sink.ts'
+import { type LogSink, maxPendingBytes, pipePieceBytes } from '../observe/log-sink.ts'
 import type { PlainTraffic } from '../observe/traffic-counter.ts'
 import type { Answers, Content, FromWorker, Questions, StartError, Topic, ToWorker } from './messages.ts'
 
@@ -146,6 +146,7 @@ function standardOutput(): LogSink | undefined {
   let pendingBytes = 0
   let lostLines = 0
   return {
+    pieceBytes: pipePieceBytes,
     write: (bytes, lines, done) => {
       const { length } = bytes
       // The primary hangs.

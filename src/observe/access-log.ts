@@ -10,7 +10,6 @@ import { plainText, withoutQuery } from './log-text.ts'
 import { pinLetters } from './pin-letters.ts'
 import type { Observer, RequestRecord } from './record.ts'
 
-const flushBytes = 64 * 1024
 const flushMs = 1000
 
 /** json: our keys; istio: Istio's text; istio-json: Istio's keys, ours behind them. */
@@ -28,7 +27,7 @@ export interface AccessLogOptions {
 }
 
 export interface AccessLog {
-  /** Adds one line. It is written with others: after 64 KiB, after one second, or at flush and close. */
+  /** Adds one line. It is written with others: after the sink's `pieceBytes`, after one second, or at flush and close. */
   readonly observe: Observer
   flush(): void
   /** Writes what is there, then opens the file anew. A failure keeps the old file and is returned. */
@@ -64,7 +63,8 @@ const lineWriters: Readonly<Record<LogFormat, LineWriter>> = {
 }
 
 function accessLogTo(sink: LogSink, now: () => number, { create, readsRequest }: LineWriter): AccessLog {
-  const lines = new LogLines()
+  const { pieceBytes } = sink
+  const lines = new LogLines(pieceBytes)
   const addLine = create(lines)
   let timer: NodeJS.Timeout | undefined
 
@@ -78,7 +78,7 @@ function accessLogTo(sink: LogSink, now: () => number, { create, readsRequest }:
   }
   const add = (record: RequestRecord, time: number): void => {
     addLine(record, time)
-    if (lines.length >= flushBytes) write()
+    if (lines.length >= pieceBytes) write()
     else timer ??= setTimeout(write, flushMs).unref()
   }
   const finished = new Gathered<RequestRecord>((records) => {

@@ -3,7 +3,8 @@
 
 import { Buffer } from 'node:buffer'
 
-const slabBytes = 72 * 1024
+/** For the line that passes the piece. */
+const lineBytes = 8 * 1024
 /** Slabs kept for reuse: one more than are written at a time while the disk keeps up. */
 const maxSpare = 2
 /** Up to so many bytes a loop is quicker than a call. */
@@ -18,8 +19,15 @@ export class LogLines {
   length = 0
   /** Lines that wait. */
   count = 0
-  #bytes = Buffer.allocUnsafeSlow(slabBytes)
+  readonly #slabBytes: number
+  #bytes: Buffer<ArrayBuffer>
   readonly #spare: Buffer<ArrayBuffer>[] = []
+
+  /** @param pieceBytes that are taken at a time, about */
+  constructor(pieceBytes: number) {
+    this.#slabBytes = pieceBytes + lineBytes
+    this.#bytes = Buffer.allocUnsafeSlow(this.#slabBytes)
+  }
 
   /** ASCII that was prepared once, whatever stands in it. */
   raw(ascii: Uint8Array): void {
@@ -72,7 +80,7 @@ export class LogLines {
   /** Everything that waits. The memory is the caller's until it is given back, or for good. */
   take(): Buffer<ArrayBuffer> {
     const taken = this.#bytes.subarray(0, this.length)
-    this.#bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(slabBytes)
+    this.#bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#slabBytes)
     this.length = 0
     this.count = 0
     return taken
@@ -80,7 +88,7 @@ export class LogLines {
 
   /** What was taken is written. Memory that is used again is still in the processor's cache, and nothing for the garbage collector. */
   giveBack({ buffer }: Buffer<ArrayBuffer>): void {
-    if (buffer.byteLength === slabBytes && this.#spare.length < maxSpare) this.#spare.push(Buffer.from(buffer))
+    if (buffer.byteLength === this.#slabBytes && this.#spare.length < maxSpare) this.#spare.push(Buffer.from(buffer))
   }
 
   #reserve(bytes: number): void {

@@ -7,10 +7,16 @@ import type { Writable } from 'node:stream'
 
 /** Bytes that may wait for a slow disk or reader before lines are dropped. */
 export const maxPendingBytes = 8 * 1024 * 1024
+/** Each write to a file costs a thread's waking and a place in the file system's journal. */
+const filePieceBytes = 256 * 1024
+/** What a pipe of Linux holds: more would have to wait for its reader. */
+export const pipePieceBytes = 64 * 1024
 /** How long close() waits for a reader that does not read. */
 const closeWaitMs = 1000
 
 export interface LogSink {
+  /** Bytes that are best written at a time. */
+  readonly pieceBytes: number
   /** Takes whole lines; `lines` is their number. The memory is the sink's until it calls `done`, once, whatever became of them. */
   write(bytes: Buffer, lines: number, done?: () => void): void
   /** Lines that were dropped so far: disk full, reader gone or too slow. */
@@ -42,6 +48,7 @@ interface Chunk {
 }
 
 class FileSink implements LogSink {
+  readonly pieceBytes = filePieceBytes
   #descriptor: number
   readonly #path: string | undefined
   readonly #queue: Chunk[] = []
@@ -134,6 +141,7 @@ function streamSink(stream: Writable): LogSink {
   // Without a listener, a reader that goes away (EPIPE) would end the process.
   stream.on('error', ignoreError)
   return {
+    pieceBytes: pipePieceBytes,
     write(bytes, lines, done) {
       if (!stream.writable || stream.writableLength + bytes.length > maxPendingBytes) {
         lostLines += lines
@@ -167,6 +175,7 @@ function pipeSink(path: string): LogSink {
   const stream = new Socket({ fd, readable: false, writable: true })
   const sink = streamSink(stream)
   return {
+    pieceBytes: sink.pieceBytes,
     write: (bytes, lines, done) => sink.write(bytes, lines, done),
     get lostLines() {
       return sink.lostLines

@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { assert, constantFrom, pre, property, string } from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { createAccessLog, createLineWriter, type AccessLog } from '../../src/observe/access-log.ts'
 import { LogLines } from '../../src/observe/log-lines.ts'
@@ -17,7 +18,7 @@ const time = Date.UTC(2026, 10, 24, 7, 8, 9, 12)
 
 /** One writer for several lines, each handed out as text. */
 function createLineFormatter(): (record: RequestRecord, at: number) => string {
-  const lines = new LogLines()
+  const lines = new LogLines(65_536)
   const add = createLineWriter(lines)
   return (record, at) => {
     add(record, at)
@@ -150,6 +151,20 @@ describe('the access log file', () => {
     log.observe(requestRecord({ path: '/soon' }))
     expect(await paths(file)).toEqual([])
     await expect.poll(() => paths(file), { timeout: 10_000 }).toEqual(['/soon'])
+  })
+
+  it('does not wait for the second once a piece is full', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    try {
+      const file = join(folder, 'access.log')
+      log = createAccessLog({ path: file })
+      for (let i = 0; i < 1500; i++) log.observe(requestRecord())
+      // In pieces of 256 KiB, the rest of which is not due yet.
+      while ((await stat(file)).size < 256 * 1024) await setImmediate()
+      expect((await paths(file)).length).toBeLessThan(1500)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('goes on in a new file after a rotation, and loses no line', async () => {

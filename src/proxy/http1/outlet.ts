@@ -34,6 +34,8 @@ export class Outlet {
 
   constructor(socket: Socket) {
     this.#socket = socket
+    // Node looks up an encoding that comes with a text, each time.
+    socket.setDefaultEncoding('latin1')
   }
 
   /** The socket, whatever was to be written later being written. So nothing can overtake it, and no end comes before it. */
@@ -65,7 +67,7 @@ export class Outlet {
     const place = this.#place
     if (place === -1) return
     this.#place = -1
-    this.#socket.write(texts[place]!, 'latin1')
+    this.#socket.write(texts[place]!)
     if (this.#closesWithinMs >= 0) this.#close()
   }
 
