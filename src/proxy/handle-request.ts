@@ -214,6 +214,7 @@ function visitOf(
     available: release.available,
     settling: release.settling,
     preview,
+    found: request.repeats ? { rule: null } : undefined,
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { checkNames } from './check-names.ts'
 import { compileHosts, findByMeshName } from './hosts.ts'
-import { compileRequestMatch } from './request-match.ts'
+import { compileRequestMatch, readsTarget } from './request-match.ts'
 import type { MirrorSpec } from './route-actions.ts'
 import type { RouteProblem } from './route-problem.ts'
 import { ruleLabels } from './rule-labels.ts'
@@ -40,6 +40,7 @@ function compileRelease(spec: ReleaseSpec, report: Report): Release {
   const gray = Object.freeze(spec.gray.map((rule, index) => compileRule(rule, index, labels[index] as string)))
   // Draining versions draw nobody (docs/affinity.md, step 11), by no kind of rule.
   const drawing = gray.filter((rule) => !spec.draining.has(rule.version))
+  const explicit = explicitRules(spec, gray, report)
   return Object.freeze({
     spec,
     name: spec.name,
@@ -47,7 +48,10 @@ function compileRelease(spec: ReleaseSpec, report: Report): Release {
     services: Object.freeze(spec.services.map((service) => compileService(spec, service, versionPools, report))),
     poolsOf: poolsByVersion(spec, versionPools),
     gray,
-    firstExplicit: compileFirstExplicit(explicitRules(spec, gray, report), report),
+    firstExplicit: compileFirstExplicit(explicit, report),
+    explicitReadsTarget: explicit.some(
+      ({ condition }) => condition.kind === 'match' && condition.items.some(readsTarget),
+    ),
     shares: Object.freeze(drawing.filter(isShare)),
   })
 }

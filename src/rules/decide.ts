@@ -150,7 +150,7 @@ function firstHit(
   bound: Pin | undefined,
 ): GrayRule | ShareRule | undefined {
   const isTooNew = visit.settling && tooNewFor(visit, bound)
-  const explicit = release.firstExplicit(facts, visit.identity, isTooNew)
+  const explicit = firstExplicit(release, facts, visit, isTooNew)
   const { shares } = release
   for (let i = 0; i < shares.length; i += 1) {
     const share = shares[i]!
@@ -161,6 +161,20 @@ function firstHit(
     if (mayHave && draw(release.name, share.version, visit.seed) < share.share) return share
   }
   return explicit
+}
+
+/** Rules that do not look at the target say the same of every request for which a visit is kept. */
+function firstExplicit(
+  release: Release,
+  facts: RequestFacts,
+  visit: Visit,
+  isTooNew: ((rule: GrayRule) => boolean) | undefined,
+): GrayRule | undefined {
+  const { found, identity } = visit
+  if (found === undefined || release.explicitReadsTarget || isTooNew !== undefined)
+    return release.firstExplicit(facts, identity, isTooNew)
+  if (found.rule === null) found.rule = release.firstExplicit(facts, identity)
+  return found.rule
 }
 
 function tooNewFor(visit: Visit, bound: Pin | undefined): (rule: GrayRule) => boolean {

@@ -150,6 +150,8 @@ export interface Release {
   readonly gray: readonly GrayRule[]
   /** The first explicit rule (match or users) that hits, by the file's order. Indexed, not linear, where the rules allow. */
   readonly firstExplicit: FirstExplicit
+  /** One of them looks at the path or the query. */
+  readonly explicitReadsTarget: boolean
   readonly shares: readonly ShareRule[]
 }
 

@@ -64,6 +64,12 @@ export function compileConditions(spec: RequestMatchSpec, report: Report): reado
   return conditions
 }
 
+/** Whether it looks at the path or the query. All else stands in the fields, or belongs to the connection. */
+export function readsTarget({ uri, queryParams, headers, withoutHeaders }: RequestMatchSpec): boolean {
+  const names = [...(headers?.keys() ?? []), ...(withoutHeaders?.keys() ?? [])]
+  return uri !== undefined || (queryParams?.size ?? 0) > 0 || names.some((name) => name.toLowerCase() === ':path')
+}
+
 // --- parts that every request has ----------------------------------------------------------------------------------------------
 
 const requestParts = {

@@ -166,6 +166,13 @@ export interface Visit {
   /** Undefined where no version is new (`rollout.settle`). */
   readonly settling: Settling | undefined
   readonly preview?: PreviewReading | undefined
+  /** For whoever keeps the visit for requests that differ in their target alone. */
+  readonly found?: FoundRule | undefined
+}
+
+/** The explicit rule that hit the first of several such requests; null until it was looked for. */
+export interface FoundRule {
+  rule: GrayRule | undefined | null
 }
 
 /** A genuine preview cookie. Not held: its time, its version or its epoch is over. */

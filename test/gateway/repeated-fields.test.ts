@@ -34,7 +34,7 @@ afterAll(async () => {
   await Promise.all(backends.map((backend) => backend.close()))
 })
 
-function routes({ gray = '', stable = 'v1' } = {}): string {
+function routes({ gray = '', stable = 'v1', beta = 'uri: { prefix: /beta/ }' } = {}): string {
   const [v1, v2, v3] = backends.map(({ url }) => url)
   return `name: shop
 listen: [{ port: 0, address: 127.0.0.1 }]
@@ -51,7 +51,7 @@ versions:
 stable: ${stable}
 gray:
   - { name: office, version: v2, ip: [192.168.0.58] }
-  - { name: beta, version: v3, match: [{ uri: { prefix: /beta/ } }] }
+  - { name: beta, version: v3, match: [{ ${beta} }] }
 ${gray}
 pin: { keys: [{ file: pin.key }], ttl: 1h }
 accessLog: off
@@ -235,6 +235,39 @@ describe('requests over one connection with the same fields are handled as if ea
       }
     }
     await expectAsAlone(requests)
+  })
+})
+
+describe('rules are asked for each target where one of them looks at it', () => {
+  it.each([
+    ['its path', 'uri: { prefix: /beta/ }', '/beta/1'],
+    ['its query', 'queryParams: { beta: { exact: "1" } }', '/?beta=1'],
+    ['both as a field', 'headers: { ":path": { prefix: /beta } }', '/beta'],
+    ['both as a field that must not be like this', 'withoutHeaders: { ":Path": { regex: "/[^b]*" } }', '/b'],
+    ['its path beside a field', 'headers: { accept: { prefix: text } }, uri: { exact: /beta }', '/beta'],
+  ])('%s', async (_, beta, path) => {
+    await edge.reload(routes({ beta }))
+    const cookie = await pinned('/')
+    const ofPage = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: shop.test\r\n${page}${cookie}\r\n`
+    expect((await alone(ofPage(path))).record).toMatchObject({ version: 'v3', rule: 'beta' })
+    await expectAsAlone(['/', '/', '/', path, path, '/', '/', path].map(ofPage))
+  })
+})
+
+describe('rules that look at fields alone', () => {
+  it.each([
+    ['hit by a field', 'headers: { accept: { prefix: text } }', page, 'v3'],
+    ['hit by a cookie', 'cookies: { b: { exact: "2" } }', page, 'v3'],
+    ['hit by nothing', 'cookies: { b: { exact: "3" } }', page, 'v1'],
+    ['hit by the method', 'method: { exact: GET }', page, 'v3'],
+  ])('%s', async (_, beta, fields, version) => {
+    const cookie = await pinned('/', 'x-none: 1\r\n')
+    await edge.reload(routes({ beta }))
+    const at = (line: string): string => `${line} HTTP/1.1\r\nHost: shop.test\r\n${fields}${cookie}\r\n`
+    expect((await alone(at('GET /'))).record).toMatchObject({ version })
+    await expectAsAlone(
+      ['GET /', 'GET /', 'GET /1', 'HEAD /1', 'GET /2', 'HEAD /', 'HEAD /', 'GET /?a', 'GET /'].map(at),
+    )
   })
 })
 

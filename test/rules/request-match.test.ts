@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { compileRequestMatch } from '../../src/rules/request-match.ts'
+import { compileRequestMatch, readsTarget } from '../../src/rules/request-match.ts'
 import type { RouteProblem } from '../../src/rules/route-problem.ts'
 import { compileFirstExplicit } from '../../src/rules/rule-index.ts'
 import type { GrayRule } from '../../src/rules/types.ts'
 import { matchCases } from './match-cases.ts'
 import { naiveMatches } from './naive-reference.ts'
-import { factsOf, match, place, regex } from './specs.ts'
+import { exact, factsOf, match, place, prefix, present, regex } from './specs.ts'
 
 const noProblem = (problem: RouteProblem): never => {
   throw new Error(problem.message)
@@ -26,6 +26,30 @@ describe.each(matchCases)('$says', ({ spec, request, fits }) => {
   test('by the naive reference', () => {
     expect(naiveMatches(spec, request)).toBe(fits)
   })
+})
+
+test.each(matchCases.filter(({ spec }) => !readsTarget(spec)))(
+  '$says, whatever the target',
+  ({ spec, request, fits }) => {
+    const matches = compileRequestMatch(spec, noProblem)
+    for (const [path, query] of [
+      ['/', ''],
+      ['/elsewhere', 'b=1&beta=1'],
+    ] as const) {
+      expect(matches({ ...factsOf(request), path, query })).toBe(fits)
+    }
+  },
+)
+
+test.each([
+  ['uri', { uri: prefix('/a') }, true],
+  ['query', { queryParams: { a: present } }, true],
+  ['field :path', { headers: { ':Path': prefix('/a') } }, true],
+  ['field :path that must not be', { withoutHeaders: { ':Path': prefix('/a') } }, true],
+  ['host', { authority: exact('a.test'), headers: { ':authority': exact('a.test') } }, false],
+  ['field or cookie', { headers: { path: exact('/') }, cookies: { a: present } }, false],
+])('knows whether a match looks at the target: %s', (_, spec, looks) => {
+  expect(readsTarget(match(spec))).toBe(looks)
 })
 
 test('says where a regex does not parse, and what is wrong with it', () => {

@@ -46,9 +46,6 @@ export class MessageHead implements Head {
   readonly #addedLines: string[] = []
   #added = 0
   #lowersNames = false
-  /** The last name without a number that was asked for, and what was found: rules ask the same of every request with these fields. */
-  #askedName = ''
-  #askedValue: string | undefined
 
   /** @param usualOrder 32 numbers, shared by all heads of a kind */
   constructor(usualOrder: Uint8Array) {
@@ -57,15 +54,11 @@ export class MessageHead implements Head {
 
   get(name: string): string | undefined {
     const id = idOfName(name)
-    if (id === 0) return this.#other(name)
-    if (!this.hasId(id)) return undefined
-    return this.isRepeated(id) ? this.#joined(name, id) : this.valueAt(this.firstLines[id]!)
-  }
-
-  #other(name: string): string | undefined {
-    if (name === this.#askedName) return this.#askedValue
-    this.#askedName = name
-    return (this.#askedValue = this.#joined(name, 0))
+    if (id !== 0) {
+      if (!this.hasId(id)) return undefined
+      if (!this.isRepeated(id)) return this.valueAt(this.firstLines[id]!)
+    }
+    return this.#joined(name, id)
   }
 
   #joined(name: string, id: number): string | undefined {
@@ -220,8 +213,6 @@ export class MessageHead implements Head {
     this.closeAsked = false
     this.keepAliveAsked = false
     this.upgradeAsked = false
-    this.#askedName = ''
-    this.#askedValue = undefined
     this.#forgetAdded()
   }
 
