@@ -13,9 +13,9 @@ import { withPort } from '../rules/authority.ts'
 import { readAdminToken } from './admin-client.ts'
 import { manifestArguments, manifestUsage, readManifestOptions } from './manifest-arguments.ts'
 import { readListenAddress } from './listen-address.ts'
+import { stayReadyForLoad } from './ready-for-load.ts'
 import { tellAsLines, type Tell, tellAsText } from './tell.ts'
 import { defaultConfigPath, readArguments, UsageError, type ExitCode } from './usage.ts'
-import { growYoungGenerationAtOnce } from './young-generation.ts'
 
 export const usage = `graylane serve [OPTIONS]
 
@@ -56,7 +56,7 @@ type Served = Omit<Gateway, 'metrics'> & { readonly metrics: MetricsText }
 
 /** Ends when the gateway was told to; 1 when it could not start. */
 export async function run(args: string[]): Promise<ExitCode> {
-  growYoungGenerationAtOnce()
+  stayReadyForLoad()
   // node:cluster runs the same command line again: what it says was read by the primary.
   if (cluster.isWorker) {
     const { runWorker } = await import('../cluster/worker.ts')
