@@ -139,6 +139,7 @@ class StuckSocket extends EventEmitter {
   pause(): void {}
   resume(): void {}
   setTimeout(): void {}
+  setDefaultEncoding(): void {}
   end(): void {}
 
   destroy(): void {

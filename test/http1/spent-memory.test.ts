@@ -58,6 +58,7 @@ class HandedClient extends EventEmitter {
   }
 
   setTimeout(): void {}
+  setDefaultEncoding(): void {}
   end(): void {}
 
   destroy(): void {
