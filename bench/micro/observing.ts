@@ -6,6 +6,7 @@ import { Accounts } from '../../src/observe/accounts.ts'
 import { createIstioTextWriter } from '../../src/observe/istio-log-line.ts'
 import type { KnownNames } from '../../src/observe/istio-series.ts'
 import { LogLines } from '../../src/observe/log-lines.ts'
+import { filePieceBytes } from '../../src/observe/log-sink.ts'
 import type { RequestRecord } from '../../src/observe/record.ts'
 import { TrafficCounter } from '../../src/observe/traffic-counter.ts'
 import type { Part } from './part.ts'
@@ -47,18 +48,15 @@ export function observingParts(): readonly Part[] {
   ]
 }
 
-/** As for a file. */
-const pieceBytes = 256 * 1024
-
 /** Lines are dropped where they would be handed to the disk; their memory comes back as from there. */
 function logged(
   createWriter: (lines: LogLines) => (record: RequestRecord, time: number) => void,
 ): (record: RequestRecord) => void {
-  const lines = new LogLines(pieceBytes)
+  const lines = new LogLines(filePieceBytes)
   const write = createWriter(lines)
   return (record) => {
     write(record, Date.now())
-    if (lines.length >= pieceBytes) lines.giveBack(lines.take())
+    if (lines.length >= filePieceBytes) lines.giveBack(lines.take())
   }
 }
 

@@ -8,7 +8,7 @@ import type { Writable } from 'node:stream'
 /** Bytes that may wait for a slow disk or reader before lines are dropped. */
 export const maxPendingBytes = 8 * 1024 * 1024
 /** Each write to a file costs a thread's waking and a place in the file system's journal. */
-const filePieceBytes = 256 * 1024
+export const filePieceBytes = 256 * 1024
 /** What a pipe of Linux holds: more would have to wait for its reader. */
 export const pipePieceBytes = 64 * 1024
 /** How long close() waits for a reader that does not read. */

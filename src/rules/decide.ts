@@ -1,5 +1,5 @@
 // Which version answers a request, and why: steps 5 to 7 and 11 of docs/affinity.md, read top to bottom.
-// Pure: clock, chance and health come in with the visit. Never picks a service or an endpoint.
+// Pure, but for the rule that a kept visit remembers: clock, chance and health come in with the visit. Never picks a service or an endpoint.
 
 import { describeDecision, traceRules } from './describe.ts'
 import { decidePreview } from './preview.ts'

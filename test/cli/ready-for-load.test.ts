@@ -1,10 +1,11 @@
 // What V8 keeps for the load to come, in a process that serves.
 
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 
+import { graylane } from './graylane-process.ts'
+
 const source = import.meta.resolve('../../src/cli/ready-for-load.ts')
-const main = new URL('../../src/main.ts', import.meta.url).pathname
 
 /** Collections until lasting objects have made the young generation as large as it gets, from the smallest. */
 const growing = `
@@ -44,9 +45,10 @@ describe('a process that stays ready for load', () => {
     expect(grown).toBeLessThan(Number(run(growing)) / 2)
   })
 
-  it('is the one that serves, and it keeps its code', () => {
-    const args = ['--import', telling, main, 'serve', '--config', '/dev/null/none.yaml']
-    const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-    expect(stdout).toBe('--semi-space-growth-factor=16 --no-flush-bytecode ')
+  it('is the one that serves, and it keeps its code', async () => {
+    const { out } = await graylane(['serve', '--config', '/dev/null/none.yaml'], {
+      NODE_OPTIONS: `--import=${telling}`,
+    })
+    expect(out).toBe('--semi-space-growth-factor=16 --no-flush-bytecode ')
   })
 })

@@ -138,11 +138,15 @@ export class MessageHead implements Head {
     this.#addedLines[at] = ''
   }
 
+  #takeBackAll(names: FieldNames): void {
+    for (let i = 0; i < this.#added; i++) if (names.has(this.#addedNames[i]!)) this.#takeBack(i)
+  }
+
   removeAll(names: FieldNames): void {
     const came =
       ((this.presentLow & names.low) | (this.presentHigh & names.high) | (this.otherLengths & names.otherLengths)) !== 0
     if (came) for (const name of names.names) this.#drop(name)
-    for (let i = 0; i < this.#added; i++) if (names.has(this.#addedNames[i]!)) this.#takeBack(i)
+    this.#takeBackAll(names)
   }
 
   removeSpellings(names: FieldNames): void {
@@ -152,7 +156,7 @@ export class MessageHead implements Head {
     if ((this.otherLengths & names.lengths) !== 0) {
       for (let line = 0; line < this.count; line++) if (this.#isSpelledAlike(line, names)) this.dropped[line] = 1
     }
-    for (let i = 0; i < this.#added; i++) if (names.has(this.#addedNames[i]!)) this.#takeBack(i)
+    this.#takeBackAll(names)
   }
 
   removeLines(name: string, test: (value: string) => boolean): void {
