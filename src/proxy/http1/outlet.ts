@@ -6,11 +6,8 @@ import type { Socket } from 'node:net'
 
 /** So many requests at once are load. Fewer are answered at once: nobody else would gain by waiting. */
 const FEW_REQUESTS = 2
-
-/** Whether messages should wait, with so many requests under way. */
-export function isBusy(activeRequests: number): boolean {
-  return activeRequests > FEW_REQUESTS
-}
+/** For so many turns messages wait at most, two milliseconds at worst. */
+const MOST_TURNS = 16
 
 /**
  * Those with something to write at the end of this turn, and what. The texts are not kept in the outlets: a new text in an object that has
@@ -18,8 +15,33 @@ export function isBusy(activeRequests: number): boolean {
  */
 let waiting: Outlet[] = []
 let texts: string[] = []
+/** How many went out together last time. */
+let together = 0
+/** A connection was accepted since messages were last looked at. */
+let accepted = false
+let turns = 0
+
+/** Whether messages should wait, with so many requests under way. Several that went out together are load as well. */
+export function isBusy(activeRequests: number): boolean {
+  return activeRequests > FEW_REQUESTS || together > 1
+}
+
+/**
+ * To be called for each new connection. The event loop accepts one a turn, however many queue in the kernel, so requests that come over
+ * connections of their own come one a turn as well. As long as each turn brings a connection, messages wait for those of the next.
+ */
+export function noteAccepted(): void {
+  accepted = true
+}
 
 function writeAll(): void {
+  if (accepted && ++turns < MOST_TURNS) {
+    accepted = false
+    setImmediate(writeAll)
+    return
+  }
+  turns = 0
+  together = waiting.length
   for (const outlet of waiting) outlet.flush()
   waiting = []
   texts = []
@@ -54,7 +76,7 @@ export class Outlet {
     return !this.waits && this.#socket.writableLength === 0
   }
 
-  /** Writes before the event loop waits again. */
+  /** Writes at the end of this turn, or of one of the next, before the event loop waits again. */
   writeSoon(text: string): void {
     if (this.#place !== -1) texts[this.#place] += text
     else {

@@ -8,6 +8,7 @@ import type { Deadlines } from './deadlines.ts'
 import { descriptorsForConnections } from './descriptors.ts'
 import { edgeResponse } from './edge-response.ts'
 import type { Limits } from './limits.ts'
+import { noteAccepted } from './outlet.ts'
 import type { Upstreams } from './upstreams.ts'
 
 export interface Http1ServerOptions<L> {
@@ -94,6 +95,7 @@ export class Http1Server<L> implements ConnectionOwner<L> {
       socket.destroy()
       return
     }
+    noteAccepted()
     const { limits } = this
     const count = (this.#perAddress.get(address) ?? 0) + 1
     if (this.#isFull(1)) this.#evictIdle()
