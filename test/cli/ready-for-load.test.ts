@@ -49,6 +49,8 @@ describe('a process that stays ready for load', () => {
     const { out } = await graylane(['serve', '--config', '/dev/null/none.yaml'], {
       NODE_OPTIONS: `--import=${telling}`,
     })
-    expect(out).toBe('--semi-space-growth-factor=16 --no-flush-bytecode ')
+    expect(out).toBe(
+      '--semi-space-growth-factor=16 --no-flush-bytecode --gc-memory-reducer-start-delay-ms=600000 --memory-reducer-delay-ms=600000 ',
+    )
   })
 })
