@@ -2,8 +2,9 @@
 // Where the ladder's rungs begin is configured; what they do is here.
 
 import { totalmem } from 'node:os'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
+import { collectGarbage } from './collect-garbage.ts'
 import { residentMemory } from './observe/process-figures.ts'
 import type { Admission } from './proxy/admission.ts'
 import type { Limits } from './proxy/http1/limits.ts'
@@ -34,6 +35,8 @@ const resolutionMs = 20
 const looksPerLimit = 40
 /** Of idleTimeout, on the first rung. */
 const keepAlivePart = 0.1
+/** A collection that frees nothing is not worth another one soon. */
+const betweenCollectionsMs = 30_000
 
 export class OverloadWatch {
   rung: Rung = 0
@@ -47,6 +50,7 @@ export class OverloadWatch {
   readonly #delay = monitorEventLoopDelay({ resolution: resolutionMs })
   #limits: Limits
   #spec!: OverloadSpec
+  #collectedAt = -Infinity
 
   /** @param measure of the tests; by default this process */
   constructor(engine: Engine, admission: Admission, onEnter: (rung: string) => void, measure?: Measure) {
@@ -72,12 +76,23 @@ export class OverloadWatch {
 
   #look(): void {
     if (this.#spec === undefined) return
+    const { memoryBytes, rungs } = this.#spec
     const before = this.rung
-    this.rung = this.#ladder.look(this.#measure(this.#spec.memoryBytes), this.#spec.rungs)
+    const pressure = this.#measure(memoryBytes)
+    this.rung = this.#ladder.look(pressure, rungs)
+    if (this.rung > 0 && pressure.memory >= rungs[0].memory) this.#collect()
     if (this.rung === before) return
     for (const name of rungNames.slice(before, this.rung)) this.#onEnter(name)
     this.#apply()
     if (before === 0) this.#engine.shortenIdle(this.#engine.limits.idleTimeoutMs)
+  }
+
+  /** Where little is let in, little is allocated, and V8 would take its time to find out what is garbage. */
+  #collect(): void {
+    const now = performance.now()
+    if (now - this.#collectedAt < betweenCollectionsMs) return
+    this.#collectedAt = now
+    collectGarbage()
   }
 
   #apply(): void {

@@ -66,6 +66,15 @@ async function idle(from = '127.0.0.1'): Promise<Socket> {
 }
 
 describe('overload', () => {
+  it('first collects what is garbage, when memory is what is scarce', async () => {
+    const garbage = new WeakRef({ some: 'object' })
+    pressure = { memory: 0, lagMs: 500 }
+    await expect.poll(rung, { timeout: 5000 }).toBe(1)
+    expect(garbage.deref()).toBeDefined()
+    await press(0.92, 2)
+    await expect.poll(() => garbage.deref()).toBeUndefined()
+  })
+
   it('first shortens keep-alive, for connections that are idle already too', async () => {
     const socket = await idle()
     const closed = once(socket, 'close')
