@@ -35,8 +35,8 @@ const resolutionMs = 20
 const looksPerLimit = 40
 /** Of idleTimeout, on the first rung. */
 const keepAlivePart = 0.1
-/** A collection that frees nothing is not worth another one soon. */
-const betweenCollectionsMs = 30_000
+/** Until garbage is collected again, twice as long each time: one that freed too little is not worth another one soon. */
+const collectAgainMs = 30_000
 
 export class OverloadWatch {
   rung: Rung = 0
@@ -50,7 +50,9 @@ export class OverloadWatch {
   readonly #delay = monitorEventLoopDelay({ resolution: resolutionMs })
   #limits: Limits
   #spec!: OverloadSpec
-  #collectedAt = -Infinity
+  /** On the clock of `performance.now`. */
+  #nextCollection = 0
+  #collectAgainMs = collectAgainMs
 
   /** @param measure of the tests; by default this process */
   constructor(engine: Engine, admission: Admission, onEnter: (rung: string) => void, measure?: Measure) {
@@ -80,7 +82,8 @@ export class OverloadWatch {
     const before = this.rung
     const pressure = this.#measure(memoryBytes)
     this.rung = this.#ladder.look(pressure, rungs)
-    if (this.rung > 0 && pressure.memory >= rungs[0].memory) this.#collect()
+    if (this.rung === 0) this.#collectAgainMs = collectAgainMs
+    else if (pressure.memory >= rungs[0].memory) this.#collect()
     if (this.rung === before) return
     for (const name of rungNames.slice(before, this.rung)) this.#onEnter(name)
     this.#apply()
@@ -90,8 +93,9 @@ export class OverloadWatch {
   /** Where little is let in, little is allocated, and V8 would take its time to find out what is garbage. */
   #collect(): void {
     const now = performance.now()
-    if (now - this.#collectedAt < betweenCollectionsMs) return
-    this.#collectedAt = now
+    if (now < this.#nextCollection) return
+    this.#nextCollection = now + this.#collectAgainMs
+    this.#collectAgainMs *= 2
     collectGarbage()
   }
 

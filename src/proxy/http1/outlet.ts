@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 
 /** So many requests at once are load. Fewer are answered at once: nobody else would gain by waiting. */
 const FEW_REQUESTS = 2
-/** For so many turns messages wait at most, two milliseconds at worst. */
+/** So many turns messages wait at most, each a fraction of a millisecond under such load. */
 const MOST_TURNS = 16
 
 /**
