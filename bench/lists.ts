@@ -1,5 +1,5 @@
 // How long lists of a million users and of 200,000 address blocks take to load and to compile, what they hold of memory, what one
-// look-up costs, and how long a load keeps the event loop from its requests: `node --expose-gc bench/lists.ts`. Writes
+// look-up costs, and how long a load keeps the event loop from its requests: `node bench/lists.ts`. Writes
 // bench/results/DATE-lists.json.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
+import { collectGarbage } from '../src/collect-garbage.ts'
 import { loadConfiguration } from '../src/config/load.ts'
 import { compileConfiguration } from '../src/config/snapshot.ts'
 import { parseAddress } from '../src/rules/address.ts'
@@ -150,7 +151,7 @@ function cpuMs(since: NodeJS.CpuUsage): number {
 }
 
 function heapMib(): number {
-  globalThis.gc?.()
+  collectGarbage()
   return mib(process.memoryUsage().heapUsed)
 }
 

@@ -35,8 +35,8 @@ const resolutionMs = 20
 const looksPerLimit = 40
 /** Of idleTimeout, on the first rung. */
 const keepAlivePart = 0.1
-/** Until garbage is collected again, twice as long each time: one that freed too little is not worth another one soon. */
-const collectAgainMs = 30_000
+/** Between two collections of garbage, and twice as long after each that freed too little: it is not worth another one soon. */
+const betweenCollectionsMs = 15_000
 
 export class OverloadWatch {
   rung: Rung = 0
@@ -51,8 +51,9 @@ export class OverloadWatch {
   #limits: Limits
   #spec!: OverloadSpec
   /** On the clock of `performance.now`. */
-  #nextCollection = 0
-  #collectAgainMs = collectAgainMs
+  #collectedAt = -Infinity
+  /** Since the ladder was left. */
+  #collections = 0
 
   /** @param measure of the tests; by default this process */
   constructor(engine: Engine, admission: Admission, onEnter: (rung: string) => void, measure?: Measure) {
@@ -82,7 +83,7 @@ export class OverloadWatch {
     const before = this.rung
     const pressure = this.#measure(memoryBytes)
     this.rung = this.#ladder.look(pressure, rungs)
-    if (this.rung === 0) this.#collectAgainMs = collectAgainMs
+    if (this.rung === 0) this.#collections = 0
     else if (pressure.memory >= rungs[0].memory) this.#collect()
     if (this.rung === before) return
     for (const name of rungNames.slice(before, this.rung)) this.#onEnter(name)
@@ -93,9 +94,9 @@ export class OverloadWatch {
   /** Where little is let in, little is allocated, and V8 would take its time to find out what is garbage. */
   #collect(): void {
     const now = performance.now()
-    if (now < this.#nextCollection) return
-    this.#nextCollection = now + this.#collectAgainMs
-    this.#collectAgainMs *= 2
+    if (now - this.#collectedAt < betweenCollectionsMs * 2 ** this.#collections) return
+    this.#collectedAt = now
+    this.#collections++
     collectGarbage()
   }
 

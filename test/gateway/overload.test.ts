@@ -1,12 +1,16 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 
+import { collectGarbage } from '../../src/collect-garbage.ts'
 import { rawRequest, type Answer } from '../admin/raw-request.ts'
 import { samplesOf } from '../observe/exposition-text.ts'
 import { type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { type StartedGateway, startGateway } from '../support/started-gateway.ts'
+
+// It collects, and is counted.
+vi.mock('../../src/collect-garbage.ts', { spy: true })
 
 let backend: EchoBackend
 let edge: StartedGateway
@@ -73,6 +77,22 @@ describe('overload', () => {
     expect(garbage.deref()).toBeDefined()
     await press(0.92, 2)
     await expect.poll(() => garbage.deref()).toBeUndefined()
+  })
+
+  it('collects once while memory stays scarce, and again when it gets scarce anew', async () => {
+    const collect = vi.mocked(collectGarbage).mockClear()
+    await press(0.82, 1)
+    await press(0.92, 2)
+    expect(collect).toHaveBeenCalledTimes(1)
+    await press(0, 0)
+    const now = performance.now.bind(performance)
+    const later = vi.spyOn(performance, 'now').mockImplementation(() => now() + 16_000)
+    try {
+      await press(0.85, 1)
+      expect(collect).toHaveBeenCalledTimes(2)
+    } finally {
+      later.mockRestore()
+    }
   })
 
   it('first shortens keep-alive, for connections that are idle already too', async () => {

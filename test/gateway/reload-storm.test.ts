@@ -4,9 +4,8 @@ import { Agent, request } from 'node:http'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { collectGarbage } from '../../src/collect-garbage.ts'
 import { type Echo, type EchoBackend, startEchoBackend } from '../support/echo-backend.ts'
 import { writeByRename } from '../support/rewrite-file.ts'
 import { comesTo, ReloadableGateway, type Urls } from './reloadable-gateway.ts'
@@ -247,8 +246,7 @@ async function secondBackend(): Promise<EchoBackend & AsyncDisposable> {
 
 /** Heap and buffers after a full collection. */
 function usedBytes(): number {
-  setFlagsFromString('--expose-gc')
-  ;(runInNewContext('gc') as () => void)()
+  collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }

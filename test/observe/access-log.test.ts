@@ -159,7 +159,8 @@ describe('the access log file', () => {
       const file = join(folder, 'access.log')
       log = createAccessLog({ path: file })
       for (let i = 0; i < 1500; i++) log.observe(requestRecord())
-      // In pieces of 256 KiB, the rest of which is not due yet. The file grows by pages while a piece is written: it is whole with its last line.
+      // In pieces of 256 KiB, the rest of which is not due yet. The file grows by pages while a piece is written; that is whole with its
+      // last line.
       let text = ''
       while (text.length < 256 * 1024 || !text.endsWith('\n')) {
         await setImmediate()
