@@ -214,7 +214,7 @@ export abstract class ClientAnswer<L> {
     return go
   }
 
-  /** One piece, now or at the end of this turn. */
+  /** One piece, now or soon. */
   private send(piece: string | Buffer, ended: boolean): boolean {
     const { outlet, owner } = this.connection
     const lent = typeof piece !== 'string'

@@ -10,8 +10,8 @@ const FEW_REQUESTS = 2
 const MOST_TURNS = 16
 
 /**
- * Those with something to write at the end of this turn, and what. The texts are not kept in the outlets: a new text in an object that has
- * lived long is noted by the garbage collector each time.
+ * Those with something to write soon, and what. The texts are not kept in the outlets: a new text in an object that has lived long is noted
+ * by the garbage collector each time.
  */
 let waiting: Outlet[] = []
 let texts: string[] = []
@@ -66,7 +66,7 @@ export class Outlet {
     return this.#socket
   }
 
-  /** Something is to be written at the end of this turn. */
+  /** Something is to be written soon. */
   get waits(): boolean {
     return this.#place !== -1
   }
